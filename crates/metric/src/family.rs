@@ -1,0 +1,87 @@
+use crate::{Kind, Name};
+
+/// What all series of one name have in common.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Family {
+    /// The name, for counters as clients write it (`jobs_total`).
+    pub name: Name,
+    /// What it measures.
+    pub kind: Kind,
+    /// One line or more for people; may be empty.
+    pub help: Box<str>,
+    /// OpenMetrics' unit, a suffix of the name; may be empty.
+    pub unit: Box<str>,
+    /// The upper bounds of a histogram's buckets; empty for every other kind.
+    pub buckets: Buckets,
+}
+
+/// Upper bounds of a histogram's buckets: finite, strictly rising; the last bucket, `+Inf`, is implied.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Buckets(Box<[f64]>);
+
+/// Why a list is not a list of upper bounds.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum BucketsError {
+    /// A bound is NaN or infinite (one `+Inf` at the end is allowed, and left out).
+    #[error("bucket bound {0} is not a finite number")]
+    NotFinite(f64),
+    /// A bound is not above the one before it.
+    #[error("bucket bounds must rise: {1} follows {0}")]
+    NotRising(f64, f64),
+    /// More bounds than [`Buckets::BOUNDS_MAX`].
+    #[error("{0} bucket bounds, at most {max} are allowed", max = Buckets::BOUNDS_MAX)]
+    TooMany(usize),
+}
+
+impl Buckets {
+    /// How many finite bounds a histogram may have.
+    pub const BOUNDS_MAX: usize = 1000;
+
+    /// The defaults of Prometheus' client libraries, for durations in seconds.
+    pub const DEFAULT: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+    /// Checks the bounds; a final `+Inf` is left out.
+    ///
+    /// # Errors
+    /// See [`BucketsError`].
+    pub fn new(bounds: &[f64]) -> Result<Self, BucketsError> {
+        let finite = match bounds.split_last() {
+            Some((last, rest)) if *last == f64::INFINITY => rest,
+            _ => bounds,
+        };
+        if finite.len() > Self::BOUNDS_MAX {
+            return Err(BucketsError::TooMany(finite.len()));
+        }
+        if let Some(bound) = finite.iter().find(|bound| !bound.is_finite()) {
+            return Err(BucketsError::NotFinite(*bound));
+        }
+        for (low, high) in finite.iter().zip(finite.iter().skip(1)) {
+            if low >= high {
+                return Err(BucketsError::NotRising(*low, *high));
+            }
+        }
+        // -0.0 and 0.0 are one bound; keep the spelling that has no sign.
+        Ok(Buckets(finite.iter().map(|bound| bound + 0.0).collect()))
+    }
+
+    /// The defaults of Prometheus' client libraries.
+    #[must_use]
+    pub fn prometheus_default() -> Self {
+        Buckets(Self::DEFAULT.into())
+    }
+
+    /// The finite bounds.
+    #[must_use]
+    pub fn bounds(&self) -> &[f64] {
+        &self.0
+    }
+
+    /// The index of the bucket that a value falls into; `bounds().len()` stands for `+Inf`, where NaN goes too.
+    #[must_use]
+    pub fn index_of(&self, value: f64) -> usize {
+        if value.is_nan() {
+            return self.0.len();
+        }
+        self.0.partition_point(|bound| *bound < value)
+    }
+}

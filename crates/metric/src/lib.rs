@@ -1,0 +1,11 @@
+#![doc = include_str!("../README.md")]
+
+mod family;
+mod kind;
+mod labels;
+mod name;
+
+pub use family::{Buckets, BucketsError, Family};
+pub use kind::{Kind, UnknownKind};
+pub use labels::{LabelError, Labels};
+pub use name::{Name, NameError, is_legacy_label_name, is_legacy_name};

@@ -1,0 +1,92 @@
+use std::{borrow::Borrow, fmt, sync::Arc};
+
+/// A metric's name: UTF-8, not empty.
+///
+/// Names that follow the classic rule `[a-zA-Z_:][a-zA-Z0-9_:]*` are *legacy* names; all others must be quoted or
+/// escaped when exposed. Cheap to clone.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Name(Arc<str>);
+
+/// Why a text is not a metric name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// The name is empty.
+    #[error("a metric name must not be empty")]
+    Empty,
+    /// The name has a character that the classic rule does not allow.
+    #[error("{0:?} is not a metric name: it must match [a-zA-Z_:][a-zA-Z0-9_:]*")]
+    NotLegacy(String),
+}
+
+impl Name {
+    /// Accepts any UTF-8 text that is not empty.
+    ///
+    /// # Errors
+    /// [`NameError::Empty`].
+    pub fn new(text: &str) -> Result<Self, NameError> {
+        if text.is_empty() {
+            return Err(NameError::Empty);
+        }
+        Ok(Name(text.into()))
+    }
+
+    /// Accepts only names that need no quoting.
+    ///
+    /// # Errors
+    /// [`NameError::Empty`], [`NameError::NotLegacy`].
+    pub fn legacy(text: &str) -> Result<Self, NameError> {
+        if !text.is_empty() && !is_legacy_name(text) {
+            return Err(NameError::NotLegacy(text.to_owned()));
+        }
+        Name::new(text)
+    }
+
+    /// The name as it was given.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether the name needs no quoting.
+    #[must_use]
+    pub fn is_legacy(&self) -> bool {
+        is_legacy_name(&self.0)
+    }
+}
+
+/// Whether `text` matches `[a-zA-Z_:][a-zA-Z0-9_:]*`.
+#[must_use]
+pub fn is_legacy_name(text: &str) -> bool {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b':';
+    text.bytes().next().is_some_and(|first| legal(first) && !first.is_ascii_digit()) && text.bytes().all(legal)
+}
+
+/// Whether `text` matches `[a-zA-Z_][a-zA-Z0-9_]*`.
+#[must_use]
+pub fn is_legacy_label_name(text: &str) -> bool {
+    is_legacy_name(text) && !text.contains(':')
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl AsRef<str> for Name {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Borrow<str> for Name {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
