@@ -38,7 +38,9 @@ impl Buckets {
     pub const BOUNDS_MAX: usize = 1000;
 
     /// The defaults of Prometheus' client libraries, for durations in seconds.
-    pub const DEFAULT: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+    pub const DEFAULT: [f64; 11] = [
+        0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+    ];
 
     /// Checks the bounds; a final `+Inf` is left out.
     ///

@@ -74,7 +74,11 @@ impl Labels {
             return Err(malformed());
         }
         let labels = Labels::from_pairs(pairs)?;
-        if &*labels.0 == text { Ok(labels) } else { Err(malformed()) }
+        if &*labels.0 == text {
+            Ok(labels)
+        } else {
+            Err(malformed())
+        }
     }
 
     /// The canonical text; empty if there are no labels.
@@ -101,6 +105,11 @@ impl Labels {
     }
 }
 
+/// The pairs of a text that [`Labels::as_text`] gave.
+pub(crate) fn pairs(text: &str) -> Iter<'_> {
+    Iter { rest: text }
+}
+
 /// The pairs of a canonical label text, which need not be a `Labels` yet; stops at what it cannot read.
 pub(crate) struct Iter<'a> {
     rest: &'a str,
@@ -119,7 +128,10 @@ impl<'a> Iterator for Iter<'a> {
             }
         };
         let (value, rest) = unquote(rest.strip_prefix("=\"")?)?;
-        self.rest = rest.strip_prefix(',').filter(|more| !more.is_empty()).or(rest.is_empty().then_some(""))?;
+        self.rest = rest
+            .strip_prefix(',')
+            .filter(|more| !more.is_empty())
+            .or(rest.is_empty().then_some(""))?;
         Some((name, value))
     }
 }

@@ -58,7 +58,10 @@ impl Name {
 #[must_use]
 pub fn is_legacy_name(text: &str) -> bool {
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b':';
-    text.bytes().next().is_some_and(|first| legal(first) && !first.is_ascii_digit()) && text.bytes().all(legal)
+    text.bytes()
+        .next()
+        .is_some_and(|first| legal(first) && !first.is_ascii_digit())
+        && text.bytes().all(legal)
 }
 
 /// Whether `text` matches `[a-zA-Z_][a-zA-Z0-9_]*`.
