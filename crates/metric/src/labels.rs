@@ -93,6 +93,12 @@ impl Labels {
         self.0.is_empty()
     }
 
+    /// The pairs of a text that [`Labels::as_text`] gave, as [`Labels::iter`] gives them; it stops at what is not such a
+    /// text.
+    pub fn pairs_of(text: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+        Iter { rest: text }
+    }
+
     /// The pairs, by name, unescaped.
     pub fn iter(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
         Iter { rest: &self.0 }

@@ -1,1 +1,11 @@
-//! x
+//! The hub.
+#![allow(dead_code, missing_docs)]
+mod clients;
+mod clock;
+mod config;
+mod disk;
+mod journal;
+mod selector;
+mod snapshot;
+mod store;
+mod write;

@@ -1,0 +1,94 @@
+//! The few things that journal and snapshot ask of a disk, so that tests can take its place and fail.
+
+#[cfg(test)]
+pub(crate) mod memory;
+
+use std::{
+    ffi::OsString,
+    fmt,
+    fs::{self, File, OpenOptions},
+    io::{self, BufReader, Read},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+};
+
+/// Where the state is kept.
+pub(crate) trait Disk: Send + Sync + fmt::Debug {
+    /// Makes a file that only its owner may read; fails if there is one of that name.
+    /// The name is durable once [`Disk::sync_directory`] returns.
+    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
+    /// Opens a file for reading from its start.
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Read>>;
+    /// Puts a file in the place of another, at once or not at all.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Removes a file; one that is not there is no error.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+    /// Makes creations, renames and removals in a directory durable.
+    fn sync_directory(&self, path: &Path) -> io::Result<()>;
+    /// The names in a directory.
+    fn list(&self, path: &Path) -> io::Result<Vec<OsString>>;
+}
+
+/// A file that is being written.
+pub(crate) trait DiskFile: Send + fmt::Debug {
+    /// Appends all of the bytes, or fails, after which nobody knows how many were written.
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+    /// Makes all that was appended durable. After a failure nothing may be concluded from a later success.
+    fn sync(&mut self) -> io::Result<()>;
+}
+
+/// The file system.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RealDisk;
+
+impl Disk for RealDisk {
+    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)?;
+        Ok(Box::new(RealFile(file)))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Read>> {
+        Ok(Box::new(BufReader::with_capacity(
+            1 << 18,
+            File::open(path)?,
+        )))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        match fs::remove_file(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            result => result,
+        }
+    }
+
+    fn sync_directory(&self, path: &Path) -> io::Result<()> {
+        File::open(path)?.sync_all()
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<OsString>> {
+        fs::read_dir(path)?
+            .map(|entry| Ok(entry?.file_name()))
+            .collect()
+    }
+}
+
+#[derive(Debug)]
+struct RealFile(File);
+
+impl DiskFile for RealFile {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        io::Write::write_all(&mut self.0, bytes)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+}

@@ -1,0 +1,153 @@
+//! What happened since the last snapshot: numbered segments of frames, each frame with a checksum.
+//!
+//! `state/README.md` has the layout to the byte. [`Journal`] is the writing end; [`recovery`] reads.
+
+mod frame;
+pub(crate) mod recovery;
+mod segment;
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+pub(crate) use frame::{Frame, FrameHeader};
+pub(crate) use segment::SegmentHeader;
+
+use crate::{
+    config::Durability,
+    disk::{Disk, DiskFile},
+};
+
+/// The writing end of the journal. Belongs to the writer.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    disk: Arc<dyn Disk>,
+    directory: PathBuf,
+    durability: Durability,
+    file: Box<dyn DiskFile>,
+    number: u64,
+    /// The last sequence that was appended.
+    appended: u64,
+    /// The last sequence that is known to be durable.
+    synced: u64,
+    bytes: u64,
+}
+
+impl Journal {
+    /// Begins segment `number`, which continues after sequence `after`. All up to `after` is durable already.
+    pub(crate) fn begin(
+        disk: Arc<dyn Disk>,
+        directory: &Path,
+        durability: Durability,
+        number: u64,
+        after: u64,
+    ) -> io::Result<Self> {
+        let file = begin_segment(
+            &*disk,
+            directory,
+            SegmentHeader {
+                durability,
+                number,
+                after,
+            },
+        )?;
+        Ok(Journal {
+            disk,
+            directory: directory.to_owned(),
+            durability,
+            file,
+            number,
+            appended: after,
+            synced: after,
+            bytes: 0,
+        })
+    }
+
+    /// The last sequence that was appended.
+    pub(crate) fn appended(&self) -> u64 {
+        self.appended
+    }
+
+    /// The number of the segment that is being written.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// How many bytes of frames the segment has.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Appends a frame. After an error the segment must be given up: see [`Journal::abandon`].
+    pub(crate) fn append(&mut self, frame: &mut Frame) -> io::Result<()> {
+        let last = frame.last();
+        let bytes = frame.seal(self.synced);
+        self.file.append(bytes)?;
+        self.bytes += bytes.len() as u64;
+        self.appended = last;
+        Ok(())
+    }
+
+    /// Makes all that was appended durable. After an error the segment must be given up.
+    pub(crate) fn sync(&mut self) -> io::Result<()> {
+        if self.synced < self.appended {
+            self.file.sync()?;
+            self.synced = self.appended;
+        }
+        Ok(())
+    }
+
+    /// Ends the segment and begins the next one, which continues after sequence `after`.
+    pub(crate) fn rotate(&mut self, after: u64) -> io::Result<()> {
+        self.sync()?;
+        self.abandon(after)
+    }
+
+    /// Gives the segment up and begins the next one. All up to `after` must be durable in a snapshot, whatever is in the
+    /// old segment: its descriptor is never synced again.
+    pub(crate) fn abandon(&mut self, after: u64) -> io::Result<()> {
+        let header = SegmentHeader {
+            durability: self.durability,
+            number: self.number + 1,
+            after,
+        };
+        self.file = begin_segment(&*self.disk, &self.directory, header)?;
+        self.number += 1;
+        self.appended = after;
+        self.synced = after;
+        self.bytes = 0;
+        Ok(())
+    }
+
+    /// Removes every segment before the one that is being written. A snapshot of all they hold must be durable.
+    pub(crate) fn remove_older_than(
+        disk: &dyn Disk,
+        directory: &Path,
+        number: u64,
+    ) -> io::Result<()> {
+        for old in segment::list(disk, directory)?
+            .into_iter()
+            .filter(|old| *old < number)
+        {
+            disk.remove(&directory.join(segment::file_name(old)))?;
+        }
+        disk.sync_directory(directory)
+    }
+}
+
+fn begin_segment(
+    disk: &dyn Disk,
+    directory: &Path,
+    header: SegmentHeader,
+) -> io::Result<Box<dyn DiskFile>> {
+    let path = directory.join(segment::file_name(header.number));
+    // Left over from an attempt that failed before the segment held anything.
+    disk.remove(&path)?;
+    let mut file = disk.create(&path)?;
+    file.append(&header.encode())?;
+    file.sync()?;
+    disk.sync_directory(directory)?;
+    Ok(file)
+}

@@ -1,0 +1,163 @@
+//! JSON that is YAML too, and the other way round.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, de};
+
+/// Writes a text in double quotes so that JSON and YAML read the same from it: raw UTF-8, but for what YAML does not allow
+/// or would fold.
+pub(super) fn put_text(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    for c in text.chars() {
+        match c {
+            '"' => out.extend_from_slice(b"\\\""),
+            '\\' => out.extend_from_slice(b"\\\\"),
+            '\n' => out.extend_from_slice(b"\\n"),
+            '\0'..='\u{1f}'
+            | '\u{7f}'..='\u{9f}'
+            | '\u{2028}'
+            | '\u{2029}'
+            | '\u{feff}'
+            | '\u{fffe}'
+            | '\u{ffff}' => {
+                out.extend_from_slice(format!("\\u{:04x}", u32::from(c)).as_bytes());
+            }
+            other => out.extend_from_slice(other.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+    out.push(b'"');
+}
+
+/// Writes a value: a JSON number that YAML 1.1 reads as a float too (`1.0e+21`), or one of the texts "NaN", "+Inf", "-Inf".
+pub(super) fn put_value(out: &mut Vec<u8>, value: f64) {
+    if value.is_nan() {
+        return out.extend_from_slice(b"\"NaN\"");
+    }
+    if value.is_infinite() {
+        return out.extend_from_slice(if value > 0.0 {
+            b"\"+Inf\""
+        } else {
+            b"\"-Inf\""
+        });
+    }
+    let mut buffer = zmij::Buffer::new();
+    let text = buffer.format_finite(value);
+    match text.split_once('e') {
+        None => out.extend_from_slice(text.as_bytes()),
+        Some((mantissa, exponent)) => {
+            out.extend_from_slice(mantissa.as_bytes());
+            if !mantissa.contains('.') {
+                out.extend_from_slice(b".0");
+            }
+            out.push(b'e');
+            if !exponent.starts_with(['-', '+']) {
+                out.push(b'+');
+            }
+            out.extend_from_slice(exponent.as_bytes());
+        }
+    }
+}
+
+pub(super) fn put_number(out: &mut Vec<u8>, number: u64) {
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+}
+
+/// A value as [`put_value`] writes it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Value(pub(super) f64);
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+
+        impl de::Visitor<'_> for Visitor {
+            type Value = Value;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number, \"NaN\", \"+Inf\" or \"-Inf\"")
+            }
+
+            fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+                Ok(Value(value))
+            }
+
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "a whole number written by hand is read as the nearest double"
+            )]
+            fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+                Ok(Value(value as f64))
+            }
+
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "a whole number written by hand is read as the nearest double"
+            )]
+            fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+                Ok(Value(value as f64))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Value, E> {
+                match text {
+                    "NaN" => Ok(Value(f64::NAN)),
+                    "+Inf" => Ok(Value(f64::INFINITY)),
+                    "-Inf" => Ok(Value(f64::NEG_INFINITY)),
+                    _ => Err(E::invalid_value(de::Unexpected::Str(text), &self)),
+                }
+            }
+        }
+
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn value(value: f64) -> String {
+        let mut out = Vec::new();
+        put_value(&mut out, value);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn values_are_floats_for_json_and_yaml() {
+        for (input, expected) in [
+            (0.0, "0.0"),
+            (-0.0, "-0.0"),
+            (5.0, "5.0"),
+            (0.1, "0.1"),
+            (1e21, "1.0e+21"),
+            (1.5e-7, "1.5e-7"),
+            (5e-324, "5.0e-324"),
+            (f64::NAN, "\"NaN\""),
+            (f64::INFINITY, "\"+Inf\""),
+            (f64::NEG_INFINITY, "\"-Inf\""),
+        ] {
+            assert_eq!(value(input), expected);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn json_and_yaml_read_a_value_back_exactly(bits in any::<u64>()) {
+            let input = f64::from_bits(bits);
+            let text = value(input);
+            let same = |read: f64| read.to_bits() == input.to_bits() || (read.is_nan() && input.is_nan());
+            prop_assert!(same(serde_json::from_str::<Value>(&text).unwrap().0));
+            prop_assert!(same(yaml_serde::from_str::<Value>(&text).unwrap().0));
+        }
+
+        #[test]
+        fn json_and_yaml_read_a_text_back_exactly(text in "\\PC{0,20}|[\\x00-\\x1f\\x7f-\\u{a0}\\u{2028}\\u{feff}\\u{ffff}\"\\\\:#{}\\[\\],&*!|>'%@`é💥-]{0,20}") {
+            let mut out = Vec::new();
+            put_text(&mut out, &text);
+            let line = String::from_utf8(out).unwrap();
+            prop_assert_eq!(&serde_json::from_str::<String>(&line).unwrap(), &text);
+            prop_assert_eq!(&yaml_serde::from_str::<String>(&line).unwrap(), &text);
+        }
+    }
+}

@@ -1,0 +1,261 @@
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use nexus_metric::{Family, Labels};
+
+use super::{
+    CHECKSUM, ClientSeen, FIRST_LINE, FORMAT,
+    json::{put_number, put_text, put_value},
+};
+use crate::{
+    disk::{Disk, DiskFile},
+    store::{Catalog, Entry, FamilyData, Value},
+};
+
+/// How much is gathered before it is handed to the file.
+const BLOCK_BYTES: usize = 1 << 18;
+
+/// A snapshot that is written beside the old one, and not in its place yet.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    disk: Arc<dyn Disk>,
+    path: PathBuf,
+    beside: PathBuf,
+    /// How long the file is.
+    pub(crate) bytes: u64,
+}
+
+/// Writes the state beside the file at `path`, durably. The state at `position` must be in the catalog; what is newer may be
+/// in it too, and must be durable in the journal before [`Snapshot::commit`].
+pub(crate) fn begin(
+    disk: Arc<dyn Disk>,
+    path: &Path,
+    catalog: &Catalog,
+    position: u64,
+    written_ms: u64,
+    clients: &[ClientSeen],
+) -> io::Result<Snapshot> {
+    let beside = path.with_added_extension("new");
+    disk.remove(&beside)?;
+    let mut out = Output {
+        file: disk.create(&beside)?,
+        block: Vec::new(),
+        checksum: crc32fast::Hasher::new(),
+        bytes: 0,
+    };
+    let written = write_all(&mut out, catalog, position, written_ms, clients);
+    if let Err(error) = written {
+        // The disk may be full: do not let the attempt itself take the room.
+        let _ = disk.remove(&beside);
+        return Err(error);
+    }
+    Ok(Snapshot {
+        disk,
+        path: path.to_owned(),
+        beside,
+        bytes: out.bytes,
+    })
+}
+
+impl Snapshot {
+    /// Puts the snapshot in the place of the old one, durably.
+    pub(crate) fn commit(self) -> io::Result<()> {
+        self.disk.rename(&self.beside, &self.path)?;
+        let directory = self
+            .path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty());
+        self.disk
+            .sync_directory(directory.unwrap_or(Path::new(".")))
+    }
+}
+
+fn write_all(
+    out: &mut Output,
+    catalog: &Catalog,
+    position: u64,
+    written_ms: u64,
+    clients: &[ClientSeen],
+) -> io::Result<()> {
+    out.line(|line| {
+        line.extend_from_slice(FIRST_LINE.as_bytes());
+    })?;
+    out.line(|line| {
+        line.extend_from_slice(b"hub: {\"format\": ");
+        put_number(line, FORMAT);
+        line.extend_from_slice(b", \"sequence\": ");
+        put_number(line, position);
+        line.extend_from_slice(b", \"written_ms\": ");
+        put_number(line, written_ms);
+        line.push(b'}');
+    })?;
+    let families = catalog.families();
+    out.section("families", families.is_empty())?;
+    for family in &families {
+        out.line(|line| put_family(line, &family.family, family))?;
+    }
+    out.section("series", catalog.series_len() == 0)?;
+    for family in &families {
+        put_series(out, catalog, family)?;
+    }
+    out.section("idempotency", true)?;
+    out.section("clients", clients.is_empty())?;
+    for client in clients {
+        out.line(|line| put_client(line, client))?;
+    }
+    out.finish()
+}
+
+fn put_family(line: &mut Vec<u8>, family: &Family, data: &FamilyData) {
+    line.extend_from_slice(b"- {\"name\": ");
+    put_text(line, family.name.as_str());
+    line.extend_from_slice(b", \"kind\": ");
+    put_text(line, family.kind.as_str());
+    line.extend_from_slice(b", \"help\": ");
+    put_text(line, &family.help);
+    line.extend_from_slice(b", \"unit\": ");
+    put_text(line, &family.unit);
+    if !family.buckets.bounds().is_empty() {
+        line.extend_from_slice(b", \"buckets\": ");
+        put_list(line, family.buckets.bounds(), |line, bound| {
+            put_value(line, *bound)
+        });
+    }
+    line.extend_from_slice(b", \"defined_ms\": ");
+    put_number(line, data.defined.at_ms);
+    line.extend_from_slice(b", \"sequence\": ");
+    put_number(line, data.defined.sequence);
+    line.push(b'}');
+}
+
+fn put_series(out: &mut Output, catalog: &Catalog, family: &FamilyData) -> io::Result<()> {
+    for slab in family.slabs() {
+        // The slab is held still only while its lines are gathered, not while they are written.
+        slab.look(|fixed| {
+            for (offset, entry, labels) in fixed.iter() {
+                if let Some(value) = slab.value(offset) {
+                    put_one_series(&mut out.block, catalog, family, entry, labels, &value);
+                    out.block.push(b'\n');
+                }
+            }
+        });
+        out.flush_if_full()?;
+    }
+    Ok(())
+}
+
+fn put_one_series(
+    line: &mut Vec<u8>,
+    catalog: &Catalog,
+    family: &FamilyData,
+    entry: &Entry,
+    labels: &str,
+    value: &Value,
+) {
+    line.extend_from_slice(b"- {\"name\": ");
+    put_text(line, family.family.name.as_str());
+    line.extend_from_slice(b", \"labels\": {");
+    for (place, (name, value)) in Labels::pairs_of(labels).enumerate() {
+        if place > 0 {
+            line.extend_from_slice(b", ");
+        }
+        put_text(line, &name);
+        line.extend_from_slice(b": ");
+        put_text(line, &value);
+    }
+    line.extend_from_slice(b"}, ");
+    match value {
+        Value::Number(value, _) => {
+            line.extend_from_slice(b"\"value\": ");
+            put_value(line, *value);
+        }
+        Value::Histogram(histogram) => {
+            line.extend_from_slice(b"\"counts\": ");
+            put_list(line, &histogram.counts, |line, count| {
+                put_number(line, *count)
+            });
+            line.extend_from_slice(b", \"sum\": ");
+            put_value(line, histogram.sum);
+        }
+    }
+    line.extend_from_slice(b", \"owner\": ");
+    put_text(line, &catalog.owners.name(entry.owner));
+    line.extend_from_slice(b", \"created_ms\": ");
+    put_number(line, entry.created_ms);
+    line.extend_from_slice(b", \"changed_ms\": ");
+    put_number(line, value.stamp().at_ms);
+    line.extend_from_slice(b", \"sequence\": ");
+    put_number(line, value.stamp().sequence);
+    line.push(b'}');
+}
+
+fn put_client(line: &mut Vec<u8>, client: &ClientSeen) {
+    line.extend_from_slice(b"- {\"key\": ");
+    put_text(line, &client.key);
+    line.extend_from_slice(b", \"client\": ");
+    put_text(line, &client.client);
+    line.extend_from_slice(b", \"seen_ms\": ");
+    put_number(line, client.seen_ms);
+    line.push(b'}');
+}
+
+fn put_list<T>(line: &mut Vec<u8>, items: &[T], put: impl Fn(&mut Vec<u8>, &T)) {
+    line.push(b'[');
+    for (place, item) in items.iter().enumerate() {
+        if place > 0 {
+            line.extend_from_slice(b", ");
+        }
+        put(line, item);
+    }
+    line.push(b']');
+}
+
+/// Lines on their way into the file, with the checksum of all that went before.
+struct Output {
+    file: Box<dyn DiskFile>,
+    block: Vec<u8>,
+    checksum: crc32fast::Hasher,
+    bytes: u64,
+}
+
+impl Output {
+    fn line(&mut self, put: impl FnOnce(&mut Vec<u8>)) -> io::Result<()> {
+        put(&mut self.block);
+        self.block.push(b'\n');
+        self.flush_if_full()
+    }
+
+    fn section(&mut self, name: &str, empty: bool) -> io::Result<()> {
+        self.line(|line| {
+            line.extend_from_slice(name.as_bytes());
+            line.extend_from_slice(if empty { b": []" } else { b":" });
+        })
+    }
+
+    fn flush_if_full(&mut self) -> io::Result<()> {
+        if self.block.len() < BLOCK_BYTES {
+            return Ok(());
+        }
+        self.flush()
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.checksum.update(&self.block);
+        self.bytes += self.block.len() as u64;
+        self.file.append(&self.block)?;
+        self.block.clear();
+        Ok(())
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.flush()?;
+        let checksum = self.checksum.clone().finalize();
+        self.block
+            .extend_from_slice(format!("{CHECKSUM}{checksum:08x}\n").as_bytes());
+        self.flush()?;
+        self.file.sync()
+    }
+}

@@ -1,0 +1,162 @@
+//! The one true state: a handle that takes [`Write`](crate::write::Write)s and shows what they made.
+//!
+//! Order: writes are applied in the order in which they reached the queue; there is one writer. Atomicity: a write happens
+//! whole or not at all, also over a crash; a reader may see a part of a batch for a moment. Durability: an answer is given
+//! after the write is as durable as the [mode](crate::config::Durability) promises; a reader may see it earlier.
+//! Cancellation: dropping the future of [`Store::submit`] does not take the write back.
+
+mod apply;
+mod cell;
+mod check;
+mod exposed_names;
+mod family;
+mod limits;
+mod locks;
+mod open;
+mod owners;
+mod slab;
+mod snapshotter;
+mod state;
+mod status;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+    mpsc::{SyncSender, TrySendError},
+};
+
+use tokio::sync::oneshot;
+
+pub(crate) use apply::matching;
+pub(crate) use cell::{Histogram, Stamp};
+pub(crate) use check::is_reserved;
+pub(crate) use family::{FamilyData, Value};
+pub(crate) use limits::StoreLimits;
+pub(crate) use open::{OpenError, Opened, Settings};
+pub(crate) use slab::{Cells, Entry};
+pub(crate) use snapshotter::{SnapshotError, SnapshotTaken};
+pub(crate) use state::{Catalog, RestoredSeries, State};
+pub(crate) use status::Status;
+
+use crate::write::{Outcome, Unavailable, Write};
+use writer::{Command, Job};
+
+/// The store. Cheap to clone; all clones are one store.
+#[derive(Debug, Clone)]
+pub(crate) struct Store {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    queue: SyncSender<Command>,
+    catalog: Arc<Catalog>,
+    status: Arc<Status>,
+    stopping: AtomicBool,
+    queue_bytes: Arc<AtomicU64>,
+    queue_bytes_max: u64,
+    snapshotter: snapshotter::Snapshotter,
+    writer: Mutex<Option<std::thread::JoinHandle<()>>>,
+}
+
+impl Store {
+    /// Puts a write on the queue and waits for what becomes of it.
+    pub(crate) async fn submit(&self, write: Write) -> Outcome {
+        let shared = &*self.shared;
+        if shared.stopping.load(Ordering::Acquire) {
+            return Outcome::Unavailable(Unavailable::Stopping);
+        }
+        let record = write.encode();
+        let (reply, answer) = oneshot::channel();
+        let Some(ticket) = QueueTicket::take(
+            &shared.queue_bytes,
+            record.len() as u64,
+            shared.queue_bytes_max,
+        ) else {
+            shared.status.queue_full();
+            return Outcome::Unavailable(Unavailable::QueueFull);
+        };
+        match shared.queue.try_send(Command::Write(Job {
+            write,
+            record,
+            reply,
+            _ticket: ticket,
+        })) {
+            // A writer that is gone without an answer took the write with it, or applied it: nobody knows.
+            Ok(()) => answer.await.unwrap_or(Outcome::Unknown),
+            Err(TrySendError::Full(_)) => {
+                shared.status.queue_full();
+                Outcome::Unavailable(Unavailable::QueueFull)
+            }
+            Err(TrySendError::Disconnected(_)) => Outcome::Unavailable(Unavailable::Stopping),
+        }
+    }
+
+    /// What the store holds, for readers.
+    pub(crate) fn catalog(&self) -> &Arc<Catalog> {
+        &self.shared.catalog
+    }
+
+    /// How the store is doing.
+    pub(crate) fn status(&self) -> &Status {
+        &self.shared.status
+    }
+
+    /// Writes a snapshot. Blocks the thread until it is durable; one at a time.
+    pub(crate) fn snapshot(&self) -> Result<SnapshotTaken, SnapshotError> {
+        self.shared.snapshotter.take(&self.shared.queue)
+    }
+
+    /// Takes no more writes, finishes those that wait, writes a last snapshot if anything changed. Blocks the thread.
+    pub(crate) fn close(&self) -> Result<(), SnapshotError> {
+        self.shared.stopping.store(true, Ordering::Release);
+        let changed = self.status().sequence() != self.status().snapshot_position()
+            || self.shared.snapshotter.has_clients();
+        let result = if changed {
+            self.snapshot().map(drop)
+        } else {
+            Ok(())
+        };
+        let _ = self.shared.queue.send(Command::Stop);
+        let writer = self
+            .shared
+            .writer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(writer) = writer
+            && writer.join().is_err()
+        {
+            tracing::error!("the writer panicked");
+        }
+        result
+    }
+}
+
+/// A share of the bytes that may wait in the queue, given back when it is dropped.
+#[derive(Debug)]
+struct QueueTicket {
+    bytes: u64,
+    queue_bytes: Arc<AtomicU64>,
+}
+
+impl QueueTicket {
+    /// A write that is larger than the whole queue may wait alone.
+    fn take(queue_bytes: &Arc<AtomicU64>, bytes: u64, max: u64) -> Option<Self> {
+        let taken = queue_bytes.fetch_add(bytes, Ordering::Relaxed);
+        let ticket = QueueTicket {
+            bytes,
+            queue_bytes: queue_bytes.clone(),
+        };
+        (taken == 0 || taken + bytes <= max).then_some(ticket)
+    }
+}
+
+impl Drop for QueueTicket {
+    fn drop(&mut self) {
+        self.queue_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,160 @@
+//! What the hub holds. [`State`] belongs to the writer; [`Catalog`] is the part of it that readers see.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{
+        Arc, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use nexus_metric::{Family, Name};
+
+use super::{
+    cell::Stamp,
+    exposed_names::exposed_names,
+    family::{FamilyData, Value},
+    locks::{read, write},
+    owners::Owners,
+};
+
+/// Every family, by name. Readers and the writer share it.
+#[derive(Debug, Default)]
+pub(crate) struct Catalog {
+    families: RwLock<BTreeMap<Name, Arc<FamilyData>>>,
+    pub(crate) owners: Owners,
+    series: AtomicU64,
+}
+
+impl Catalog {
+    pub(crate) fn family(&self, name: &str) -> Option<Arc<FamilyData>> {
+        read(&self.families).get(name).cloned()
+    }
+
+    /// All families at this moment, sorted by name.
+    pub(crate) fn families(&self) -> Vec<Arc<FamilyData>> {
+        read(&self.families).values().cloned().collect()
+    }
+
+    pub(crate) fn families_len(&self) -> usize {
+        read(&self.families).len()
+    }
+
+    /// How many series there are in all.
+    pub(crate) fn series_len(&self) -> u64 {
+        self.series.load(Ordering::Relaxed)
+    }
+}
+
+/// The state with all that only the writer needs.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    pub(super) catalog: Arc<Catalog>,
+    by_name: HashMap<Name, Arc<FamilyData>, foldhash::fast::FixedState>,
+    /// Every name that a scrape may show, and the family it belongs to.
+    exposed: HashMap<Box<str>, Name>,
+}
+
+/// A series as a snapshot tells it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct RestoredSeries<'a> {
+    pub(crate) labels: &'a str,
+    pub(crate) owner: Arc<str>,
+    pub(crate) created_ms: u64,
+    pub(crate) value: Value,
+}
+
+impl State {
+    pub(crate) fn catalog(&self) -> Arc<Catalog> {
+        self.catalog.clone()
+    }
+
+    pub(crate) fn family(&self, name: &str) -> Option<&Arc<FamilyData>> {
+        self.by_name.get(name)
+    }
+
+    /// The first name that `family` would expose and another family exposes already, with that other family.
+    pub(super) fn collision(&self, family: &Family) -> Option<(Box<str>, &Name)> {
+        exposed_names(family).into_iter().find_map(|exposed| {
+            let by = self
+                .exposed
+                .get(&exposed)
+                .filter(|by| **by != family.name)?;
+            Some((exposed, by))
+        })
+    }
+
+    /// Makes a family. The caller has seen that there is none of that name, and no collision.
+    pub(crate) fn define(&mut self, family: Family, defined: Stamp) -> Arc<FamilyData> {
+        let name = family.name.clone();
+        for exposed in exposed_names(&family) {
+            self.exposed.insert(exposed, name.clone());
+        }
+        let data = Arc::new(FamilyData::new(family, defined));
+        self.by_name.insert(name.clone(), data.clone());
+        write(&self.catalog.families).insert(name, data.clone());
+        data
+    }
+
+    /// Removes a family with all its series; gives how many those were.
+    pub(super) fn undefine(&mut self, name: &Name) -> u64 {
+        let Some(data) = self.by_name.remove(name) else {
+            return 0;
+        };
+        write(&self.catalog.families).remove(name);
+        for exposed in exposed_names(&data.family) {
+            self.exposed.remove(&exposed);
+        }
+        let mut removed = 0;
+        for slab in data.slabs() {
+            slab.look(|fixed| {
+                for (_, entry, _) in fixed.iter() {
+                    self.catalog.owners.lost(entry.owner);
+                    removed += 1;
+                }
+            });
+        }
+        self.catalog.series.fetch_sub(removed, Ordering::Relaxed);
+        removed
+    }
+
+    /// Makes a series that is not there.
+    pub(super) fn insert(
+        &self,
+        family: &FamilyData,
+        labels: &str,
+        owner: &Arc<str>,
+        created_ms: u64,
+        value: Value,
+    ) {
+        let owner = self.catalog.owners.id(owner);
+        family.insert(labels, owner, created_ms, value);
+        self.catalog.owners.gained(owner);
+        self.catalog.series.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Removes a series if it is there.
+    pub(super) fn remove(&self, family: &FamilyData, labels: &str) -> bool {
+        let Some(entry) = family.remove(labels) else {
+            return false;
+        };
+        self.catalog.owners.lost(entry.owner);
+        self.catalog.series.fetch_sub(1, Ordering::Relaxed);
+        true
+    }
+
+    /// Puts back a series from a snapshot; `false` if it is there already.
+    pub(crate) fn restore(&self, family: &FamilyData, series: RestoredSeries<'_>) -> bool {
+        let missing = family.find(series.labels).is_none();
+        if missing {
+            self.insert(
+                family,
+                series.labels,
+                &series.owner,
+                series.created_ms,
+                series.value,
+            );
+        }
+        missing
+    }
+}

@@ -1,0 +1,114 @@
+mod faults;
+mod recovery;
+mod semantics;
+
+use std::{path::PathBuf, sync::Arc};
+
+use nexus_metric::{Kind, Labels, Name};
+
+use super::*;
+use crate::{
+    clients::Clients,
+    config::Durability,
+    disk::memory::MemoryDisk,
+    write::{Applied, Change, Definition, Outcome, Target, Write},
+};
+
+fn settings(disk: &MemoryDisk, durability: Durability) -> Settings {
+    Settings {
+        disk: Arc::new(disk.clone()),
+        snapshot: PathBuf::from("state.yaml"),
+        journal: PathBuf::from("journal"),
+        durability,
+        limits: StoreLimits::NONE,
+        queue_writes_max: 1000,
+        queue_bytes_max: 1 << 20,
+    }
+}
+
+fn open(disk: &MemoryDisk, durability: Durability) -> Store {
+    try_open(disk, durability).unwrap().store
+}
+
+fn try_open(disk: &MemoryDisk, durability: Durability) -> Result<Opened, OpenError> {
+    Store::open(settings(disk, durability), Clients::new(10))
+}
+
+fn target(name: &str, labels: &[(&str, &str)], define: Option<Kind>) -> Target {
+    Target {
+        family: Name::new(name).unwrap(),
+        labels: Labels::from_pairs(labels.iter().copied()).unwrap(),
+        define: define.map(|kind| Arc::new(Definition::of(kind))),
+    }
+}
+
+fn add(name: &str, delta: f64) -> Change {
+    Change::Add {
+        target: target(name, &[], Some(Kind::Gauge)),
+        delta,
+    }
+}
+
+fn set(name: &str, value: f64) -> Change {
+    Change::Set {
+        target: target(name, &[], Some(Kind::Gauge)),
+        value,
+    }
+}
+
+fn write_of(changes: Vec<Change>) -> Write {
+    Write {
+        owner: "key".into(),
+        idempotency: None,
+        changes,
+    }
+}
+
+fn submit(store: &Store, changes: Vec<Change>) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    runtime.block_on(store.submit(write_of(changes)))
+}
+
+#[track_caller]
+fn accept(store: &Store, changes: Vec<Change>) -> Applied {
+    match submit(store, changes) {
+        Outcome::Applied(applied) => applied,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[track_caller]
+fn refuse(store: &Store, changes: Vec<Change>) -> String {
+    match submit(store, changes) {
+        Outcome::Refused(refusals) => refusals
+            .iter()
+            .map(|refusal| format!("{}: {}", refusal.index, refusal.reason))
+            .collect::<Vec<_>>()
+            .join("\n"),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Every series with its value, one a line.
+fn dump(store: &Store) -> String {
+    let mut lines = Vec::new();
+    for family in store.catalog().families() {
+        for slab in family.slabs() {
+            slab.look(|fixed| {
+                for (offset, _, labels) in fixed.iter() {
+                    let value = match slab.value(offset).unwrap() {
+                        Value::Number(value, _) => value.to_string(),
+                        Value::Histogram(histogram) => {
+                            format!("{:?} sum {}", histogram.counts, histogram.sum)
+                        }
+                    };
+                    lines.push(format!("{}{{{labels}}} {value}", family.family.name));
+                }
+            });
+        }
+    }
+    lines.sort();
+    lines.join("\n")
+}

@@ -1,0 +1,356 @@
+use proptest::{collection::vec, prelude::*};
+
+use super::*;
+
+#[test]
+fn what_was_acknowledged_is_there_after_a_crash() {
+    for durability in [Durability::Sync, Durability::Flush] {
+        let disk = MemoryDisk::default();
+        let store = open(&disk, durability);
+        accept(&store, vec![set("a", 1.0), add("b", 2.0)]);
+        accept(&store, vec![add("a", 0.5)]);
+        assert_eq!(
+            dump(&open(&disk.copy(), durability)),
+            "a{} 1.5\nb{} 2",
+            "{durability:?}"
+        );
+        store.snapshot().unwrap();
+        accept(&store, vec![add("a", 0.5)]);
+        assert_eq!(
+            dump(&open(&disk.copy(), durability)),
+            "a{} 2\nb{} 2",
+            "{durability:?}"
+        );
+    }
+}
+
+#[test]
+fn stopping_keeps_all_in_every_mode() {
+    for durability in [Durability::Sync, Durability::Flush, Durability::Snapshot] {
+        let disk = MemoryDisk::default();
+        let store = open(&disk, durability);
+        accept(
+            &store,
+            vec![set("a", f64::NAN), add("b", f64::NEG_INFINITY)],
+        );
+        store.close().unwrap();
+        assert!(matches!(
+            submit(&store, vec![add("b", 1.0)]),
+            Outcome::Unavailable(_)
+        ));
+        let again = open(&disk, durability);
+        assert_eq!(dump(&again), "a{} NaN\nb{} -inf");
+        again.close().unwrap();
+    }
+}
+
+#[test]
+fn deleted_stays_deleted() {
+    let disk = MemoryDisk::default();
+    let store = open(&disk, Durability::Flush);
+    accept(&store, vec![set("a", 1.0), set("b", 1.0)]);
+    store.snapshot().unwrap();
+    accept(
+        &store,
+        vec![Change::Delete {
+            family: Name::new("a").unwrap(),
+            labels: None,
+        }],
+    );
+    assert_eq!(dump(&open(&disk.copy(), Durability::Flush)), "b{} 1");
+    store.close().unwrap();
+    assert_eq!(dump(&open(&disk, Durability::Flush)), "b{} 1");
+}
+
+#[test]
+fn a_snapshot_makes_old_segments_go() {
+    let disk = MemoryDisk::default();
+    let store = open(&disk, Durability::Flush);
+    for _ in 0..3 {
+        accept(&store, vec![add("a", 1.0)]);
+        store.snapshot().unwrap();
+    }
+    assert_eq!(
+        disk.paths(),
+        [
+            PathBuf::from("journal/000004.log"),
+            PathBuf::from("state.yaml")
+        ]
+    );
+}
+
+#[test]
+fn a_tail_that_no_one_was_promised_is_cut_and_reported() {
+    let disk = MemoryDisk::default();
+    let store = open(&disk, Durability::Flush);
+    accept(&store, vec![add("a", 1.0)]);
+    let whole = disk.get("journal/000001.log").unwrap();
+    accept(&store, vec![add("a", 1.0)]);
+    let longer = disk.get("journal/000001.log").unwrap();
+    for cut in whole.len()..longer.len() {
+        let crashed = disk.copy();
+        crashed.put("journal/000001.log", &longer[..cut]);
+        let opened = try_open(&crashed, Durability::Flush).unwrap();
+        assert_eq!(dump(&opened.store), "a{} 1");
+        assert_eq!(
+            opened
+                .recovered
+                .cut
+                .iter()
+                .map(|cut| (cut.offset, cut.length))
+                .collect::<Vec<_>>(),
+            if cut == whole.len() {
+                vec![]
+            } else {
+                vec![(whole.len() as u64, (cut - whole.len()) as u64)]
+            }
+        );
+        // What was written behind the cut by the next life is found by the one after it.
+        accept(&opened.store, vec![add("a", 5.0)]);
+        assert_eq!(dump(&open(&crashed.copy(), Durability::Flush)), "a{} 6");
+    }
+}
+
+#[test]
+fn damage_to_what_was_durable_is_refused_and_nothing_is_changed() {
+    let disk = MemoryDisk::default();
+    let store = open(&disk, Durability::Sync);
+    for _ in 0..3 {
+        accept(&store, vec![add("a", 1.0)]);
+    }
+    let sound = disk.get("journal/000001.log").unwrap();
+    let last_frame = sound.len() - (sound.len() - 32) / 3;
+    for at in 0..last_frame {
+        let damaged = disk.copy();
+        let mut bytes = sound.clone();
+        bytes[at] ^= 0x10;
+        damaged.put("journal/000001.log", bytes.clone());
+        let error = try_open(&damaged, Durability::Sync)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("journal/000001.log"), "byte {at}: {error}");
+        assert_eq!(damaged.get("journal/000001.log").unwrap(), bytes);
+        assert_eq!(damaged.paths(), disk.paths());
+    }
+}
+
+#[test]
+fn a_damaged_snapshot_is_refused_and_kept() {
+    let disk = MemoryDisk::default();
+    let store = open(&disk, Durability::Flush);
+    accept(
+        &store,
+        vec![
+            set("a", 1.0),
+            Change::Observe {
+                target: target("h", &[("a", "é\"\n")], Some(Kind::Histogram)),
+                value: 2.0,
+            },
+        ],
+    );
+    store.close().unwrap();
+    let sound = disk.get("state.yaml").unwrap();
+    assert_eq!(
+        dump(&open(&disk.copy(), Durability::Flush)).lines().count(),
+        2
+    );
+    for at in 0..sound.len() {
+        let damaged = disk.copy();
+        let mut bytes = sound.clone();
+        bytes[at] ^= 1;
+        damaged.put("state.yaml", bytes.clone());
+        let error = try_open(&damaged, Durability::Flush)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("state.yaml"), "byte {at}: {error}");
+        assert_eq!(damaged.get("state.yaml").unwrap(), bytes);
+    }
+    for length in 0..sound.len() {
+        let damaged = disk.copy();
+        damaged.put("state.yaml", &sound[..length]);
+        try_open(&damaged, Durability::Flush).unwrap_err();
+    }
+}
+
+#[test]
+fn a_missing_snapshot_beside_a_journal_that_needs_it_is_refused() {
+    let disk = MemoryDisk::default();
+    let store = open(&disk, Durability::Flush);
+    accept(&store, vec![add("a", 1.0)]);
+    store.snapshot().unwrap();
+    accept(&store, vec![add("a", 1.0)]);
+    let crashed = disk.copy();
+    crate::disk::Disk::remove(&crashed, std::path::Path::new("state.yaml")).unwrap();
+    assert!(
+        try_open(&crashed, Durability::Flush)
+            .unwrap_err()
+            .to_string()
+            .contains("are missing")
+    );
+}
+
+#[test]
+fn a_file_of_metric_nexus_is_taken_over() {
+    let disk = MemoryDisk::default();
+    disk.put("state.yaml", "metrics:\n    - key: metric_nexus_clients\n      description: x\n      value: 1\n    - key: kills\n      description: 'Kills: all'\n      value: 1e+06\n    - key: nan\n      description: ''\n      value: .nan\n    - key: up\n      description: ''\n      value: .inf\n");
+    let opened = try_open(&disk, Durability::Flush).unwrap();
+    assert_eq!(dump(&opened.store), "kills{} 1000000\nnan{} NaN\nup{} inf");
+    assert_eq!(opened.imported, Some(PathBuf::from("state.yaml.original")));
+    accept(&opened.store, vec![add("kills", 1.0)]);
+    assert!(dump(&open(&disk.copy(), Durability::Flush)).contains("kills{} 1000001"));
+    // The same file again beside a journal that knows more: refused.
+    disk.put("state.yaml", "metrics: []\n");
+    assert!(try_open(&disk, Durability::Flush).is_err());
+}
+
+#[test]
+fn an_empty_file_of_metric_nexus_is_taken_over_and_nonsense_is_not() {
+    let check = |text: &str, good: bool| {
+        let disk = MemoryDisk::default();
+        disk.put("state.yaml", text);
+        assert_eq!(try_open(&disk, Durability::Flush).is_ok(), good, "{text:?}");
+    };
+    check("metrics:", true);
+    check("metrics: []\n", true);
+    check(
+        "metrics:\n- {key: a, value: 1, type: counter, labels: {q: mail}}",
+        true,
+    );
+    check(
+        "metrics:\n- {key: a, value: 1}\n- {key: a, value: 1}",
+        false,
+    );
+    check("metrics:\n- {key: a, value: x}", false);
+    check("metrics:\n- {key: 1a, value: 1}", false);
+    check("", false);
+    check("\u{0}\u{1}", false);
+    check("metrics: [", false);
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    let name = proptest::sample::select(vec!["a", "b", "h"]);
+    let labels = proptest::sample::select(vec!["", "1", "2"]);
+    (name, labels, 0..12u8, -4i8..8).prop_map(|(name, label, which, value)| {
+        let kind = if name == "h" {
+            Kind::Histogram
+        } else {
+            Kind::Gauge
+        };
+        let labels: &[(&str, &str)] = if label.is_empty() {
+            &[]
+        } else {
+            &[("l", label)]
+        };
+        let (target, value) = (target(name, labels, Some(kind)), f64::from(value));
+        match which {
+            0 => Change::Delete {
+                family: target.family,
+                labels: None,
+            },
+            1 => Change::Delete {
+                family: target.family,
+                labels: Some(target.labels),
+            },
+            2 => Change::DeleteMatching {
+                selector: "{l=\"1\"}".parse().unwrap(),
+                prefix: "".into(),
+            },
+            3 => Change::Create { target },
+            _ if kind == Kind::Histogram => Change::Observe { target, value },
+            4..7 => Change::Set { target, value },
+            _ => Change::Add {
+                target,
+                delta: value,
+            },
+        }
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+
+    /// A crash image taken at any moment, snapshots going on, gives the state that was acknowledged.
+    #[test]
+    fn replay_gives_what_was_acknowledged(writes in vec((vec(change(), 1..5), 0..8u8), 1..40)) {
+        let disk = MemoryDisk::default();
+        let mut store = open(&disk, Durability::Flush);
+        for (changes, then) in writes {
+            let _ = submit(&store, changes);
+            let expected = dump(&store);
+            match then {
+                0 => drop(store.snapshot().unwrap()),
+                1 => {
+                    store.close().unwrap();
+                    store = open(&disk, Durability::Flush);
+                }
+                2 => store = open(&disk.copy(), Durability::Flush),
+                _ => continue,
+            }
+            prop_assert_eq!(dump(&store), expected.clone());
+            if then == 2 {
+                // Go on with the disk that the new store writes to.
+                store.close().unwrap();
+                store = open(&disk.copy(), Durability::Flush);
+                prop_assert_eq!(dump(&store), expected);
+                store = open(&disk, Durability::Flush);
+            }
+        }
+    }
+}
+
+/// Snapshots that are written while others write hold newer changes too; replay must not do those twice, nor lose any.
+#[test]
+fn a_snapshot_among_writers_loses_and_doubles_nothing() {
+    for durability in [Durability::Flush, Durability::Snapshot] {
+        let disk = MemoryDisk::default();
+        let store = open(&disk, durability);
+        let many: Vec<Change> = (0..3000)
+            .map(|n| Change::Add {
+                target: target("a", &[("n", &n.to_string())], Some(Kind::Counter)),
+                delta: 0.0,
+            })
+            .collect();
+        accept(&store, many.clone());
+        std::thread::scope(|scope| {
+            for worker in 0..4 {
+                let store = &store;
+                scope.spawn(move || {
+                    for round in 0..60 {
+                        let label = format!("{worker}-{}", round % 7);
+                        let gone = Change::Delete {
+                            family: Name::new("a").unwrap(),
+                            labels: Some(Labels::from_pairs([("w", &label)]).unwrap()),
+                        };
+                        let mut changes: Vec<Change> = (0..50)
+                            .map(|n| Change::Add {
+                                target: target(
+                                    "a",
+                                    &[("n", &(worker * 700 + n).to_string())],
+                                    None,
+                                ),
+                                delta: 1.0,
+                            })
+                            .collect();
+                        changes.push(Change::Add {
+                            target: target("a", &[("w", &label)], None),
+                            delta: 1.0,
+                        });
+                        accept(store, changes);
+                        if round % 3 == 0 {
+                            accept(store, vec![gone]);
+                        }
+                    }
+                });
+            }
+            for _ in 0..10 {
+                store.snapshot().unwrap();
+            }
+        });
+        let expected = dump(&store);
+        if durability == Durability::Flush {
+            assert_eq!(dump(&open(&disk.copy(), durability)), expected);
+        }
+        store.close().unwrap();
+        assert_eq!(dump(&open(&disk, durability)), expected);
+    }
+}

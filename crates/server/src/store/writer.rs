@@ -1,0 +1,300 @@
+use std::{
+    io,
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError},
+    },
+    time::Duration,
+};
+
+use tokio::{sync::oneshot, time::Instant};
+
+use super::{QueueTicket, limits::StoreLimits, snapshotter::Files, state::State, status::Status};
+use crate::{
+    clock::now_ms,
+    config::Durability,
+    journal::{Frame, Journal},
+    write::{Applied, Outcome, Unavailable, Write},
+};
+
+/// A write on its way, with its journal record and the place where its submitter waits.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) write: Write,
+    pub(super) record: Vec<u8>,
+    pub(super) reply: oneshot::Sender<Outcome>,
+    pub(super) _ticket: QueueTicket,
+}
+
+/// What the writer can be asked.
+#[derive(Debug)]
+pub(super) enum Command {
+    Write(Job),
+    /// Begin a new segment; the answer is the position that a snapshot from now on stands for, and the segment's number.
+    BeginSnapshot(oneshot::Sender<io::Result<Begun>>),
+    /// Make everything that readers can see durable in the journal, in every mode.
+    Sync(oneshot::Sender<io::Result<()>>),
+    /// The snapshot is in its place, or was given up.
+    EndSnapshot,
+    Stop,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Begun {
+    pub(super) position: u64,
+    pub(super) segment: u64,
+}
+
+/// How often a hub whose journal failed tries to come back.
+const RETRY: Duration = Duration::from_secs(1);
+/// A frame is closed when it has this many bytes or writes, so that those who wait in it are answered.
+const FRAME_BYTES: usize = 4 << 20;
+const FRAME_WRITES: usize = 4096;
+
+/// The one task that changes the state: drains the queue, checks, applies, journals, syncs once, answers all.
+pub(super) struct Writer {
+    pub(super) state: State,
+    pub(super) limits: StoreLimits,
+    pub(super) journal: Journal,
+    pub(super) durability: Durability,
+    pub(super) queue: Receiver<Command>,
+    pub(super) status: Arc<Status>,
+    pub(super) files: Arc<Files>,
+    /// The sequence of the next change.
+    pub(super) next: u64,
+    pub(super) mode: Mode,
+}
+
+/// What the writer does with writes.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Mode {
+    /// They are taken. While a snapshot is being written they go to the journal in every durability mode, because the
+    /// snapshot may hold some of them.
+    Open { snapshot_begun: bool },
+    /// The journal failed: none are taken until a new segment could be begun.
+    ReadOnly { retry: Instant },
+}
+
+impl Writer {
+    pub(super) fn run(mut self) {
+        loop {
+            let command = match self.mode {
+                Mode::Open { .. } => self.queue.recv().ok(),
+                Mode::ReadOnly { retry } => match self
+                    .queue
+                    .recv_timeout(retry.saturating_duration_since(Instant::now()))
+                {
+                    Ok(command) => Some(command),
+                    Err(RecvTimeoutError::Timeout) => {
+                        self.come_back();
+                        continue;
+                    }
+                    Err(RecvTimeoutError::Disconnected) => None,
+                },
+            };
+            match command {
+                Some(Command::Write(job)) => {
+                    if let Some(command) = self.group(job)
+                        && !self.control(command)
+                    {
+                        return;
+                    }
+                }
+                Some(command) => {
+                    if !self.control(command) {
+                        return;
+                    }
+                }
+                None => return,
+            }
+        }
+    }
+
+    /// Everything but writes; `false` ends the writer.
+    fn control(&mut self, command: Command) -> bool {
+        match command {
+            Command::Write(job) => drop(self.group(job)),
+            Command::BeginSnapshot(reply) => {
+                let begun = self.begin_snapshot();
+                let _ = reply.send(begun);
+            }
+            Command::Sync(reply) => {
+                let synced = self.sync();
+                let _ = reply.send(synced);
+            }
+            Command::EndSnapshot => {
+                if let Mode::Open { snapshot_begun } = &mut self.mode {
+                    *snapshot_begun = false;
+                }
+            }
+            Command::Stop => return false,
+        }
+        true
+    }
+
+    /// Takes this write and those that wait behind it, and answers all of them after one sync. A command of another sort
+    /// ends the group and is given back.
+    fn group(&mut self, first: Job) -> Option<Command> {
+        let mut frame = Frame::begin(self.next, now_ms());
+        let mut answers = Vec::new();
+        let mut other = None;
+        let mut job = Some(first);
+        while let Some(Job {
+            write,
+            record,
+            reply,
+            _ticket,
+        }) = job
+        {
+            let outcome = self.one(&write, &record, &mut frame);
+            answers.push((reply, outcome));
+            if frame.len() >= FRAME_BYTES || answers.len() >= FRAME_WRITES {
+                break;
+            }
+            job = match self.queue.try_recv() {
+                Ok(Command::Write(job)) => Some(job),
+                Ok(command) => {
+                    other = Some(command);
+                    None
+                }
+                Err(_) => None,
+            };
+        }
+        self.next = frame.next();
+        let kept = self.keep(&mut frame);
+        self.status.set_sequence(self.next - 1);
+        // Whoever is told of a failure finds the hub read-only already.
+        if let Err(error) = &kept {
+            self.fail(error);
+        }
+        self.answer(answers, kept.is_ok());
+        other
+    }
+
+    fn one(&mut self, write: &Write, record: &[u8], frame: &mut Frame) -> Outcome {
+        if let Mode::ReadOnly { .. } = self.mode {
+            return Outcome::Unavailable(Unavailable::ReadOnly);
+        }
+        let refusals = self.state.check(write, &self.limits);
+        if !refusals.is_empty() {
+            self.status.refused();
+            return Outcome::Refused(refusals);
+        }
+        let applied = self.state.apply(write, frame.next(), frame.at_ms());
+        frame.push(applied.created > 0, record, write.changes.len());
+        self.status.applied(write.changes.len() as u64);
+        Outcome::Applied(applied)
+    }
+
+    /// Puts the frame where the durability mode wants it.
+    fn keep(&mut self, frame: &mut Frame) -> io::Result<()> {
+        let journalled = self.durability != Durability::Snapshot
+            || matches!(
+                self.mode,
+                Mode::Open {
+                    snapshot_begun: true
+                }
+            );
+        if frame.is_empty() || !journalled {
+            return Ok(());
+        }
+        self.journal.append(frame)?;
+        if self.durability == Durability::Sync {
+            self.journal.sync()?;
+        }
+        self.status.framed(self.journal.bytes());
+        Ok(())
+    }
+
+    fn answer(&self, answers: Vec<(oneshot::Sender<Outcome>, Outcome)>, kept: bool) {
+        for (reply, outcome) in answers {
+            let outcome = match outcome {
+                Outcome::Applied(Applied { .. }) if !kept => {
+                    self.status.unknown(1);
+                    Outcome::Unknown
+                }
+                outcome => outcome,
+            };
+            // Whoever gave up waiting does not want to know.
+            let _ = reply.send(outcome);
+        }
+    }
+
+    fn begin_snapshot(&mut self) -> io::Result<Begun> {
+        self.must_be_open()?;
+        let position = self.next - 1;
+        if let Err(error) = self.journal.rotate(position) {
+            self.fail(&error);
+            return Err(error);
+        }
+        self.status.rotated();
+        self.mode = Mode::Open {
+            snapshot_begun: true,
+        };
+        Ok(Begun {
+            position,
+            segment: self.journal.number(),
+        })
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.must_be_open()?;
+        let synced = self.journal.sync();
+        if let Err(error) = &synced {
+            self.fail(error);
+        }
+        synced
+    }
+
+    fn must_be_open(&self) -> io::Result<()> {
+        match self.mode {
+            Mode::Open { .. } => Ok(()),
+            Mode::ReadOnly { .. } => {
+                Err(io::Error::other("the journal failed; the hub is read-only"))
+            }
+        }
+    }
+
+    fn fail(&mut self, error: &io::Error) {
+        tracing::error!(%error, "the journal cannot be written: the hub is read-only until it can");
+        self.status
+            .set_read_only(Some(format!("the journal cannot be written: {error}")));
+        self.mode = Mode::ReadOnly {
+            retry: Instant::now() + RETRY,
+        };
+    }
+
+    /// Tries to make all that readers can see durable in a snapshot, then begins a new segment behind it. In this order: a
+    /// segment that begins where the old one never got to would look like a loss.
+    fn come_back(&mut self) {
+        let position = self.next - 1;
+        let back = match self.files.try_write_snapshot(&self.state.catalog, position) {
+            None => Err(io::Error::other("a snapshot is being written")),
+            Some(Err(error)) => Err(error),
+            Some(Ok(taken)) => {
+                self.status
+                    .snapshot_taken(position, now_ms(), taken.took_ms, taken.bytes);
+                self.journal.abandon(position)
+            }
+        };
+        match back {
+            Ok(()) => {
+                tracing::warn!(
+                    position,
+                    "the journal can be written again: the hub takes writes"
+                );
+                self.status.rotated();
+                self.status.set_read_only(None);
+                self.mode = Mode::Open {
+                    snapshot_begun: false,
+                };
+            }
+            Err(error) => {
+                tracing::debug!(%error, "the journal still cannot be written");
+                self.mode = Mode::ReadOnly {
+                    retry: Instant::now() + RETRY,
+                };
+            }
+        }
+    }
+}
