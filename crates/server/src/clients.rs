@@ -8,6 +8,9 @@ use std::{
 use crate::snapshot::ClientSeen;
 
 /// How long a client counts after its last authenticated request.
+/// The name of the gauge.
+pub(crate) const METRIC: &str = "metric_nexus_clients";
+/// How long a client counts after its last authenticated request.
 pub(crate) const ACTIVE_MS: u64 = 3_600_000;
 
 /// The clients and when each was last seen. Cheap to clone.

@@ -4,6 +4,8 @@ mod clients;
 mod clock;
 mod config;
 mod disk;
+mod exposition;
+mod ingest;
 mod journal;
 mod selector;
 mod snapshot;

@@ -4,9 +4,11 @@
 
 mod codec;
 mod refusal;
+mod validate;
 
 pub(crate) use codec::{CodecError, Reader};
 pub(crate) use refusal::{Reason, Refusal};
+pub(crate) use validate::RequestLimits;
 
 use std::sync::Arc;
 

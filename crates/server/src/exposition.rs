@@ -1,0 +1,16 @@
+//! The state as text for scrapers: a stream of chunks, never the whole body.
+//!
+//! What a chunk costs depends on its series alone, not on how many there are. Writers are not held up: values are read
+//! with one load each, and a slab is held still only while its own lines are written.
+
+mod compress;
+mod filter;
+mod negotiate;
+mod render;
+mod scrape;
+
+pub(crate) use compress::{Compressor, Encoding};
+pub(crate) use filter::Filter;
+pub(crate) use negotiate::{Negotiated, accepted_encoding, negotiate};
+pub(crate) use render::{OwnFamily, OwnSample, OwnValue};
+pub(crate) use scrape::Scrape;

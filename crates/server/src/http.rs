@@ -1,0 +1,112 @@
+//! The HTTP interface.
+//!
+//! | request | file | scope |
+//! |---|---|---|
+//! | `POST GET PUT DELETE /{metric}`, `PUT /{metric}/{verb}` | `simple` | write, read |
+//! | `GET /__metrics`, `GET /metrics` | `scrape` | scrape |
+//! | `POST /api/v1/batch` | `batch` | write |
+//! | `GET /api/v1/families` | `families` | read |
+//! | `GET DELETE /api/v1/series` | `series` | read, write |
+//! | `GET /api/v1/hub` | `hub` | read |
+//! | `POST /api/v1/admin/snapshot`, `GET POST /api/v1/admin/keys`, `DELETE /api/v1/admin/keys/{name}` | `admin` | admin |
+//! | `POST /-/reload` | `admin` | admin |
+//! | `GET /api/v1/openapi.json` | here | any |
+//! | `GET /-/healthy`, `GET /-/ready` | `health` | no key |
+//!
+//! From outside: catch panics, count, give errors their body, authenticate, handle.
+
+mod account;
+mod admin;
+mod batch;
+mod body;
+mod error;
+mod families;
+mod health;
+mod hub;
+mod query;
+mod scrape;
+mod series;
+mod simple;
+mod submit;
+
+use std::sync::Arc;
+
+use axum::{Json, Router, middleware, routing::get};
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+pub(crate) use account::Caller;
+
+use crate::{auth::Keyring, clients::Clients, config::Config, own_metrics::OwnMetrics, reload::Reloader, store::Store};
+
+/// What the handlers work with. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Api {
+    pub(crate) store: Store,
+    pub(crate) keyring: Keyring,
+    pub(crate) clients: Clients,
+    pub(crate) own: OwnMetrics,
+    pub(crate) config: Arc<Config>,
+    pub(crate) reloader: Reloader,
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Metric Nexus", description = "A durable hub of metrics for programs too short-lived to be scraped.", license(name = "MIT")),
+    components(schemas(error::Problem, error::ItemProblem)),
+    security(("bearer" = []), ("key" = [])),
+    modifiers(&Security)
+)]
+struct Document;
+
+struct Security;
+
+impl utoipa::Modify for Security {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+        let components = openapi.components.get_or_insert_default();
+        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+        components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+        components.add_security_scheme("key", SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("X-API-Key"))));
+    }
+}
+
+/// The whole interface as a service that needs no socket.
+pub(crate) fn router(api: Api) -> Router {
+    let (described, document) = described_routes().split_for_parts();
+    let described = described.route("/api/v1/openapi.json", get(|| async move { Json(document) }));
+    let authenticate = middleware::from_fn_with_state(api.clone(), account::authenticate);
+    let count = middleware::from_fn_with_state(api.clone(), account::count);
+    described
+        .merge(simple::with_trailing_slash())
+        .fallback(|| async { error::Problem::not_found("there is nothing here: see /api/v1/openapi.json") })
+        .layer(authenticate)
+        .merge(health::routes())
+        .layer(middleware::from_fn(error::render))
+        .layer(CatchPanicLayer::custom(error::panicked))
+        .layer(count)
+        .with_state(api)
+}
+
+fn described_routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(simple::create, simple::read, simple::set, simple::delete))
+        .routes(routes!(simple::change))
+        .routes(routes!(scrape::scrape))
+        .routes(routes!(scrape::alias))
+        .routes(routes!(batch::batch))
+        .routes(routes!(families::families))
+        .routes(routes!(series::list, series::delete))
+        .routes(routes!(hub::hub))
+        .routes(routes!(admin::snapshot))
+        .routes(routes!(admin::keys, admin::new_key))
+        .routes(routes!(admin::revoke_key))
+        .routes(routes!(admin::reload))
+}
+
+/// The description of the interface, without a hub.
+#[cfg(test)]
+pub(crate) fn document() -> utoipa::openapi::OpenApi {
+    described_routes().split_for_parts().1
+}

@@ -1,0 +1,74 @@
+use std::sync::Arc;
+
+use axum::{
+    extract::{ConnectInfo, MatchedPath, Request, State},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use tokio::time::Instant;
+
+use super::{Api, error::Problem};
+use crate::{
+    auth::{ApiKey, Denied, Scope, credentials},
+    clock::now_ms,
+};
+
+/// Who sent the request.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    pub(crate) key: Arc<ApiKey>,
+}
+
+impl Caller {
+    /// The prefix that bounds what the key may see and touch; empty for everything.
+    pub(super) fn prefix(&self) -> &str {
+        self.key.prefix.as_ref().map_or("", |prefix| prefix.as_str())
+    }
+
+    pub(super) fn has(&self, scope: Scope) -> Result<(), Denied> {
+        self.key.has(scope)
+    }
+}
+
+/// How much of `X-Client-Id` tells clients apart.
+const CLIENT_ID_BYTES_MAX: usize = 128;
+
+/// Lets in who has a key, and notes the client.
+pub(super) async fn authenticate(State(api): State<Api>, mut request: Request, next: Next) -> Response {
+    let found = match credentials(request.headers()) {
+        Ok(credential) => api.keyring.find(credential.as_str()).ok_or_else(Problem::unknown_key),
+        Err(error) => Err(error.into()),
+    };
+    match found {
+        Ok(key) => {
+            note_client(&api, &key, &request);
+            request.extensions_mut().insert(Caller { key });
+            next.run(request).await
+        }
+        Err(problem) => {
+            api.own.auth_failed();
+            problem.into_response()
+        }
+    }
+}
+
+/// A client is told apart by the id that it sends, else by its address.
+fn note_client(api: &Api, key: &ApiKey, request: &Request) {
+    let id = request.headers().get("x-client-id").and_then(|id| id.to_str().ok()).filter(|id| !id.is_empty());
+    let address = || request.extensions().get::<ConnectInfo<std::net::SocketAddr>>().map_or_else(String::new, |info| info.0.ip().to_string());
+    match id {
+        Some(id) => api.clients.note(&key.name, id.get(..CLIENT_ID_BYTES_MAX).unwrap_or(id), now_ms()),
+        None => api.clients.note(&key.name, &address(), now_ms()),
+    }
+}
+
+/// Counts requests and how long they take until their answer begins, by route.
+pub(super) async fn count(State(api): State<Api>, request: Request, next: Next) -> Response {
+    let began = Instant::now();
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let response = next.run(request).await;
+    let route = route.as_ref().map_or("none", MatchedPath::as_str);
+    api.own.request(&method, route, response.status(), began.elapsed());
+    response
+}

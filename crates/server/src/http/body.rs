@@ -1,0 +1,130 @@
+use std::io::{self, Read};
+
+use axum::{body::Body, http::{HeaderMap, header::CONTENT_ENCODING}};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+
+use super::error::Problem;
+use crate::{config::Limits, serve::BodyStalled};
+
+/// Bodies beyond this are decompressed where they hold up nobody else.
+const INLINE_BYTES_MAX: usize = 64 << 10;
+
+/// Reads a whole body, within the limits on both sides of the decompression.
+pub(super) async fn read(headers: &HeaderMap, body: Body, limits: &Limits) -> Result<Bytes, Problem> {
+    let coding = coding(headers)?;
+    let bytes = collect(body, limits.body_bytes_max).await?;
+    let max = limits.body_decompressed_bytes_max;
+    match coding {
+        Coding::Identity => Ok(bytes),
+        coding if bytes.len() <= INLINE_BYTES_MAX => decompress(coding, &bytes, max),
+        coding => tokio::task::spawn_blocking(move || decompress(coding, &bytes, max)).await.map_err(|_| Problem::internal())?,
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Coding {
+    Identity,
+    Gzip,
+    Zstd,
+}
+
+fn coding(headers: &HeaderMap) -> Result<Coding, Problem> {
+    let mut codings = headers.get_all(CONTENT_ENCODING).iter();
+    let Some(first) = codings.next() else { return Ok(Coding::Identity) };
+    let text = first.to_str().unwrap_or("?").trim().to_ascii_lowercase();
+    match (&*text, codings.next()) {
+        ("identity" | "", None) => Ok(Coding::Identity),
+        ("gzip" | "x-gzip", None) => Ok(Coding::Gzip),
+        ("zstd", None) => Ok(Coding::Zstd),
+        (other, _) => Err(Problem::unsupported_encoding(other)),
+    }
+}
+
+async fn collect(mut body: Body, max: usize) -> Result<Bytes, Problem> {
+    let too_large = || Problem::body_too_large(max, "body_bytes_max");
+    let announced = http_body::Body::size_hint(&body).lower();
+    if announced > max as u64 {
+        return Err(too_large());
+    }
+    let mut collected = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|error| read_error(&error))?.into_data() else { continue };
+        if collected.len() + data.len() > max {
+            return Err(too_large());
+        }
+        if collected.is_empty() && data.len() as u64 == announced {
+            return Ok(data);
+        }
+        collected.extend_from_slice(&data);
+    }
+    Ok(collected.freeze())
+}
+
+fn read_error(error: &axum::Error) -> Problem {
+    if BodyStalled::caused(error) { Problem::body_timeout() } else { Problem::bad_request(format!("the body cannot be read: {error}")) }
+}
+
+fn decompress(coding: Coding, bytes: &[u8], max: usize) -> Result<Bytes, Problem> {
+    let mut out = Vec::new();
+    // One byte more than allowed tells a body that is too large from one that fits exactly.
+    let limit = max as u64 + 1;
+    let read = match coding {
+        Coding::Identity => return Ok(Bytes::copy_from_slice(bytes)),
+        Coding::Gzip => flate2::read::MultiGzDecoder::new(bytes).take(limit).read_to_end(&mut out),
+        Coding::Zstd => zstd(bytes, limit, &mut out),
+    };
+    read.map_err(|error| Problem::bad_request(format!("the body is not sound {coding:?}: {error}")))?;
+    if out.len() > max {
+        return Err(Problem::body_too_large(max, "body_decompressed_bytes_max"));
+    }
+    Ok(out.into())
+}
+
+fn zstd(bytes: &[u8], limit: u64, out: &mut Vec<u8>) -> io::Result<usize> {
+    let mut decoder = zstd::stream::read::Decoder::new(bytes)?;
+    // A frame may ask for a window of gigabytes; what browsers accept is enough.
+    decoder.window_log_max(23)?;
+    decoder.take(limit).read_to_end(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    async fn check(encoding: &str, body: Vec<u8>, expected: Result<&[u8], &str>) {
+        let limits = Limits { body_bytes_max: 1000, body_decompressed_bytes_max: 2000, ..Limits::default() };
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_ENCODING, encoding.parse().unwrap());
+        let found = read(&headers, Body::from(body), &limits).await;
+        match (found, expected) {
+            (Ok(found), Ok(expected)) => assert_eq!(found, expected),
+            (Err(problem), Err(expected)) => assert!(format!("{problem:?}").contains(expected), "{problem:?}"),
+            (found, expected) => panic!("{found:?} {expected:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn bodies_are_read_within_their_limits() {
+        check("identity", vec![b'x'; 1000], Ok(&[b'x'; 1000])).await;
+        check("identity", vec![b'x'; 1001], Err("limit of 1000 bytes (limits.body_bytes_max)")).await;
+        check("gzip", gzip(&[b'x'; 2000]), Ok(&[b'x'; 2000])).await;
+        check("gzip", gzip(&[b'x'; 2001]), Err("limit of 2000 bytes (limits.body_decompressed_bytes_max)")).await;
+        check("GZIP", gzip(&[b'x'; 100_000]), Err("body_decompressed_bytes_max")).await;
+        check("zstd", zstd::encode_all(&[b'x'; 2000][..], 1).unwrap(), Ok(&[b'x'; 2000])).await;
+        check("zstd", zstd::encode_all(&[b'x'; 2001][..], 1).unwrap(), Err("body_decompressed_bytes_max")).await;
+        check("gzip", b"nonsense".to_vec(), Err("not sound Gzip")).await;
+        check("gzip", gzip(b"hello")[..10].to_vec(), Err("not sound Gzip")).await;
+        check("zstd", b"nonsense".to_vec(), Err("not sound Zstd")).await;
+        check("br", b"x".to_vec(), Err("not understood")).await;
+        check("gzip, gzip", b"x".to_vec(), Err("not understood")).await;
+    }
+}

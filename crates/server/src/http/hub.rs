@@ -1,0 +1,51 @@
+use axum::{Extension, Json, extract::State};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{Api, Caller, error::Problem};
+use crate::{auth::Scope, clock::now_ms};
+
+/// How the hub is doing.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Status {
+    version: &'static str,
+    /// Milliseconds since 1970.
+    started_ms: u64,
+    durability: &'static str,
+    /// Why no writes are taken, if so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    read_only: Option<String>,
+    families: usize,
+    series: u64,
+    /// Series that the calling key owns.
+    own_series: u64,
+    clients: usize,
+    /// The sequence of the last change.
+    sequence: u64,
+    journal_bytes: u64,
+    /// The position in the journal that the last snapshot stands for.
+    snapshot_sequence: u64,
+    /// Milliseconds since 1970; 0 if there was none since the start.
+    snapshot_at_ms: u64,
+}
+
+/// How the hub is doing.
+#[utoipa::path(get, path = "/api/v1/hub", tag = "json", responses((status = 200, body = Status), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn hub(State(api): State<Api>, Extension(caller): Extension<Caller>) -> Result<Json<Status>, Problem> {
+    caller.has(Scope::Read)?;
+    let (status, catalog) = (api.store.status(), api.store.catalog());
+    Ok(Json(Status {
+        version: env!("CARGO_PKG_VERSION"),
+        started_ms: api.own.started_ms(),
+        durability: api.config.durability.as_str(),
+        read_only: status.read_only(),
+        families: catalog.families_len(),
+        series: catalog.series_len(),
+        own_series: catalog.owners.series(&caller.key.name),
+        clients: api.clients.active(now_ms()),
+        sequence: status.sequence(),
+        journal_bytes: status.journal_bytes(),
+        snapshot_sequence: status.snapshot_position(),
+        snapshot_at_ms: status.snapshot_at_ms(),
+    }))
+}

@@ -1,0 +1,45 @@
+use std::borrow::Cow;
+
+use super::error::Problem;
+use crate::selector::Selector;
+
+/// Query parameters, decoded, each of them among those that the endpoint knows.
+pub(super) struct Parameters(Vec<(String, String)>);
+
+impl Parameters {
+    /// Refuses what is not in `known`: a misspelt filter would show everything.
+    pub(super) fn read(query: Option<&str>, known: &[&str]) -> Result<Self, Problem> {
+        let pairs: Vec<(Cow<'_, str>, Cow<'_, str>)> = form_urlencoded::parse(query.unwrap_or_default().as_bytes()).collect();
+        for (name, _) in &pairs {
+            if !known.contains(&&**name) {
+                return Err(Problem::bad_request(format!("unknown parameter {name:?}: this endpoint knows {}", known.join(", "))));
+            }
+        }
+        Ok(Parameters(pairs.into_iter().map(|(name, value)| (name.into_owned(), value.into_owned())).collect()))
+    }
+
+    pub(super) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(found, _)| found == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The value of a parameter that may be given once.
+    pub(super) fn one(&self, name: &str) -> Result<Option<&str>, Problem> {
+        let mut values = self.all(name);
+        let first = values.next();
+        match values.next() {
+            None => Ok(first),
+            Some(_) => Err(Problem::bad_request(format!("parameter {name} is given more than once"))),
+        }
+    }
+
+    pub(super) fn selectors(&self) -> Result<Vec<Selector>, Problem> {
+        Ok(self.all("match[]").map(str::parse).collect::<Result<_, _>>()?)
+    }
+
+    /// A number from 1 to `max`.
+    pub(super) fn limit(&self, default: usize, max: usize) -> Result<usize, Problem> {
+        let Some(text) = self.one("limit")? else { return Ok(default) };
+        let limit = text.parse().ok().filter(|limit| (1..=max).contains(limit));
+        limit.ok_or_else(|| Problem::bad_request(format!("limit {text:?} is not a number from 1 to {max}")))
+    }
+}

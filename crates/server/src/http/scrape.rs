@@ -1,0 +1,92 @@
+use axum::{
+    Extension,
+    body::Body,
+    extract::State,
+    http::{
+        HeaderMap, HeaderName, Uri,
+        header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, VARY},
+    },
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use futures_util::stream;
+
+use super::{Api, Caller, error::Problem, query::Parameters};
+use crate::{
+    auth::Scope,
+    config::Created,
+    exposition::{Compressor, Encoding, Filter, Scrape, accepted_encoding, negotiate},
+};
+
+/// What Prometheus scrapes: everything that the key may see.
+#[utoipa::path(
+    get, path = "/__metrics", tag = "scrape",
+    params(("prefix" = Option<String>, Query, description = "Only metrics whose names begin so"),
+        ("match[]" = Option<Vec<String>>, Query, description = "Only series that one of these selectors matches")),
+    responses((status = 200, description = "Text 0.0.4 or OpenMetrics 1.0, as negotiated", body = String, content_type = "text/plain"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn scrape(State(api): State<Api>, Extension(caller): Extension<Caller>, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
+    caller.has(Scope::Scrape)?;
+    let parameters = Parameters::read(uri.query(), &["prefix", "match[]"])?;
+    let prefixes = [caller.prefix()].into_iter().chain(parameters.all("prefix"));
+    let filter = Filter { prefixes: prefixes.map(Into::into).collect(), selectors: parameters.selectors()? };
+    let negotiated = negotiate(&list_of(&headers, &ACCEPT));
+    let encoding = accepted_encoding(&list_of(&headers, &ACCEPT_ENCODING));
+    let own = api.own.gather(&api);
+    let scrape = Scrape::begin(api.store.catalog(), own, filter, negotiated.format, negotiated.escaping);
+    let scrape = match api.config.scrape.created {
+        Created::Shown => scrape.show_created(),
+        Created::Hidden => scrape,
+    };
+    let mut response = stream_body(scrape, encoding)?.into_response();
+    let set = response.headers_mut();
+    set.insert(CONTENT_TYPE, axum::http::HeaderValue::from_static(negotiated.content_type()));
+    set.insert(VARY, axum::http::HeaderValue::from_static("accept, accept-encoding"));
+    if let Some(encoding) = encoding.as_str() {
+        set.insert(CONTENT_ENCODING, axum::http::HeaderValue::from_static(encoding));
+    }
+    Ok(response)
+}
+
+/// The same under the name that Prometheus asks for if it is told none.
+#[utoipa::path(get, path = "/metrics", tag = "scrape", responses((status = 200, description = "As /__metrics")))]
+pub(super) async fn alias(api: State<Api>, caller: Extension<Caller>, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
+    scrape(api, caller, uri, headers).await
+}
+
+/// All lines of a header as one list.
+fn list_of(headers: &HeaderMap, name: &HeaderName) -> String {
+    let lines: Vec<&str> = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
+    lines.join(",")
+}
+
+/// A body that is made chunk by chunk as the scraper takes it: a slow one holds one chunk and no thread.
+fn stream_body(scrape: Scrape, encoding: Encoding) -> Result<Body, Problem> {
+    let compressor = Compressor::new(encoding).map_err(|error| {
+        tracing::error!(%error, "cannot begin to compress a scrape");
+        Problem::internal()
+    })?;
+    let chunks = stream::try_unfold(Some((scrape, compressor)), |state| async move {
+        let Some((scrape, compressor)) = state else { return Ok(None) };
+        // Writing numbers and compressing is work for a thread of its own, or other requests would wait for it.
+        tokio::task::spawn_blocking(|| next(scrape, compressor)).await.map_err(std::io::Error::other)?
+    });
+    Ok(Body::from_stream(chunks))
+}
+
+type Next = Option<(Bytes, Option<(Scrape, Compressor)>)>;
+
+/// Makes chunks until some of the body is ready.
+fn next(mut scrape: Scrape, mut compressor: Compressor) -> std::io::Result<Next> {
+    loop {
+        let mut chunk = Vec::new();
+        if !scrape.next_chunk(&mut chunk) {
+            return Ok(Some((compressor.finish()?.into(), None)));
+        }
+        let ready = compressor.push(chunk)?;
+        if !ready.is_empty() {
+            return Ok(Some((ready.into(), Some((scrape, compressor)))));
+        }
+    }
+}

@@ -1,0 +1,359 @@
+//! The simple API: a metric is a path, labels are query parameters, a value is a body.
+
+use std::{borrow::Cow, sync::Arc};
+
+use nexus_metric::{
+    Buckets, Kind, LabelError, Labels, Name, NameError, is_legacy_label_name, text::number,
+};
+
+use crate::write::{Change, Definition, Target};
+
+/// What a client asks of the metric in its path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verb {
+    Create,
+    Set,
+    Increment,
+    Decrement,
+    Add,
+    Subtract,
+    Observe,
+    Delete,
+}
+
+/// Why a request is not a change. Its text names what was sent.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub(crate) enum RestError {
+    #[error("{0}")]
+    Name(#[from] NameError),
+    #[error("/{0} is reserved: choose another name, or use the JSON API")]
+    ReservedPath(String),
+    #[error("{0}")]
+    Label(#[from] LabelError),
+    #[error("label name {0:?} must match [a-zA-Z_][a-zA-Z0-9_]*")]
+    LabelName(String),
+    #[error("parameter {0} is given more than once")]
+    Repeated(String),
+    #[error(
+        "unknown parameter {0}: those that begin with __ are __type__, __help__, __unit__ and __buckets__"
+    )]
+    UnknownParameter(String),
+    #[error("{0} is not percent-encoded UTF-8")]
+    Encoding(&'static str),
+    #[error("__type__: {0}")]
+    Kind(#[from] nexus_metric::UnknownKind),
+    #[error("__buckets__: {0}")]
+    Buckets(#[from] nexus_metric::BucketsError),
+    #[error("__buckets__ needs __type__=histogram")]
+    BucketsOfWhat,
+    #[error("{0:?} is not a number")]
+    NotANumber(String),
+    #[error("the description is not UTF-8")]
+    Description,
+}
+
+/// First path segments that belong to other APIs, or will.
+const RESERVED: [&str; 6] = ["api", "metrics", "aggregate", "v1", "-", "ui"];
+/// How much of a bad value is repeated in the answer.
+const SHOWN_CHARS: usize = 64;
+
+/// The series that path and query name, and the definition that the query gives.
+pub(crate) fn target(raw_name: &str, raw_query: &str) -> Result<Target, RestError> {
+    let family = name(raw_name)?;
+    let query = query(raw_query)?;
+    let labels = Labels::from_pairs(query.labels)?;
+    Ok(Target {
+        family,
+        labels,
+        define: query.definition.map(Arc::new),
+    })
+}
+
+/// The change that a verb asks for.
+pub(crate) fn change(
+    verb: Verb,
+    mut target: Target,
+    raw_query: &str,
+    body: &[u8],
+) -> Result<Change, RestError> {
+    Ok(match verb {
+        Verb::Create => {
+            let mut definition = target
+                .define
+                .take()
+                .map_or_else(Definition::default, |define| (*define).clone());
+            let description = std::str::from_utf8(body).map_err(|_| RestError::Description)?;
+            if !description.is_empty() {
+                definition.help = description.into();
+            }
+            target.define = Some(Arc::new(definition));
+            Change::Create { target }
+        }
+        Verb::Set => Change::Set {
+            target,
+            value: value(body)?,
+        },
+        Verb::Increment => Change::Add { target, delta: 1.0 },
+        Verb::Decrement => Change::Add {
+            target,
+            delta: -1.0,
+        },
+        Verb::Add => Change::Add {
+            target,
+            delta: value(body)?,
+        },
+        Verb::Subtract => Change::Add {
+            target,
+            delta: -value(body)?,
+        },
+        Verb::Observe => Change::Observe {
+            target,
+            value: value(body)?,
+        },
+        Verb::Delete => {
+            let labels = (!raw_query.is_empty()).then_some(target.labels);
+            Change::Delete {
+                family: target.family,
+                labels,
+            }
+        }
+    })
+}
+
+/// A metric's name as metric-nexus reads it: percent-decoded, in lower case, `-`, blank and dot as `_`.
+pub(crate) fn name(raw: &str) -> Result<Name, RestError> {
+    let decoded =
+        percent_decode(raw, Plus::Literal).ok_or(RestError::Encoding("the metric's name"))?;
+    if RESERVED.contains(&&*decoded) {
+        return Err(RestError::ReservedPath(decoded.into_owned()));
+    }
+    let normal: String = decoded
+        .chars()
+        .map(|c| match c {
+            '-' | ' ' | '.' => '_',
+            other => other.to_ascii_lowercase(),
+        })
+        .collect();
+    Ok(Name::legacy(&normal)?)
+}
+
+/// A number, with white space around it.
+pub(crate) fn value(body: &[u8]) -> Result<f64, RestError> {
+    let parsed = std::str::from_utf8(body)
+        .ok()
+        .and_then(|text| number::parse(text.trim()));
+    parsed.ok_or_else(|| {
+        RestError::NotANumber(
+            String::from_utf8_lossy(body)
+                .chars()
+                .take(SHOWN_CHARS)
+                .collect(),
+        )
+    })
+}
+
+#[derive(Debug, Default)]
+struct Query<'a> {
+    labels: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    definition: Option<Definition>,
+}
+
+fn query(raw: &str) -> Result<Query<'_>, RestError> {
+    let mut query = Query::default();
+    let mut kind: Option<Kind> = None;
+    let (mut help, mut unit, mut buckets) = (None, None, None);
+    let mut seen: Vec<Cow<'_, str>> = Vec::new();
+    for pair in raw.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let decode =
+            |text| percent_decode(text, Plus::Blank).ok_or(RestError::Encoding("the query"));
+        let (name, value) = (decode(name)?, decode(value)?);
+        if seen.contains(&name) {
+            return Err(RestError::Repeated(name.into_owned()));
+        }
+        match &*name {
+            "__type__" => kind = Some(value.parse()?),
+            "__help__" => help = Some(value),
+            "__unit__" => unit = Some(value),
+            "__buckets__" => buckets = Some(bounds(&value)?),
+            ours if ours.starts_with("__") => {
+                return Err(RestError::UnknownParameter(name.into_owned()));
+            }
+            label if !is_legacy_label_name(label) => {
+                return Err(RestError::LabelName(name.into_owned()));
+            }
+            _ => query.labels.push((name.clone(), value)),
+        }
+        seen.push(name);
+    }
+    if buckets.is_some() && kind != Some(Kind::Histogram) {
+        return Err(RestError::BucketsOfWhat);
+    }
+    if kind.is_some() {
+        let text = |text: Option<Cow<'_, str>>| text.unwrap_or_default().into();
+        query.definition = Some(Definition {
+            kind,
+            help: text(help),
+            unit: text(unit),
+            buckets,
+        });
+    } else if help.is_some() || unit.is_some() {
+        // Only a creation can use these without a type; other verbs leave a family that exists as it is.
+        let text = |text: Option<Cow<'_, str>>| text.unwrap_or_default().into();
+        query.definition = Some(Definition {
+            kind: None,
+            help: text(help),
+            unit: text(unit),
+            buckets: None,
+        });
+    }
+    Ok(query)
+}
+
+fn bounds(text: &str) -> Result<Buckets, RestError> {
+    let bounds = text.split(',').map(|bound| {
+        number::parse(bound.trim()).ok_or_else(|| RestError::NotANumber(bound.to_owned()))
+    });
+    Ok(Buckets::new(&bounds.collect::<Result<Vec<f64>, _>>()?)?)
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Plus {
+    Literal,
+    Blank,
+}
+
+/// `None` if an escape is cut short or the result is not UTF-8.
+fn percent_decode(text: &str, plus: Plus) -> Option<Cow<'_, str>> {
+    let is_plain = |byte: u8| byte != b'%' && !(byte == b'+' && plus == Plus::Blank);
+    if text.bytes().all(is_plain) {
+        return Some(Cow::Borrowed(text));
+    }
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        decoded.push(match byte {
+            b'%' => hex(bytes.next()?)? << 4 | hex(bytes.next()?)?,
+            b'+' if plus == Plus::Blank => b' ',
+            other => other,
+        });
+    }
+    String::from_utf8(decoded).ok().map(Cow::Owned)
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit)
+        .to_digit(16)
+        .and_then(|digit| u8::try_from(digit).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_as_metric_nexus_reads_them_or_refused() {
+        let check = |raw: &str, expected: Option<&str>| {
+            assert_eq!(name(raw).ok().as_ref().map(Name::as_str), expected, "{raw}");
+        };
+        check("demo", Some("demo"));
+        check("My-Metric", Some("my_metric"));
+        check("my%20met%2Dric", Some("my_met_ric"));
+        check("a.b:c", Some("a_b:c"));
+        check("__metrics", Some("__metrics"));
+        for bad in [
+            "1abc",
+            "...x%2F",
+            "%2F%2F",
+            "%",
+            "%2",
+            "%zz",
+            "%ff",
+            "",
+            "é",
+            "a%00b",
+            "a$b",
+            "api",
+            "metrics",
+            "v1",
+            "-",
+            "ui",
+            "aggregate",
+        ] {
+            check(bad, None);
+        }
+    }
+
+    #[test]
+    fn values_are_numbers_with_blanks_around() {
+        let check = |body: &str, expected: Option<f64>| {
+            assert_eq!(value(body.as_bytes()).ok(), expected, "{body:?}")
+        };
+        check("5", Some(5.0));
+        check(" 5\r\n", Some(5.0));
+        check("-1.5e3", Some(-1500.0));
+        check("+Inf", Some(f64::INFINITY));
+        check("Infinity", Some(f64::INFINITY));
+        check("9007199254740993", Some(9007199254740992.0));
+        for bad in [
+            "", " ", "abc", "0x10", "1_000", "1e400", "1,5", "5 5", "5;", "--5",
+        ] {
+            check(bad, None);
+        }
+        assert!(value(b"NaN").unwrap().is_nan());
+        assert_eq!(
+            value(b"abc").unwrap_err().to_string(),
+            "\"abc\" is not a number"
+        );
+        assert!(value(&[0xff; 1000]).unwrap_err().to_string().len() < 300);
+    }
+
+    #[test]
+    fn parameters_are_labels_or_ours() {
+        let check = |query: &str, expected: &str| {
+            let found = target("m", query).map_or_else(
+                |error| error.to_string(),
+                |target| {
+                    let define = target
+                        .define
+                        .map_or_else(String::new, |define| format!(" {define:?}"));
+                    format!("{}{}", target.labels, define)
+                },
+            );
+            assert!(
+                found.starts_with(expected) && (found.is_empty() == expected.is_empty()),
+                "{query}: {found}"
+            );
+        };
+        check("", "");
+        check("queue=mail", "{queue=\"mail\"}");
+        check("b=2&a=1&c=", "{a=\"1\",b=\"2\"}");
+        check("a=x+y%2Bz", "{a=\"x y+z\"}");
+        check("a=%C3%A9%22", "{a=\"é\\\"\"}");
+        check("a=1&a=2", "parameter a is given more than once");
+        check("a=&a=2", "parameter a is given more than once");
+        check("a-b=1", "label name \"a-b\" must match");
+        check("=1", "label name \"\" must match");
+        check("__ttl__=5", "unknown parameter __ttl__");
+        check(
+            "__type__=gauge&__type__=counter",
+            "parameter __type__ is given more than once",
+        );
+        check("__type__=nonsense", "__type__: unknown type \"nonsense\"");
+        check(
+            "__type__=counter&q=1&__help__=Jobs+done",
+            "{q=\"1\"} Definition { kind: Some(Counter), help: \"Jobs done\"",
+        );
+        check(
+            "__type__=histogram&__buckets__=0.1,1,10",
+            " Definition { kind: Some(Histogram), help: \"\", unit: \"\", buckets: Some(Buckets([0.1, 1.0, 10.0]))",
+        );
+        check("__buckets__=1", "__buckets__ needs __type__=histogram");
+        check(
+            "__type__=histogram&__buckets__=2,1",
+            "__buckets__: bucket bounds must rise",
+        );
+        check("__type__=histogram&__buckets__=a", "\"a\" is not a number");
+        check("a=%ff", "the query is not percent-encoded UTF-8");
+    }
+}

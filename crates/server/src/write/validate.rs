@@ -1,0 +1,169 @@
+use nexus_metric::Labels;
+
+use super::{Change, Reason, Refusal, Target, Write};
+
+/// How large what a client sends may be. Each is a setting of the same name under `limits`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RequestLimits {
+    pub(crate) labels_per_series_max: usize,
+    pub(crate) name_bytes_max: usize,
+    pub(crate) value_bytes_max: usize,
+    pub(crate) help_bytes_max: usize,
+}
+
+impl Write {
+    /// What is wrong with the write whatever the state is. Runs in the request's own task.
+    pub(crate) fn validate(&self, limits: &RequestLimits) -> Vec<Refusal> {
+        let found = self
+            .changes
+            .iter()
+            .enumerate()
+            .filter_map(|(index, change)| {
+                let reason = change_reason(change, limits)?;
+                Some(Refusal { index, reason })
+            });
+        found.take(Refusal::LIST_MAX).collect()
+    }
+}
+
+fn change_reason(change: &Change, limits: &RequestLimits) -> Option<Reason> {
+    match (change, change.target()) {
+        (_, Some(target)) => target_reason(target, limits),
+        (Change::Delete { family, .. }, None) => over(
+            family.as_str().len(),
+            limits.name_bytes_max,
+            "name_bytes_max",
+            || "the metric's name".to_owned(),
+        ),
+        (_, None) => None,
+    }
+}
+
+fn target_reason(target: &Target, limits: &RequestLimits) -> Option<Reason> {
+    let name = over(
+        target.family.as_str().len(),
+        limits.name_bytes_max,
+        "name_bytes_max",
+        || "the metric's name".to_owned(),
+    );
+    let help = target
+        .define
+        .as_ref()
+        .map_or(0, |define| define.help.len() + define.unit.len());
+    let help = || {
+        over(help, limits.help_bytes_max, "help_bytes_max", || {
+            "the help text".to_owned()
+        })
+    };
+    name.or_else(help)
+        .or_else(|| labels_reason(&target.labels, limits))
+}
+
+fn labels_reason(labels: &Labels, limits: &RequestLimits) -> Option<Reason> {
+    for (place, (name, value)) in labels.iter().enumerate() {
+        for reserved in ["le", "quantile"] {
+            if name == reserved {
+                return Some(Reason::ReservedLabel(reserved));
+            }
+        }
+        let count = over(
+            place + 1,
+            limits.labels_per_series_max,
+            "labels_per_series_max",
+            || "the number of labels".to_owned(),
+        );
+        let reason = count
+            .or_else(|| {
+                over(name.len(), limits.name_bytes_max, "name_bytes_max", || {
+                    format!("label name {:?}", shortened(&name))
+                })
+            })
+            .or_else(|| {
+                over(
+                    value.len(),
+                    limits.value_bytes_max,
+                    "value_bytes_max",
+                    || format!("the value of label {name:?}"),
+                )
+            });
+        if reason.is_some() {
+            return reason;
+        }
+    }
+    None
+}
+
+fn over(
+    amount: usize,
+    max: usize,
+    setting: &'static str,
+    what: impl FnOnce() -> String,
+) -> Option<Reason> {
+    (amount > max).then(|| Reason::Limit {
+        what: what(),
+        max: max as u64,
+        setting,
+    })
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(32).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use nexus_metric::Name;
+
+    use super::*;
+
+    fn check(name: &str, labels: &[(&str, &str)], expected: Option<&str>) {
+        let limits = RequestLimits {
+            labels_per_series_max: 2,
+            name_bytes_max: 5,
+            value_bytes_max: 3,
+            help_bytes_max: 4,
+        };
+        let labels = Labels::from_pairs(labels.iter().copied()).unwrap();
+        let target = Target {
+            family: Name::new(name).unwrap(),
+            labels,
+            define: None,
+        };
+        let write = Write {
+            owner: "k".into(),
+            idempotency: None,
+            changes: vec![Change::Create { target }],
+        };
+        let found = write
+            .validate(&limits)
+            .first()
+            .map(|refusal| refusal.reason.to_string());
+        assert_eq!(found.is_some(), expected.is_some(), "{found:?}");
+        assert!(
+            found
+                .unwrap_or_default()
+                .contains(expected.unwrap_or_default())
+        );
+    }
+
+    #[test]
+    fn every_limit_holds_on_both_sides() {
+        check("12345", &[], None);
+        check("123456", &[], Some("limit of 5 (limits.name_bytes_max)"));
+        check("a", &[("a", "1"), ("b", "2")], None);
+        check(
+            "a",
+            &[("a", "1"), ("b", "2"), ("c", "3")],
+            Some("limit of 2 (limits.labels_per_series_max)"),
+        );
+        check("a", &[("abcde", "123")], None);
+        check("a", &[("abcdef", "123")], Some("limits.name_bytes_max"));
+        check(
+            "a",
+            &[("abcde", "1234")],
+            Some("the value of label \"abcde\" is over the limit of 3 (limits.value_bytes_max)"),
+        );
+        check("a", &[("le", "1")], Some("reserved"));
+        check("a", &[("quantile", "1")], Some("reserved"));
+    }
+}
