@@ -15,6 +15,7 @@ use super::{Document, Format};
 /// It takes time in proportion to the length of the input, and answers any input: with what it says, or with the first
 /// thing that is wrong and its line. In both formats
 /// * a label, a series or one of its samples given twice is refused, as is a label whose name begins with `__`;
+/// * so are two families that have the name of a sample in common;
 /// * names in quotes may hold any UTF-8;
 /// * a histogram is complete: bounds rise, counts do not fall, the last bucket is `+Inf` and agrees with `_count`;
 /// * all samples of one series have the same timestamp, or none;
@@ -24,8 +25,7 @@ use super::{Document, Format};
 /// lines, families in pieces, and no header needed. A missing `+Inf` bucket is added from `_count`.
 ///
 /// [`Format::OpenMetrics`] is read by the letter of its specification: single blanks, `# EOF` at the end and nothing
-/// after it, every family and every series in one piece, no two families with a name in common, only the samples that
-/// the type allows. Only a histogram's sum is not checked, because sums of NaN or negative observations exist.
+/// after it, every family and every series in one piece, only the samples that the type allows. Only a histogram's sum is not checked, because sums of NaN or negative observations exist.
 ///
 /// # Errors
 /// The first line that is wrong. A family or series that is incomplete is reported by the line where it begins.

@@ -48,8 +48,16 @@ fn write_metric(out: &mut Vec<u8>, lines: &Lines<'_>, metric: &Metric) {
         Value::Histogram(histogram) => write_histogram(out, lines, metric, histogram),
         Value::Summary(summary) => write_summary(out, lines, metric, summary),
     }
-    if let Some(seconds) = metric.created {
-        lines.created(out, metric.labels.as_text(), seconds);
+    if let Some(seconds) = metric.created.filter(|_| lines.has_created()) {
+        // With the timestamp of the series, unlike Lines::created: all its samples agree in that.
+        line(
+            out,
+            lines,
+            metric,
+            (Suffix::Created, Extra::None),
+            Num::Float(seconds),
+            None,
+        );
     }
 }
 

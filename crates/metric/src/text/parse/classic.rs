@@ -108,13 +108,28 @@ impl Families {
     }
 
     fn finish(self) -> Result<Document, ParseError> {
-        let finished = self.drafts.into_iter().map(|draft| {
-            let name = draft.name.clone();
-            draft.finish(name.as_str(), FORMAT)
-        });
-        Ok(Document {
-            families: finished.collect::<Result<_, _>>()?,
-        })
+        let mut families = Vec::with_capacity(self.drafts.len());
+        for draft in self.drafts {
+            let (name, line) = (draft.name.clone(), draft.line);
+            for suffix in parts(draft.kind()) {
+                // Whose a sample of that name is could depend on the order of the lines.
+                let part = format!("{name}{suffix}");
+                if self.by_name.contains_key(part.as_str()) {
+                    return Err(Reason::Clash(part).at(line));
+                }
+            }
+            families.push(draft.finish(name.as_str(), FORMAT)?);
+        }
+        Ok(Document { families })
+    }
+}
+
+/// What the names of a kind's samples have after the family's.
+fn parts(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::Histogram => &["_bucket", "_sum", "_count"],
+        Kind::Summary => &["_sum", "_count"],
+        _ => &[],
     }
 }
 

@@ -53,8 +53,8 @@ pub enum Reason {
         /// The family's kind.
         kind: Kind,
     },
-    /// Two families have a name in common, or one comes in two pieces.
-    #[error("name {0:?} was used before")]
+    /// Two families have a name in common, or in OpenMetrics one comes in two pieces.
+    #[error("name {0:?} belongs to two families")]
     Clash(String),
     /// The samples of a series are not next to each other.
     #[error("the samples of a series of {0} are not in one piece")]

@@ -102,6 +102,20 @@ fn classic_families_may_come_in_pieces() {
 }
 
 #[test]
+fn classic_families_share_no_names() {
+    let clash = "name \"x_count\" belongs to two families";
+    classic_refused(
+        "# TYPE x histogram\n# TYPE x_count gauge\n",
+        &format!("line 1: {clash}"),
+    );
+    classic_refused("x_count 1\n# TYPE x summary\n", &format!("line 2: {clash}"));
+    classic(
+        "x 1\nx_count 1\n",
+        "# TYPE x untyped\nx 1\n# TYPE x_count untyped\nx_count 1\n",
+    );
+}
+
+#[test]
 fn names_in_quotes_hold_any_text() {
     let text = "# TYPE \"my.x\" gauge\n{\"my.x\",\"a b\"=\"c\\n\\\"\\\\\"} 1\n{\"my.x\"} 2\n";
     classic(text, text);
@@ -353,7 +367,7 @@ fn open_metrics_lines_are_exact() {
 fn open_metrics_families_are_in_one_piece() {
     open_refused(
         "x 1\ny 1\nx{a=\"b\"} 1\n",
-        "line 3: name \"x\" was used before",
+        "line 3: name \"x\" belongs to two families",
     );
     open_refused("x 1\nx 1\n", "line 2: x is given more than once");
     open_refused(
@@ -366,11 +380,11 @@ fn open_metrics_families_are_in_one_piece() {
     );
     open_refused(
         "# TYPE x counter\nx_total 1\n# TYPE x_total gauge\n",
-        "line 3: name \"x_total\" was used before",
+        "line 3: name \"x_total\" belongs to two families",
     );
     open_refused(
         "# TYPE x_sum gauge\n# TYPE x histogram\n",
-        "line 2: name \"x_sum\" was used before",
+        "line 2: name \"x_sum\" belongs to two families",
     );
     open_refused(
         "# TYPE x counter\nx_total{a=\"1\"} 1\nx_total{a=\"2\"} 1\nx_created{a=\"1\"} 1\n",
