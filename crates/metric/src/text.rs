@@ -1,6 +1,6 @@
 //! The text formats that Prometheus reads: the classic one, 0.0.4, and OpenMetrics 1.0.0.
 //!
-//! [`parse`] reads a text into a [`Document`], [`write()`] writes one. A hub with its own store writes with [`Lines`]
+//! [`parse()`] reads a text into a [`Document`], [`write()`] writes one. A hub with its own store writes with [`Lines`]
 //! and [`number`], which allocate nothing per sample.
 
 mod document;
