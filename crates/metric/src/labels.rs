@@ -43,7 +43,9 @@ impl Labels {
     ) -> Result<Self, LabelError> {
         let mut pairs: Vec<(N, V)> = pairs.into_iter().collect();
         pairs.sort_by(|a, b| a.0.as_ref().cmp(b.0.as_ref()));
-        let mut text = String::new();
+        // With the two quotes, the equals sign and the comma of each pair.
+        let length = |(name, value): &(N, V)| name.as_ref().len() + value.as_ref().len() + 4;
+        let mut text = String::with_capacity(pairs.iter().map(length).sum());
         let mut previous: Option<&str> = None;
         for (name, value) in &pairs {
             let (name, value) = (name.as_ref(), value.as_ref());
@@ -183,14 +185,19 @@ fn push_pair(text: &mut String, name: &str, value: &str) {
 
 fn push_quoted(text: &mut String, value: &str) {
     text.push('"');
-    for c in value.chars() {
-        match c {
-            '\\' => text.push_str("\\\\"),
-            '"' => text.push_str("\\\""),
-            '\n' => text.push_str("\\n"),
-            other => text.push(other),
-        }
+    let mut rest = value;
+    while let Some(at) = memchr::memchr3(b'\\', b'"', b'\n', rest.as_bytes()) {
+        let (plain, escaped) = rest.split_at_checked(at).unwrap_or((rest, ""));
+        text.push_str(plain);
+        text.push('\\');
+        text.push(if escaped.starts_with('\n') {
+            'n'
+        } else {
+            escaped.chars().next().unwrap_or_default()
+        });
+        rest = escaped.get(1..).unwrap_or_default();
     }
+    text.push_str(rest);
     text.push('"');
 }
 
