@@ -87,3 +87,56 @@ impl Buckets {
         self.0.partition_point(|bound| *bound < value)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_are_finite_and_rise() {
+        let check = |bounds: &[f64], expected: &str| {
+            let found = match Buckets::new(bounds) {
+                Ok(buckets) => format!("{:?}", buckets.bounds()),
+                Err(error) => error.to_string(),
+            };
+            assert_eq!(found, expected);
+        };
+        check(&[], "[]");
+        check(&[1.0, 2.5], "[1.0, 2.5]");
+        check(&[-0.0, 1.0, f64::INFINITY], "[0.0, 1.0]");
+        check(&[f64::INFINITY], "[]");
+        check(
+            &[f64::INFINITY, f64::INFINITY],
+            "bucket bound inf is not a finite number",
+        );
+        check(&[f64::NAN], "bucket bound NaN is not a finite number");
+        check(
+            &[f64::NEG_INFINITY, 1.0],
+            "bucket bound -inf is not a finite number",
+        );
+        check(&[1.0, 1.0], "bucket bounds must rise: 1 follows 1");
+        check(&[2.0, 1.0], "bucket bounds must rise: 1 follows 2");
+        check(&[0.0; 1001], "1001 bucket bounds, at most 1000 are allowed");
+        assert_eq!(
+            Buckets::prometheus_default(),
+            Buckets::new(&Buckets::DEFAULT).unwrap()
+        );
+    }
+
+    #[test]
+    fn a_value_falls_into_the_first_bucket_that_is_not_below_it() {
+        let buckets = Buckets::new(&[1.0, 2.0]).unwrap();
+        for (value, index) in [
+            (f64::NEG_INFINITY, 0),
+            (0.5, 0),
+            (1.0, 0),
+            (1.5, 1),
+            (2.0, 1),
+            (2.5, 2),
+            (f64::INFINITY, 2),
+            (f64::NAN, 2),
+        ] {
+            assert_eq!(buckets.index_of(value), index, "{value}");
+        }
+    }
+}

@@ -77,3 +77,19 @@ impl FromStr for Kind {
             .ok_or_else(|| UnknownKind(text.to_owned()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_are_read_by_their_names() {
+        for kind in Kind::ALL {
+            assert_eq!(kind.to_string().parse(), Ok(kind));
+        }
+        assert_eq!("unknown".parse(), Ok(Kind::Untyped));
+        for text in ["", "Gauge", "timer"] {
+            assert_eq!(text.parse::<Kind>(), Err(UnknownKind(text.into())));
+        }
+    }
+}

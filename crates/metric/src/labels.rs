@@ -43,7 +43,9 @@ impl Labels {
     ) -> Result<Self, LabelError> {
         let mut pairs: Vec<(N, V)> = pairs.into_iter().collect();
         pairs.sort_by(|a, b| a.0.as_ref().cmp(b.0.as_ref()));
-        let mut text = String::new();
+        // With the two quotes, the equals sign and the comma of each pair.
+        let length = |(name, value): &(N, V)| name.as_ref().len() + value.as_ref().len() + 4;
+        let mut text = String::with_capacity(pairs.iter().map(length).sum());
         let mut previous: Option<&str> = None;
         for (name, value) in &pairs {
             let (name, value) = (name.as_ref(), value.as_ref());
@@ -189,14 +191,19 @@ fn push_pair(text: &mut String, name: &str, value: &str) {
 
 fn push_quoted(text: &mut String, value: &str) {
     text.push('"');
-    for c in value.chars() {
-        match c {
-            '\\' => text.push_str("\\\\"),
-            '"' => text.push_str("\\\""),
-            '\n' => text.push_str("\\n"),
-            other => text.push(other),
-        }
+    let mut rest = value;
+    while let Some(at) = memchr::memchr3(b'\\', b'"', b'\n', rest.as_bytes()) {
+        let (plain, escaped) = rest.split_at_checked(at).unwrap_or((rest, ""));
+        text.push_str(plain);
+        text.push('\\');
+        text.push(if escaped.starts_with('\n') {
+            'n'
+        } else {
+            escaped.chars().next().unwrap_or_default()
+        });
+        rest = escaped.get(1..).unwrap_or_default();
     }
+    text.push_str(rest);
     text.push('"');
 }
 
@@ -215,5 +222,96 @@ impl fmt::Display for Labels {
 impl fmt::Debug for Labels {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{{{}}}", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn labels_have_one_text() {
+        let check = |pairs: &[(&str, &str)], expected: Result<&str, LabelError>| {
+            let labels = Labels::from_pairs(pairs.iter().copied());
+            assert_eq!(
+                labels.as_ref().map(Labels::as_text),
+                expected.as_ref().copied()
+            );
+        };
+        check(&[], Ok(""));
+        check(&[("a", "")], Ok(""));
+        check(&[("b", "2"), ("a", "1")], Ok(r#"a="1",b="2""#));
+        check(&[("a", "\\ \" \n")], Ok(r#"a="\\ \" \n""#));
+        check(
+            &[("a.b", "1"), ("a:b", "2"), ("a\"", "3")],
+            Ok(r#""a\""="3","a.b"="1","a:b"="2""#),
+        );
+        check(&[("", "1")], Err(LabelError::EmptyName));
+        check(&[("__a", "")], Err(LabelError::Reserved("__a".into())));
+        check(
+            &[("a", "1"), ("a", "")],
+            Err(LabelError::Duplicate("a".into())),
+        );
+    }
+
+    #[test]
+    fn only_the_canonical_text_is_read() {
+        for text in ["", r#"a="1""#, r#""a.b"="1",c="\\\"\n,""#] {
+            assert_eq!(Labels::from_text(text).unwrap().as_text(), text);
+        }
+        for text in [
+            "a",
+            "a=1",
+            r#"a="1"#,
+            r#"a="1","#,
+            r#"a="1"b="2""#,
+            r#"a="1",,b="2""#,
+            r#"a="""#,
+            r#"b="1",a="2""#,
+            r#""a"="1""#,
+            r#"a.b="1""#,
+            r#"a="\q""#,
+            r#"a="1" "#,
+            "a=\"\n\"",
+        ] {
+            assert_eq!(
+                Labels::from_text(text),
+                Err(LabelError::Malformed(text.into())),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn labels_are_found_and_shown() {
+        let labels = Labels::from_pairs([("a", "x\"y"), ("b.c", "z")]).unwrap();
+        assert_eq!(labels.get("a").as_deref(), Some("x\"y"));
+        assert_eq!(labels.get("b.c").as_deref(), Some("z"));
+        assert_eq!(labels.get("c"), None);
+        assert_eq!(labels.to_string(), r#"{a="x\"y","b.c"="z"}"#);
+        assert_eq!(
+            (Labels::none().to_string(), format!("{:?}", Labels::none())),
+            (String::new(), "{}".into())
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn pairs_read_back(pairs in prop::collection::btree_map("[^_].{0,5}", ".{0,6}|[\"\\\\\n,=]{1,4}", 0..5)) {
+            let labels = Labels::from_pairs(&pairs).unwrap();
+            prop_assert_eq!(&Labels::from_text(labels.as_text()).unwrap(), &labels);
+            let expected: Vec<_> = pairs.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+            let found: Vec<_> = labels.iter().map(|(n, v)| (n.into_owned(), v.into_owned())).collect();
+            prop_assert_eq!(found, expected);
+        }
+
+        #[test]
+        fn any_text_is_answered(text in "[ab\"\\\\n,= ]{0,20}") {
+            if let Ok(labels) = Labels::from_text(&text) {
+                prop_assert_eq!(labels.as_text(), text);
+            }
+        }
     }
 }

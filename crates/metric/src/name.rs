@@ -93,3 +93,41 @@ impl Borrow<str> for Name {
         &self.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn legacy_names_follow_the_classic_rule() {
+        let check = |text: &str, metric: bool, label: bool| {
+            assert_eq!(
+                (is_legacy_name(text), is_legacy_label_name(text)),
+                (metric, label),
+                "{text}"
+            );
+        };
+        check("a", true, true);
+        check("_", true, true);
+        check("a1_B", true, true);
+        check("a:b", true, false);
+        check(":", true, false);
+        check("", false, false);
+        check("1a", false, false);
+        check("a.b", false, false);
+        check("ä", false, false);
+    }
+
+    #[test]
+    fn names_are_checked() {
+        assert_eq!(Name::new(""), Err(NameError::Empty));
+        assert_eq!(Name::legacy(""), Err(NameError::Empty));
+        assert_eq!(Name::legacy("a.b"), Err(NameError::NotLegacy("a.b".into())));
+        let name = Name::new("a.b").unwrap();
+        assert_eq!((name.as_str(), name.is_legacy()), ("a.b", false));
+        assert_eq!(
+            (name.to_string(), format!("{name:?}")),
+            ("a.b".into(), "\"a.b\"".into())
+        );
+    }
+}

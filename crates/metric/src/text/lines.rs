@@ -217,17 +217,17 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// Whether a `# UNIT` line is due.
+    /// Whether a `# UNIT` line is due: the name that a reader finds must end in the unit.
     fn has_unit(&self) -> bool {
         let allowed = self.format == Format::OpenMetrics
             && !matches!(self.header.kind, Kind::Info | Kind::StateSet);
-        let announced = match own_suffix(self.header.kind) {
-            Some(suffix) if self.suffixed => {
-                self.header.name.strip_suffix(suffix).unwrap_or_default()
-            }
-            _ => self.header.name,
+        // In quotes the name is spelled with backslashes, but read without.
+        let exposed = if self.quoted {
+            self.without_suffix(self.header.name)
+        } else {
+            self.base()
         };
-        allowed && ends_in_unit(announced, self.header.unit)
+        allowed && ends_in_unit(exposed, self.header.unit) && !self.header.unit.contains('\n')
     }
 
     fn has_exemplars(&self) -> bool {
@@ -236,7 +236,7 @@ impl<'a> Lines<'a> {
         self.format == Format::OpenMetrics && (counter || bucketed)
     }
 
-    fn has_created(&self) -> bool {
+    pub(super) fn has_created(&self) -> bool {
         let counter = self.header.kind == Kind::Counter && self.suffixed;
         let bucketed = matches!(self.header.kind, Kind::Histogram | Kind::Summary);
         self.format == Format::OpenMetrics && (counter || bucketed)
@@ -255,12 +255,16 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// The name without the suffix of its kind.
+    /// The name without the suffix of its kind, spelled.
     fn base(&self) -> &str {
-        match own_suffix(self.header.kind) {
-            Some(suffix) if self.suffixed => self.name.strip_suffix(suffix).unwrap_or(&self.name),
-            _ => &self.name,
-        }
+        self.without_suffix(&self.name)
+    }
+
+    fn without_suffix<'n>(&self, name: &'n str) -> &'n str {
+        let suffix = own_suffix(self.header.kind).filter(|_| self.suffixed);
+        suffix
+            .and_then(|suffix| name.strip_suffix(suffix))
+            .unwrap_or(name)
     }
 
     /// The kind as the format names it, or the closest that it knows.
