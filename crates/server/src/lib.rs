@@ -1,1 +1,4 @@
 //! x
+mod serve;
+mod shutdown;
+mod tls;
