@@ -23,11 +23,14 @@ use super::activity::{Activity, ConnectionInfo, Phase};
 use super::counters::Counters;
 use super::metered::{Decrypted, Metered};
 use super::request::Requests;
-use super::watchdog::{PhaseLimits, Watchdog};
+use super::watchdog::Watchdog;
 use super::{Server, handshake};
 
 /// How long the last words to a client may take.
 const FAREWELL: Duration = Duration::from_secs(1);
+
+/// hyper panics on less.
+const HYPER_BUFFER_MIN: usize = 8192;
 
 const HEADER_TOO_SLOW: &[u8] =
     b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
@@ -87,15 +90,13 @@ impl Session<'_> {
         let mut connection = http1::Builder::new()
             // The watchdog's business.
             .header_read_timeout(None)
-            .max_buf_size(limits.header_bytes_max)
+            .max_buf_size(limits.header_bytes_max.max(HYPER_BUFFER_MIN))
             .max_headers(limits.header_fields_max)
             .serve_connection(
                 TokioIo::new(stream),
                 service_fn(move |request| requests.clone().answer(request)),
             );
-        let ended = self
-            .watch(Pin::new(&mut connection), PhaseLimits::http1(limits))
-            .await;
+        let ended = self.watch(Pin::new(&mut connection)).await;
         self.note(&ended);
         // Between requests everything has been written, so the stream can be taken from hyper
         // and closed as TLS wants it. A client that takes nothing would not take this either.
@@ -130,13 +131,16 @@ impl Session<'_> {
                 service_fn(move |request| requests.clone().answer(request)),
             );
         let mut connection = pin!(connection);
-        let ended = self
-            .watch(connection.as_mut(), PhaseLimits::http2(limits))
-            .await;
+        let ended = self.watch(connection.as_mut()).await;
         self.note(&ended);
-        if let Ended::Expired(Phase::Idle | Phase::Header) | Ended::Drained = ended {
-            connection.as_mut().graceful_shutdown();
-            drop(timeout(FAREWELL, connection).await);
+        match ended {
+            Ended::Expired(Phase::Idle) => {
+                connection.as_mut().graceful_shutdown();
+                drop(timeout(FAREWELL, connection).await);
+            }
+            // Answers may still be in hyper's hands, to be written as the client makes room.
+            Ended::Drained => drop(connection.await),
+            _ => {}
         }
     }
 
@@ -151,11 +155,11 @@ impl Session<'_> {
     }
 
     /// Drives the connection to its end.
-    async fn watch<C>(&self, mut connection: Pin<&mut C>, limits: PhaseLimits) -> Ended
+    async fn watch<C>(&self, mut connection: Pin<&mut C>) -> Ended
     where
         C: GracefulConnection<Error = hyper::Error>,
     {
-        let mut watchdog = Watchdog::new(self.info.activity.clone(), limits);
+        let mut watchdog = Watchdog::new(self.info.activity.clone(), &self.server.limits);
         let mut fired = pin!(self.server.shutdown.fired());
         let mut draining = false;
         poll_fn(|cx| {

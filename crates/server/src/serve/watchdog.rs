@@ -28,30 +28,23 @@ pub(super) struct Watchdog {
 
 /// How long each phase may last without progress.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct PhaseLimits {
-    pub(super) idle: Duration,
-    pub(super) header: Duration,
-    pub(super) answer: Duration,
+struct PhaseLimits {
+    idle: Duration,
+    header: Duration,
+    answer: Duration,
 }
 
-impl PhaseLimits {
-    /// For HTTP/1, where bytes that arrive between requests belong to a header.
-    pub(super) fn http1(limits: &Limits) -> Self {
+impl From<&Limits> for PhaseLimits {
+    fn from(limits: &Limits) -> Self {
         Self {
             idle: limits.idle_timeout,
             header: limits.header_timeout,
             answer: limits.body_idle_timeout,
         }
     }
+}
 
-    /// For HTTP/2, where they may be about the connection itself and say nothing.
-    pub(super) fn http2(limits: &Limits) -> Self {
-        Self {
-            header: limits.idle_timeout,
-            ..Self::http1(limits)
-        }
-    }
-
+impl PhaseLimits {
     fn of(self, phase: Phase) -> Option<Duration> {
         match phase {
             Phase::Idle => Some(self.idle),
@@ -63,7 +56,8 @@ impl PhaseLimits {
 }
 
 impl Watchdog {
-    pub(super) fn new(activity: Arc<Activity>, limits: PhaseLimits) -> Self {
+    pub(super) fn new(activity: Arc<Activity>, limits: &Limits) -> Self {
+        let limits = PhaseLimits::from(limits);
         Self {
             seen: activity.reading(),
             activity,
