@@ -1,6 +1,7 @@
 //! One connection, from the accepted socket to its end.
 
 use std::future::{Future, poll_fn};
+use std::io;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
@@ -29,6 +30,10 @@ use super::{Server, handshake};
 /// How long the last words to a client may take.
 const FAREWELL: Duration = Duration::from_secs(1);
 
+/// What the kernel takes from us ahead of what it has sent.
+#[cfg(target_os = "linux")]
+const UNSENT_BYTES_MAX: u32 = 256 * 1024;
+
 /// hyper panics on less.
 const HYPER_BUFFER_MIN: usize = 8192;
 
@@ -38,8 +43,8 @@ const HEADER_TOO_SLOW: &[u8] =
 /// Serves one client until it leaves, breaks a limit, or the hub shuts down.
 pub(super) async fn run(stream: TcpStream, peer: SocketAddr, server: &Server) {
     let _open = Open::new(server.counters.clone());
-    if let Err(error) = stream.set_nodelay(true) {
-        debug!(%peer, %error, "cannot send small packets at once");
+    if let Err(error) = prepare(&stream) {
+        debug!(%peer, %error, "a socket refused an option");
     }
     let activity = Arc::new(Activity::default());
     let stream = Metered::new(stream, activity.clone(), server.counters.clone());
@@ -60,6 +65,16 @@ pub(super) async fn run(stream: TcpStream, peer: SocketAddr, server: &Server) {
             _ => session(true).http1(stream).await,
         }
     }
+}
+
+/// Small packets go out at once, and the kernel takes no more than it can soon send. Otherwise it
+/// would take megabytes, and then nothing for as long as a slow client needs to read a third of
+/// them: from here, that looks like a client that has stopped reading.
+fn prepare(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    #[cfg(target_os = "linux")]
+    socket2::SockRef::from(stream).set_tcp_notsent_lowat(UNSENT_BYTES_MAX)?;
+    Ok(())
 }
 
 /// How a connection came to its end.

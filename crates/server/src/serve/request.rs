@@ -37,6 +37,13 @@ pub(super) struct Requests {
 #[error("the body stopped arriving")]
 pub(crate) struct BodyStalled;
 
+impl BodyStalled {
+    /// Whether this is why reading a body failed.
+    pub(crate) fn caused(error: &(dyn Error + 'static)) -> bool {
+        error.is::<Self>() || error.source().is_some_and(Self::caused)
+    }
+}
+
 impl Requests {
     pub(super) fn new(
         app: Router,

@@ -38,7 +38,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn speaks_every_ten_seconds_and_counts_the_rest() {
         let seldom = Seldom::default();
-        let mut check = async |wait: u64, expected| {
+        let check = async |wait: u64, expected| {
             tokio::time::advance(Duration::from_secs(wait)).await;
             assert_eq!(seldom.now(), expected);
         };

@@ -12,18 +12,20 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, SystemTime};
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{ConnectInfo, Extension, State};
+use axum::http::StatusCode;
 use axum::routing::{get, post};
 use bytes::Bytes;
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
 use super::limits::Http2Limits;
-use super::{ConnectionInfo, Counters, Drained, Limits, serve};
+use super::{BodyStalled, ConnectionInfo, Counters, Drained, Limits, serve};
 use crate::shutdown::{Shutdown, Trigger};
 use crate::tls::{Settings, Tls};
 
@@ -59,16 +61,34 @@ fn patient() -> Limits {
 struct Served {
     address: SocketAddr,
     counters: Arc<Counters>,
-    /// Each permit lets one request to `/wait` be answered.
     gate: Arc<Semaphore>,
+    waiting: Arc<Notify>,
     tls: Option<Tls>,
     directory: TempDir,
     trigger: Trigger,
     task: JoinHandle<Drained>,
 }
 
-fn app(gate: Arc<Semaphore>) -> Router {
-    let wait = async |State(gate): State<Arc<Semaphore>>| {
+/// What requests to `/wait` wait at.
+#[derive(Clone, Debug)]
+struct Gate {
+    /// Each permit lets one of them be answered.
+    gate: Arc<Semaphore>,
+    /// Told that one has come.
+    waiting: Arc<Notify>,
+}
+
+async fn echo(body: Body) -> Result<Bytes, StatusCode> {
+    let whole = axum::body::to_bytes(body, usize::MAX).await;
+    whole.map_err(|error| match BodyStalled::caused(&error) {
+        true => StatusCode::REQUEST_TIMEOUT,
+        false => StatusCode::BAD_REQUEST,
+    })
+}
+
+fn app(gate: Gate) -> Router {
+    let wait = async |State(Gate { gate, waiting }): State<Gate>| {
+        waiting.notify_one();
         gate.acquire().await.unwrap().forget();
         "waited"
     };
@@ -80,7 +100,7 @@ fn app(gate: Arc<Semaphore>) -> Router {
     };
     Router::new()
         .route("/hello", get(async || "hello"))
-        .route("/echo", post(async |body: Bytes| body))
+        .route("/echo", post(echo))
         .route("/big", get(async || vec![b'x'; BIG]))
         .route(
             "/panic",
@@ -118,7 +138,11 @@ impl Served {
         let counters = Arc::new(Counters::default());
         let gate = Arc::new(Semaphore::new(0));
         let address = listener.local_addr().unwrap();
-        let app = app(gate.clone());
+        let waiting = Arc::new(Notify::new());
+        let app = app(Gate {
+            gate: gate.clone(),
+            waiting: waiting.clone(),
+        });
         let serving = serve(
             listener,
             tls.clone(),
@@ -131,6 +155,7 @@ impl Served {
             address,
             counters,
             gate,
+            waiting,
             tls,
             directory,
             trigger,
@@ -150,6 +175,12 @@ impl Served {
             assert!(Instant::now() < deadline, "{} for {expected}", value());
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
+    }
+
+    /// Waits until a request waits at the gate.
+    async fn until_waiting(&self) {
+        let waiting = timeout(DEADLINE, self.waiting.notified());
+        waiting.await.expect("no request has come");
     }
 
     async fn stop(self) -> Drained {

@@ -183,7 +183,7 @@ fn params() -> CertificateParams {
         .distinguished_name
         .push(DnType::CommonName, "Metric Nexus local authority");
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
     params.use_authority_key_identifier_extension = true;
     params
 }

@@ -237,3 +237,57 @@ fn half_a_pair_is_refused_by_the_name_of_what_is_missing() {
     let refused = Tls::open(&one_path, now()).unwrap_err();
     assert!(matches!(refused, TlsError::OnePath));
 }
+
+#[test]
+fn every_usual_form_of_a_key_is_read() {
+    let check = |algorithm: &str, convert: &[&str], header: &str| {
+        let directory = TempDir::new().unwrap();
+        let openssl = |arguments: &str| {
+            let arguments = arguments.split_whitespace();
+            let mut command = std::process::Command::new("openssl");
+            command.args(arguments).current_dir(&directory).output()
+        };
+        let make = "req -x509 -nodes -subj /CN=x -keyout own.key -out own.pem -newkey";
+        if openssl(&format!("{make} {algorithm}")).is_err() {
+            eprintln!("SKIPPED, nothing was tested: cannot run openssl");
+            return;
+        }
+        for arguments in convert {
+            let converted = openssl(arguments).unwrap();
+            assert!(converted.status.success(), "{converted:?}");
+            let file = |name| directory.path().join(name);
+            fs::rename(file("converted.key"), file("own.key")).unwrap();
+        }
+        let key = fs::read_to_string(directory.path().join("own.key")).unwrap();
+        assert!(key.contains(header), "{key}");
+        Tls::open(&own(&directory), now()).unwrap();
+    };
+    let ec = "ec -pkeyopt ec_paramgen_curve:P-256";
+    let traditional = "pkey -traditional -in own.key -out converted.key";
+    check("rsa:2048", &[], "BEGIN PRIVATE KEY");
+    check("rsa:2048", &[traditional], "BEGIN RSA PRIVATE KEY");
+    check(ec, &[], "BEGIN PRIVATE KEY");
+    check(ec, &[traditional], "BEGIN EC PRIVATE KEY");
+    check("ed25519", &[], "BEGIN PRIVATE KEY");
+}
+
+#[test]
+fn openssl_verifies_as_strictly_as_it_can() {
+    let directory = TempDir::new().unwrap();
+    drop(Tls::open(&settings(&directory), now()).unwrap());
+    let check = |name: &str| {
+        let verify = "verify -x509_strict -check_ss_sig -purpose sslserver -CAfile ca.pem";
+        let mut command = std::process::Command::new("openssl");
+        command
+            .args(verify.split(' '))
+            .args(name.split(' '))
+            .arg("server.pem");
+        match command.current_dir(directory.path().join("tls")).output() {
+            Ok(output) => assert!(output.status.success(), "{output:?}"),
+            Err(_) => eprintln!("SKIPPED, nothing was tested: cannot run openssl"),
+        }
+    };
+    check("-verify_hostname localhost");
+    check("-verify_ip 127.0.0.1");
+    check("-verify_ip ::1");
+}

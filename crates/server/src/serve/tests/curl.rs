@@ -69,10 +69,7 @@ async fn http2_requests_under_way_are_answered_before_the_end() {
     let served = Served::encrypted(patient()).await;
     let asking = check(&served, &["--http2"], "/wait", "waited 2");
     let ending = async {
-        served.until(|c| &c.connections_total, 1).await;
-        while served.counters.wire_bytes_in.load(Relaxed) < 600 {
-            tokio::task::yield_now().await;
-        }
+        served.until_waiting().await;
         served.trigger.fire();
         served.gate.add_permits(1);
     };
@@ -80,6 +77,28 @@ async fn http2_requests_under_way_are_answered_before_the_end() {
         .await
         .unwrap();
     assert_eq!(served.stop().await, Drained { cut: 0 });
+}
+
+#[tokio::test]
+async fn http2_requests_that_cannot_be_answered_in_time_are_cut() {
+    let served = Served::encrypted(quick()).await;
+    let gate = served.gate.clone();
+    let asking = curl(&served, &["--http2"], "/wait");
+    let ending = async {
+        served.until_waiting().await;
+        served.trigger.fire();
+    };
+    let both = timeout(DEADLINE, async { tokio::join!(asking, ending) });
+    let (Some(output), ()) = both.await.unwrap() else {
+        return;
+    };
+    assert!(!output.status.success());
+    assert_eq!(served.stop().await, Drained { cut: 1 });
+    let deadline = Instant::now() + DEADLINE;
+    while Arc::strong_count(&gate) > 1 {
+        assert!(Instant::now() < deadline, "the request goes on");
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test]

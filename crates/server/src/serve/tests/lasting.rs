@@ -98,11 +98,9 @@ async fn what_cannot_be_answered_in_time_is_cut() {
     let served = Served::plain(quick()).await;
     let mut client = served.connect().await;
     send(&mut client, WAIT).await;
-    served.until(|c| &c.connections_open, 1).await;
-    let counters = served.counters.clone();
-    while counters.wire_bytes_in.load(Relaxed) == 0 {
-        tokio::task::yield_now().await;
-    }
+    served.until_waiting().await;
+    let (gate, counters) = (served.gate.clone(), served.counters.clone());
     assert_eq!(served.stop().await, Drained { cut: 1 });
     assert_eq!(counters.connections_open.load(Relaxed), 0);
+    assert_eq!(Arc::strong_count(&gate), 1, "the request goes on");
 }
