@@ -15,6 +15,7 @@ mod limits;
 mod metered;
 mod request;
 mod seldom;
+mod session;
 #[cfg(test)]
 mod tests;
 mod watchdog;

@@ -18,7 +18,7 @@ pub(crate) struct Limits {
     pub(crate) body_idle_timeout: Duration,
     /// At shutdown, requests under way get this long to be answered.
     pub(crate) drain_timeout: Duration,
-    /// Bytes of an HTTP/1 request's header; also what is read ahead of the router. At least 8 KiB.
+    /// Bytes of an HTTP/1 request's header.
     pub(crate) header_bytes_max: usize,
     /// Fields in an HTTP/1 request's header.
     pub(crate) header_fields_max: usize,

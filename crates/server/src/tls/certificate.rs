@@ -56,19 +56,14 @@ impl Facts {
 }
 
 /// The names among the extensions, which come after whatever else is left of the body.
-fn names(mut body: Der<'_>) -> Option<BTreeSet<String>> {
+fn names(body: Der<'_>) -> Option<BTreeSet<String>> {
     let mut names = BTreeSet::new();
-    while let Some((tag, contents)) = body.next() {
-        if tag != EXTENSIONS {
-            continue;
-        }
-        let mut extensions = Der(Der(contents).expect(SEQUENCE)?);
-        while let Some((_, extension)) = extensions.next() {
+    for (_, contents) in body.filter(|(tag, _)| *tag == EXTENSIONS) {
+        for (_, extension) in Der(Der(contents).expect(SEQUENCE)?) {
             let mut extension = Der(extension);
             if extension.next()?.1 == ALTERNATIVE_NAMES {
                 let (_, value) = extension.last()?;
-                let mut general = Der(Der(value).expect(SEQUENCE)?);
-                names.extend(std::iter::from_fn(|| general.next()).filter_map(name));
+                names.extend(Der(Der(value).expect(SEQUENCE)?).filter_map(name));
             }
         }
     }

@@ -104,3 +104,28 @@ async fn what_cannot_be_answered_in_time_is_cut() {
     assert_eq!(counters.connections_open.load(Relaxed), 0);
     assert_eq!(Arc::strong_count(&gate), 1, "the request goes on");
 }
+
+#[tokio::test]
+async fn headers_have_a_limit_in_fields_and_in_bytes() {
+    let served = Served::plain(patient()).await;
+    let check = async |fields: usize, value: usize, status: &str| {
+        let field = format!("x: {}\r\n", "y".repeat(value));
+        let head = "GET /hello HTTP/1.1\r\nconnection: close\r\n";
+        let mut client = served.connect().await;
+        // What is refused is not read to its end: the rest may find the connection closed.
+        let request = format!("{head}{}\r\n", field.repeat(fields));
+        drop(client.write_all(request.as_bytes()).await);
+        let answer = read_until(&mut client, "\r\n").await;
+        assert_eq!(answer, format!("HTTP/1.1 {status}\r\n"), "{fields} {value}");
+    };
+    check(99, 1, "200 OK").await;
+    check(100, 1, "431 Request Header Fields Too Large").await;
+    let others = "GET /hello HTTP/1.1\r\nconnection: close\r\nx: \r\n\r\n".len();
+    check(1, (64 << 10) - others, "200 OK").await;
+    check(
+        1,
+        (64 << 10) - others + 1,
+        "431 Request Header Fields Too Large",
+    )
+    .await;
+}
