@@ -1,13 +1,22 @@
 //! The hub.
 #![allow(dead_code, missing_docs)]
+mod auth;
+mod cli;
 mod clients;
 mod clock;
 mod config;
 mod disk;
 mod exposition;
+mod files;
+mod http;
 mod ingest;
 mod journal;
+mod own_metrics;
+mod reload;
 mod selector;
+mod serve;
+mod shutdown;
 mod snapshot;
 mod store;
+mod tls;
 mod write;

@@ -1,0 +1,213 @@
+//! The accept loop with real sockets.
+
+mod curl;
+mod encrypted;
+mod lasting;
+mod waiting;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, SystemTime};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Extension, State};
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use bytes::Bytes;
+use tempfile::TempDir;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, Semaphore};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout};
+
+use super::limits::Http2Limits;
+use super::{BodyStalled, ConnectionInfo, Counters, Drained, Limits, serve};
+use crate::shutdown::{Shutdown, Trigger};
+use crate::tls::{Settings, Tls};
+
+const DEADLINE: Duration = Duration::from_secs(10);
+const QUICK: Duration = Duration::from_millis(200);
+const BIG: usize = 32 << 20;
+
+/// Limits short enough to wait for.
+fn quick() -> Limits {
+    Limits {
+        connections_max: 100,
+        handshake_timeout: QUICK,
+        header_timeout: QUICK,
+        idle_timeout: 3 * QUICK,
+        body_idle_timeout: QUICK,
+        drain_timeout: QUICK,
+        ..Limits::default()
+    }
+}
+
+/// Limits that no test reaches.
+fn patient() -> Limits {
+    Limits {
+        http2: Http2Limits {
+            ping_interval: DEADLINE,
+            ..Limits::default().http2
+        },
+        ..Limits::default()
+    }
+}
+
+/// A served router, and what tests hold of it.
+struct Served {
+    address: SocketAddr,
+    counters: Arc<Counters>,
+    gate: Arc<Semaphore>,
+    waiting: Arc<Notify>,
+    tls: Option<Tls>,
+    directory: TempDir,
+    trigger: Trigger,
+    task: JoinHandle<Drained>,
+}
+
+/// What requests to `/wait` wait at.
+#[derive(Clone, Debug)]
+struct Gate {
+    /// Each permit lets one of them be answered.
+    gate: Arc<Semaphore>,
+    /// Told that one has come.
+    waiting: Arc<Notify>,
+}
+
+async fn echo(body: Body) -> Result<Bytes, StatusCode> {
+    let whole = axum::body::to_bytes(body, usize::MAX).await;
+    whole.map_err(|error| match BodyStalled::caused(&error) {
+        true => StatusCode::REQUEST_TIMEOUT,
+        false => StatusCode::BAD_REQUEST,
+    })
+}
+
+fn app(gate: Gate) -> Router {
+    let wait = async |State(Gate { gate, waiting }): State<Gate>| {
+        waiting.notify_one();
+        gate.acquire().await.unwrap().forget();
+        "waited"
+    };
+    let whoami = async |ConnectInfo(peer): ConnectInfo<SocketAddr>,
+                        Extension(info): Extension<ConnectionInfo>| {
+        assert_eq!(peer, info.peer);
+        assert!(info.wire_bytes_in() > 0);
+        format!("{peer} {}", info.tls)
+    };
+    Router::new()
+        .route("/hello", get(async || "hello"))
+        .route("/echo", post(echo))
+        .route("/big", get(async || vec![b'x'; BIG]))
+        .route(
+            "/panic",
+            get(async || -> &'static str { panic!("as asked") }),
+        )
+        .route("/wait", get(wait))
+        .route("/whoami", get(whoami))
+        .with_state(gate)
+}
+
+fn settings(directory: &TempDir) -> Settings {
+    Settings {
+        directory: directory.path().join("tls"),
+        cert: None,
+        key: None,
+        names: vec!["metrics.example".into()],
+        listen: ([127, 0, 0, 1], 0).into(),
+    }
+}
+
+impl Served {
+    async fn plain(limits: Limits) -> Self {
+        Self::start(limits, None, TempDir::new().unwrap()).await
+    }
+
+    async fn encrypted(limits: Limits) -> Self {
+        let directory = TempDir::new().unwrap();
+        let tls = Tls::open(&settings(&directory), SystemTime::now()).unwrap();
+        Self::start(limits, Some(tls), directory).await
+    }
+
+    async fn start(limits: Limits, tls: Option<Tls>, directory: TempDir) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (trigger, shutdown) = Shutdown::new();
+        let counters = Arc::new(Counters::default());
+        let gate = Arc::new(Semaphore::new(0));
+        let address = listener.local_addr().unwrap();
+        let waiting = Arc::new(Notify::new());
+        let app = app(Gate {
+            gate: gate.clone(),
+            waiting: waiting.clone(),
+        });
+        let serving = serve(
+            listener,
+            tls.clone(),
+            app,
+            limits,
+            counters.clone(),
+            shutdown,
+        );
+        Self {
+            address,
+            counters,
+            gate,
+            waiting,
+            tls,
+            directory,
+            trigger,
+            task: tokio::spawn(serving),
+        }
+    }
+
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// Waits until a counter has this value.
+    async fn until(&self, counter: impl Fn(&Counters) -> &AtomicU64, expected: u64) {
+        let value = || counter(&self.counters).load(Relaxed);
+        let deadline = Instant::now() + DEADLINE;
+        while value() != expected {
+            assert!(Instant::now() < deadline, "{} for {expected}", value());
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    /// Waits until a request waits at the gate.
+    async fn until_waiting(&self) {
+        let waiting = timeout(DEADLINE, self.waiting.notified());
+        waiting.await.expect("no request has come");
+    }
+
+    async fn stop(self) -> Drained {
+        self.trigger.fire();
+        timeout(DEADLINE, self.task).await.unwrap().unwrap()
+    }
+}
+
+async fn send(stream: &mut (impl AsyncWrite + Unpin), text: &str) {
+    stream.write_all(text.as_bytes()).await.unwrap();
+    stream.flush().await.unwrap();
+}
+
+/// Reads until the text seen so far ends with this.
+async fn read_until(stream: &mut (impl AsyncRead + Unpin), end: &str) -> String {
+    let mut text = String::new();
+    while !text.ends_with(end) {
+        let byte = timeout(DEADLINE, stream.read_u8()).await.unwrap();
+        text.push(char::from(byte.unwrap_or_else(|_| panic!("{text:?}"))));
+    }
+    text
+}
+
+/// Everything up to the end of the connection, which is to come within the deadline.
+async fn read_rest(stream: &mut (impl AsyncRead + Unpin)) -> String {
+    let mut rest = Vec::new();
+    let read = timeout(DEADLINE, stream.read_to_end(&mut rest)).await;
+    read.expect("still open").expect("no orderly end");
+    String::from_utf8(rest).unwrap()
+}
