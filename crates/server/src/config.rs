@@ -1,6 +1,320 @@
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Durability {
-    Sync,
-    Flush,
-    Snapshot,
+//! The configuration: plain data, complete before anything is opened.
+//!
+//! Defaults, then the file, then the environment, then the flags: what comes later wins. The file is YAML, one section
+//! for each concern, described by `metric-nexus.example.yaml` ([`EXAMPLE`]); a `config.yaml` of metric-nexus works
+//! unchanged. Reading looks for every mistake before it fails, and refuses settings that it does not know.
+//!
+//! | setting | flag | environment |
+//! |---|---|---|
+//! | the file itself | `--config` | `METRIC_NEXUS_CONFIG` |
+//! | `listen` | `--listen` | `METRIC_NEXUS_LISTEN` |
+//! | `state` | `--state` | `METRIC_NEXUS_STATE` |
+//! | `durability` | `--durability` | `METRIC_NEXUS_DURABILITY` |
+//! | `plain_http` | `--plain-http` | `METRIC_NEXUS_PLAIN_HTTP` |
+//! | `log.level` | | `METRIC_NEXUS_LOG` |
+//!
+//! An empty variable is one that is not set. Relative paths, also those in the file, start at the working directory.
+
+mod durability;
+mod journal;
+mod keys;
+mod limits;
+mod listen;
+mod log;
+mod mistake;
+mod scrape;
+mod section;
+mod snapshot;
+mod state;
+mod tls;
+mod units;
+
+pub(crate) use durability::Durability;
+pub(crate) use journal::Journal;
+pub(crate) use keys::ConfiguredKey;
+pub(crate) use limits::Limits;
+pub(crate) use listen::{ListenAddress, Transport};
+pub(crate) use log::{Log, LogFormat};
+pub(crate) use mistake::{ConfigErrors, Mistake};
+pub(crate) use scrape::{Created, Scrape};
+pub(crate) use snapshot::Snapshot;
+pub(crate) use state::StatePaths;
+pub(crate) use tls::{Certificate, Tls};
+
+use crate::cli::ServeArgs;
+use mistake::Mistakes;
+use section::Section;
+use state::Form;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+use yaml_serde::Value;
+
+/// The commented example: every setting with its default. The same text as `metric-nexus.example.yaml`.
+pub(crate) const EXAMPLE: &str = include_str!("../../../metric-nexus.example.yaml");
+
+/// How the environment is looked up: a name to a value.
+pub(crate) type Environment<'a> = dyn Fn(&str) -> Option<String> + 'a;
+
+/// Everything that an operator decides before the hub starts. Holds no secret: keys are kept as digests.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Config {
+    /// Where the hub listens.
+    pub(crate) listen: ListenAddress,
+    /// TLS or not.
+    pub(crate) transport: Transport,
+    /// Where everything lies.
+    pub(crate) state: StatePaths,
+    /// What an acknowledged write survives.
+    pub(crate) durability: Durability,
+    /// The certificate.
+    pub(crate) tls: Tls,
+    /// Keys of the file; those of `key new` lie in the state directory.
+    pub(crate) keys: Vec<ConfiguredKey>,
+    /// How often the state is written as a whole.
+    pub(crate) snapshot: Snapshot,
+    /// The history since the last snapshot.
+    pub(crate) journal: Journal,
+    /// How much of everything.
+    pub(crate) limits: Limits,
+    /// What Prometheus gets.
+    pub(crate) scrape: Scrape,
+    /// What the hub says about itself.
+    pub(crate) log: Log,
+    /// What is legal but unwise, for the log at the start.
+    pub(crate) warnings: Vec<String>,
 }
+
+/// A configuration file that has been read.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct ConfigFile {
+    /// As it was given; names the file in messages.
+    pub(crate) path: PathBuf,
+    /// What stands in it; may hold keys.
+    pub(crate) text: String,
+}
+
+impl ConfigFile {
+    const BYTES_MAX: u64 = 16 << 20;
+
+    /// Reads the file at `path`.
+    ///
+    /// # Errors
+    /// If it cannot be read, is no UTF-8, or is larger than any configuration.
+    pub(crate) fn read(path: &Path) -> Result<Self, ConfigErrors> {
+        let wrong = |text: String| ConfigErrors::one(path.display().to_string(), text);
+        let metadata =
+            fs::metadata(path).map_err(|error| wrong(format!("cannot be read: {error}")))?;
+        if metadata.len() > Self::BYTES_MAX {
+            return Err(wrong("larger than 16 MiB".to_owned()));
+        }
+        match fs::read_to_string(path) {
+            Ok(text) => Ok(ConfigFile {
+                path: path.to_owned(),
+                text,
+            }),
+            Err(error) => Err(wrong(format!("cannot be read: {error}"))),
+        }
+    }
+}
+
+impl std::fmt::Debug for ConfigFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ConfigFile")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Config {
+    /// Finds the file by flag or environment, reads it if there is one to read, and loads all.
+    ///
+    /// # Errors
+    /// Every mistake there is.
+    pub(crate) fn find_and_load(
+        flags: &ServeArgs,
+        environment: &Environment<'_>,
+    ) -> Result<Self, ConfigErrors> {
+        let path = flags
+            .config
+            .clone()
+            .or_else(|| variable(environment, "METRIC_NEXUS_CONFIG").map(PathBuf::from));
+        let file = path.as_deref().map(ConfigFile::read).transpose()?;
+        Self::load(flags, environment, file.as_ref())
+    }
+
+    /// Defaults, then `file`, then `environment`, then `flags`.
+    ///
+    /// Opens nothing; only asks whether `state` names a file or a directory that is there.
+    ///
+    /// # Errors
+    /// Every mistake there is.
+    pub(crate) fn load(
+        flags: &ServeArgs,
+        environment: &Environment<'_>,
+        file: Option<&ConfigFile>,
+    ) -> Result<Self, ConfigErrors> {
+        let mistakes = Mistakes::default();
+        let mut config = file
+            .map(|file| Config::from_file(file, &mistakes))
+            .unwrap_or_default();
+        config.take_environment(environment, &mistakes);
+        config.take_flags(flags, &mistakes);
+        if config.transport == Transport::PlainHttp && !config.listen.is_loopback() {
+            config.warnings.push(format!(
+                "keys and values travel unencrypted: plain HTTP on {}, which other machines reach",
+                config.listen
+            ));
+        }
+        mistakes.or(config)
+    }
+
+    fn from_file(file: &ConfigFile, mistakes: &Mistakes) -> Self {
+        let name = file.path.display().to_string();
+        let value: Value = match yaml_serde::from_str(&file.text) {
+            Ok(value) => value,
+            Err(error) => {
+                mistakes.add(name, format!("not YAML: {error}"));
+                return Config::default();
+            }
+        };
+        let top = Section::top(&name, &value, mistakes);
+        let mut warnings = Vec::new();
+        let form = form(&top);
+        let config = Config {
+            listen: ListenAddress::read(&top),
+            transport: Transport::read(&top),
+            state: StatePaths::read(&top, form, Some(&file.path)),
+            durability: top.get("durability", units::parsed).unwrap_or_default(),
+            tls: Tls::read(&top),
+            keys: keys::read(&top, &mut warnings),
+            snapshot: Snapshot::read(&top),
+            journal: Journal::read(&top),
+            limits: Limits::read(&top),
+            scrape: Scrape::read(&top),
+            log: Log::read(&top),
+            warnings,
+        };
+        top.finish();
+        config
+    }
+
+    fn take_environment(&mut self, environment: &Environment<'_>, mistakes: &Mistakes) {
+        let read = |name| {
+            variable(environment, name).map(|text| Given {
+                place: name,
+                text,
+                mistakes,
+            })
+        };
+        if let Some(given) = read("METRIC_NEXUS_LISTEN") {
+            given.parse_into(&mut self.listen);
+        }
+        if let Some(given) = read("METRIC_NEXUS_STATE") {
+            given.state_into(&mut self.state);
+        }
+        if let Some(given) = read("METRIC_NEXUS_DURABILITY") {
+            given.parse_into(&mut self.durability);
+        }
+        if let Some(given) = read("METRIC_NEXUS_PLAIN_HTTP") {
+            given.transport_into(&mut self.transport);
+        }
+        if let Some(given) = read("METRIC_NEXUS_LOG") {
+            given.put(log::level, &mut self.log.level);
+        }
+    }
+
+    fn take_flags(&mut self, flags: &ServeArgs, mistakes: &Mistakes) {
+        let given = |place, text: &String| Given {
+            place,
+            text: text.clone(),
+            mistakes,
+        };
+        if let Some(text) = &flags.listen {
+            given("--listen", text).parse_into(&mut self.listen);
+        }
+        if let Some(path) = &flags.state {
+            if path.as_os_str().is_empty() {
+                mistakes.add("--state", "expected a path, got an empty text");
+            }
+            self.state = StatePaths::at(path);
+        }
+        if let Some(text) = &flags.durability {
+            given("--durability", text).parse_into(&mut self.durability);
+        }
+        if flags.plain_http {
+            self.transport = Transport::PlainHttp;
+        }
+    }
+}
+
+/// A text from outside the file, and where it stands.
+struct Given<'a> {
+    place: &'static str,
+    text: String,
+    mistakes: &'a Mistakes,
+}
+
+impl Given<'_> {
+    fn put<T>(&self, parse: impl FnOnce(&str) -> Result<T, String>, target: &mut T) {
+        match parse(&self.text) {
+            Ok(value) => *target = value,
+            Err(text) => self.mistakes.add(self.place, text),
+        }
+    }
+
+    fn parse_into<T: FromStr<Err = String>>(&self, target: &mut T) {
+        self.put(str::parse, target);
+    }
+
+    fn state_into(&self, target: &mut StatePaths) {
+        self.put(
+            |text| match text.contains(char::REPLACEMENT_CHARACTER) {
+                true => Err("expected a path in UTF-8".to_owned()),
+                false => Ok(StatePaths::at(Path::new(text))),
+            },
+            target,
+        );
+    }
+
+    fn transport_into(&self, target: &mut Transport) {
+        let words = [
+            ("true", true),
+            ("1", true),
+            ("yes", true),
+            ("false", false),
+            ("0", false),
+            ("no", false),
+        ];
+        self.put(
+            |text| units::choice(text, &words).map(Transport::from_plain_http),
+            target,
+        );
+    }
+}
+
+/// The variable `name`; an empty one is not set.
+fn variable(environment: &Environment<'_>, name: &str) -> Option<String> {
+    environment(name).filter(|text| !text.is_empty())
+}
+
+/// The environment of this process. What is not UTF-8 in a value becomes U+FFFD.
+pub(crate) fn process_environment(name: &str) -> Option<String> {
+    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+}
+
+fn form(top: &Section<'_>) -> Form {
+    let old = ["host", "port", "cert", "key"]
+        .into_iter()
+        .any(|name| top.has(name));
+    if old {
+        Form::MetricNexus
+    } else {
+        keys::form(top)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

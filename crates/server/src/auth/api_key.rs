@@ -1,0 +1,296 @@
+//! A key, and whether it may.
+
+use super::{Digest, Scope, Scopes};
+use std::{fmt, str::FromStr, sync::Arc};
+use time::OffsetDateTime;
+
+/// An API key as the hub knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ApiKey {
+    /// Who it belongs to: in the log, the usage, the scope of idempotency. Unique among all keys of a hub.
+    pub(crate) name: Arc<str>,
+    /// What it may do.
+    pub(crate) scopes: Scopes,
+    /// Which metrics it may do that to; all if there is none.
+    pub(crate) prefix: Option<Prefix>,
+    /// Of the key itself.
+    pub(crate) digest: Digest,
+    /// When it was made; unknown for keys of the configuration file.
+    pub(crate) created: Option<OffsetDateTime>,
+    /// Where it stands.
+    pub(crate) source: KeySource,
+}
+
+/// Where a key stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeySource {
+    /// In the configuration file: only the operator changes it there, and the hub takes that at a start.
+    Config,
+    /// In `keys.yaml`.
+    KeysFile,
+}
+
+impl fmt::Display for KeySource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            KeySource::Config => "configuration",
+            KeySource::KeysFile => "keys.yaml",
+        })
+    }
+}
+
+/// Why a key may not; says what it lacks.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Denied {
+    /// The scope is not among the key's.
+    #[error("the key {name} lacks the scope {missing}")]
+    Scope {
+        /// The key's name.
+        name: Arc<str>,
+        /// What would be needed.
+        missing: Scope,
+    },
+    /// The metric's name does not begin with the key's prefix.
+    #[error("the key {name} is only for metrics whose names begin with {prefix}")]
+    Prefix {
+        /// The key's name.
+        name: Arc<str>,
+        /// What the name would have to begin with.
+        prefix: Prefix,
+    },
+}
+
+impl ApiKey {
+    /// Whether it has the scope, for what concerns no single metric. A scrape or a list asks this, and then shows only
+    /// what [`ApiKey::covers`].
+    ///
+    /// # Errors
+    /// [`Denied::Scope`].
+    pub(crate) fn has(&self, scope: Scope) -> Result<(), Denied> {
+        if self.scopes.contains(scope) {
+            return Ok(());
+        }
+        let name = Arc::clone(&self.name);
+        Err(Denied::Scope {
+            name,
+            missing: scope,
+        })
+    }
+
+    /// Whether it has the scope and covers the metric. No scope, not even `admin`, gets past a prefix.
+    ///
+    /// # Errors
+    /// [`Denied::Scope`] first, then [`Denied::Prefix`].
+    pub(crate) fn may(&self, scope: Scope, metric: &str) -> Result<(), Denied> {
+        self.has(scope)?;
+        match &self.prefix {
+            Some(prefix) if !prefix.covers(metric) => Err(Denied::Prefix {
+                name: Arc::clone(&self.name),
+                prefix: prefix.clone(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a metric of this name is within the prefix.
+    pub(crate) fn covers(&self, metric: &str) -> bool {
+        self.prefix
+            .as_ref()
+            .is_none_or(|prefix| prefix.covers(metric))
+    }
+}
+
+/// What the names of a key's metrics begin with; not empty.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Prefix(Arc<str>);
+
+impl Prefix {
+    const BYTES_MAX: usize = 512;
+
+    /// As it was given.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether `metric` begins with it.
+    pub(crate) fn covers(&self, metric: &str) -> bool {
+        metric.starts_with(&*self.0)
+    }
+}
+
+impl FromStr for Prefix {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let visible = !text.chars().any(|c| c.is_control() || c.is_whitespace());
+        if (1..=Self::BYTES_MAX).contains(&text.len()) && visible {
+            return Ok(Prefix(text.into()));
+        }
+        Err("expected a prefix of 1 to 512 bytes without spaces, such as team_".to_owned())
+    }
+}
+
+impl fmt::Display for Prefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What a key may be named.
+pub(crate) const NAME_RULE: &str = "a name of 1 to 64 letters, digits, '.', '_' and '-'";
+
+/// The text, if a key may be named so.
+pub(crate) fn check_name(text: &str) -> Option<Arc<str>> {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    ((1..=64).contains(&text.len()) && text.bytes().all(legal)).then(|| text.into())
+}
+
+/// What is legal but unwise about a key.
+pub(crate) fn warnings(name: &str, scopes: Scopes, prefix: Option<&Prefix>) -> Vec<String> {
+    let Some(prefix) = prefix else {
+        return Vec::new();
+    };
+    let mut warnings = Vec::new();
+    if !prefix.as_str().ends_with('_') {
+        warnings.push(format!(
+            "the prefix {prefix} of the key {name} does not end in _, so it also covers {prefix}x_…"
+        ));
+    }
+    if scopes.contains(Scope::Admin) {
+        warnings.push(format!(
+            "the scope admin of the key {name} concerns the whole hub, whatever its prefix"
+        ));
+    }
+    warnings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(scopes: &str, prefix: Option<&str>) -> ApiKey {
+        ApiKey {
+            name: "ci".into(),
+            scopes: scopes.parse().unwrap(),
+            prefix: prefix.map(|prefix| prefix.parse().unwrap()),
+            digest: Digest::of("k"),
+            created: None,
+            source: KeySource::Config,
+        }
+    }
+
+    #[test]
+    fn a_key_may_what_its_scopes_and_prefix_say() {
+        fn check(
+            scopes: &str,
+            prefix: Option<&str>,
+            asked: Scope,
+            metric: &str,
+            expected: Result<(), &str>,
+        ) {
+            let answer = key(scopes, prefix)
+                .may(asked, metric)
+                .map_err(|denied| denied.to_string());
+            assert_eq!(
+                answer,
+                expected.map_err(str::to_owned),
+                "{scopes} {prefix:?} {asked} {metric}"
+            );
+        }
+        check("write", None, Scope::Write, "jobs", Ok(()));
+        check("write", Some("ci_"), Scope::Write, "ci_jobs", Ok(()));
+        check(
+            "read",
+            None,
+            Scope::Write,
+            "jobs",
+            Err("the key ci lacks the scope write"),
+        );
+        check(
+            "admin",
+            None,
+            Scope::Write,
+            "jobs",
+            Err("the key ci lacks the scope write"),
+        );
+        check(
+            "write",
+            None,
+            Scope::Admin,
+            "jobs",
+            Err("the key ci lacks the scope admin"),
+        );
+        let outside = Err("the key ci is only for metrics whose names begin with ci_");
+        check("write", Some("ci_"), Scope::Write, "ci", outside);
+        check("write", Some("ci_"), Scope::Write, "CI_jobs", outside);
+        check("write,admin", Some("ci_"), Scope::Write, "jobs", outside);
+        check("write,admin", Some("ci_"), Scope::Admin, "jobs", outside);
+        check(
+            "read",
+            Some("ci_"),
+            Scope::Write,
+            "jobs",
+            Err("the key ci lacks the scope write"),
+        );
+    }
+
+    #[test]
+    fn a_scope_alone_asks_for_no_prefix() {
+        let key = key("scrape", Some("ci_"));
+        assert_eq!(key.has(Scope::Scrape), Ok(()));
+        assert!(key.has(Scope::Read).is_err());
+        assert!(key.covers("ci_jobs") && !key.covers("jobs"));
+    }
+
+    #[test]
+    fn names_of_keys() {
+        fn check(text: &str, good: bool) {
+            assert_eq!(check_name(text).is_some(), good, "{text:?}");
+        }
+        check("a", true);
+        check("Team-1.ci_worker", true);
+        check(&"x".repeat(64), true);
+        check(&"x".repeat(65), false);
+        check("", false);
+        check("a b", false);
+        check("a/b", false);
+        check("ä", false);
+    }
+
+    #[test]
+    fn prefixes() {
+        fn check(text: &str, good: bool) {
+            assert_eq!(text.parse::<Prefix>().is_ok(), good, "{text:?}");
+        }
+        check("t", true);
+        check("team.größe_", true);
+        check(&"x".repeat(512), true);
+        check(&"x".repeat(513), false);
+        check("", false);
+        check("a b", false);
+        check("a\n", false);
+    }
+
+    #[test]
+    fn what_is_unwise_is_said() {
+        fn check(scopes: &str, prefix: Option<&str>, expected: &[&str]) {
+            let key = key(scopes, prefix);
+            assert_eq!(
+                warnings(&key.name, key.scopes, key.prefix.as_ref()),
+                expected
+            );
+        }
+        check("read,admin", None, &[]);
+        check("read", Some("team_"), &[]);
+        check(
+            "read",
+            Some("team"),
+            &["the prefix team of the key ci does not end in _, so it also covers teamx_…"],
+        );
+        check(
+            "admin",
+            Some("team_"),
+            &["the scope admin of the key ci concerns the whole hub, whatever its prefix"],
+        );
+    }
+}

@@ -1,0 +1,214 @@
+//! The command line: what can be typed, and the commands that need no running hub.
+//!
+//! Parsing decides nothing about values that the configuration has, too: they are passed on as they were typed, so that
+//! [`crate::config`] reports all mistakes at once, and for the same reason it reads the environment. What each command
+//! does: `serve` runs the hub, `state check` reads a state without changing it, `key` keeps `keys.yaml`, `config` shows
+//! and checks configuration files. Exit codes: 0, [`EXIT_FAILURE`], [`EXIT_USAGE`].
+
+mod config;
+mod key;
+
+pub(crate) use config::ConfigCommand;
+pub(crate) use key::KeyCommand;
+
+use crate::{auth::KeysError, config::ConfigErrors};
+use clap::{Args, Parser, Subcommand};
+use std::{ffi::OsString, io, path::PathBuf, sync::Arc};
+
+/// What was asked for could not be done.
+pub(crate) const EXIT_FAILURE: u8 = 1;
+/// What was asked for is wrong: the command line or the configuration (`EX_USAGE`).
+pub(crate) const EXIT_USAGE: u8 = 64;
+
+/// A durable hub of metrics for programs too short-lived to be scraped.
+///
+/// Programs push over HTTPS, the hub keeps what they say, and Prometheus scrapes /__metrics. Without a command it serves.
+#[derive(Debug, Parser)]
+#[command(
+    name = "metric-nexus",
+    version,
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:
+  metric-nexus                                   serve on https://127.0.0.1:3000, state in ./state
+  metric-nexus serve --config /etc/metric-nexus.yaml
+  metric-nexus key new ci --scope write --prefix ci_
+
+Exit codes: 0 done; 1 failed, and why; 64 a mistake on the command line or in the configuration."
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Typed>,
+    #[command(flatten)]
+    serve: ServeArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Typed {
+    /// Run the hub (also without any command).
+    Serve(ServeArgs),
+    /// Make, list and revoke API keys, also beside a running hub.
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Look at a state without changing it.
+    #[command(subcommand)]
+    State(StateCommand),
+    /// Show the example configuration, check one.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+/// What was asked for.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// Run the hub.
+    Serve(ServeArgs),
+    /// Keep the keys.
+    Key(KeyCommand),
+    /// Look at a state.
+    State(StateCommand),
+    /// Show or check a configuration.
+    Config(ConfigCommand),
+}
+
+/// The flags of `serve`, as they were typed; [`crate::config::Config::find_and_load`] gives them their meaning.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
+#[command(after_help = "Examples:
+  metric-nexus serve --listen 0.0.0.0:3000 --state /var/lib/metric-nexus
+  metric-nexus serve --listen 127.0.0.1:0        any free port; the log names it
+  metric-nexus serve --config config.yaml        also metric-nexus's own config.yaml
+
+Flags win over the environment, which wins over the file. METRIC_NEXUS_LOG sets the level of the log.")]
+pub(crate) struct ServeArgs {
+    /// The configuration file; `metric-nexus config default` prints one [env: METRIC_NEXUS_CONFIG]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where to listen, 127.0.0.1:3000 by default [env: METRIC_NEXUS_LISTEN]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<String>,
+    /// The state directory, ./state by default, or metric-nexus's state file [env: METRIC_NEXUS_STATE]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+    /// What an acknowledged write survives: sync (power loss; the default), flush (kill -9), snapshot (an orderly
+    /// shutdown) [env: METRIC_NEXUS_DURABILITY]
+    #[arg(long, value_name = "sync|flush|snapshot")]
+    pub(crate) durability: Option<String>,
+    /// Without TLS: keys and values can be read on the way [env: METRIC_NEXUS_PLAIN_HTTP]
+    #[arg(long)]
+    pub(crate) plain_http: bool,
+}
+
+/// Where the state of a command other than `serve` is found: as `serve` finds it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
+pub(crate) struct PlaceArgs {
+    /// The configuration file that the hub uses, to find the state by [env: METRIC_NEXUS_CONFIG]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// The state directory, ./state by default, or metric-nexus's state file [env: METRIC_NEXUS_STATE]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+}
+
+impl PlaceArgs {
+    /// The same as flags of `serve`.
+    pub(crate) fn serve_args(&self) -> ServeArgs {
+        ServeArgs {
+            config: self.config.clone(),
+            state: self.state.clone(),
+            ..ServeArgs::default()
+        }
+    }
+}
+
+/// `metric-nexus state …`
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub(crate) enum StateCommand {
+    /// Read the whole state as a start would, and say what is in it and whether it is sound. Changes nothing.
+    #[command(after_help = "Example:\n  metric-nexus state check /var/lib/metric-nexus")]
+    Check(CheckArgs),
+}
+
+/// The arguments of `state check`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
+pub(crate) struct CheckArgs {
+    /// The state directory, or metric-nexus's state file [default: as for `serve`]
+    #[arg(value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+    /// The configuration file that the hub uses, to find the state by [env: METRIC_NEXUS_CONFIG]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+impl CheckArgs {
+    /// The same as flags of `serve`.
+    pub(crate) fn serve_args(&self) -> ServeArgs {
+        ServeArgs {
+            config: self.config.clone(),
+            state: self.state.clone(),
+            ..ServeArgs::default()
+        }
+    }
+}
+
+/// Nothing is to be run: help or version were asked for, or the command line is wrong.
+#[derive(Debug)]
+pub(crate) struct Stop(clap::Error);
+
+impl Stop {
+    /// Writes the help to standard output, or the mistake to standard error.
+    ///
+    /// # Errors
+    /// If nobody reads it.
+    pub(crate) fn print(&self) -> io::Result<()> {
+        self.0.print()
+    }
+
+    /// 0 or [`EXIT_USAGE`].
+    pub(crate) fn exit_code(&self) -> u8 {
+        if self.0.use_stderr() { EXIT_USAGE } else { 0 }
+    }
+}
+
+/// What the arguments ask for; the first is the program's own name.
+///
+/// # Errors
+/// If nothing is to be run.
+pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, Stop> {
+    let arguments = Arguments::try_parse_from(arguments).map_err(Stop)?;
+    Ok(match arguments.command {
+        None => Command::Serve(arguments.serve),
+        Some(Typed::Serve(flags)) => Command::Serve(flags),
+        Some(Typed::Key(command)) => Command::Key(command),
+        Some(Typed::State(command)) => Command::State(command),
+        Some(Typed::Config(command)) => Command::Config(command),
+    })
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigErrors),
+    /// The keys cannot be read or changed.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// The key is not in `keys.yaml`, so it is revoked elsewhere.
+    #[error("the key {0} stands in the configuration file; take it out there, and restart the hub")]
+    Configured(Arc<str>),
+    /// Standard output is closed or full.
+    #[error("the output cannot be written: {0}")]
+    Output(#[from] io::Error),
+}
+
+impl Failure {
+    /// [`EXIT_USAGE`] for a configuration that is wrong, else [`EXIT_FAILURE`].
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Failure::Config(_) => EXIT_USAGE,
+            Failure::Keys(_) | Failure::Configured(_) | Failure::Output(_) => EXIT_FAILURE,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

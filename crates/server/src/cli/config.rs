@@ -1,0 +1,43 @@
+//! `metric-nexus config …`
+
+use super::{Failure, ServeArgs};
+use crate::config::{Config, ConfigFile, EXAMPLE};
+use clap::Subcommand;
+use std::{io::Write, path::PathBuf};
+
+/// Shows and checks configuration files.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print the commented example: every setting with its default.
+    #[command(after_help = "Example:\n  metric-nexus config default > metric-nexus.yaml")]
+    Default,
+    /// Look for mistakes in a configuration file; the environment and flags are left aside.
+    #[command(after_help = "Example:\n  metric-nexus config check metric-nexus.yaml")]
+    Check {
+        /// The configuration file.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+}
+
+impl ConfigCommand {
+    /// Runs the command; what is unwise goes to `notes`.
+    ///
+    /// # Errors
+    /// [`Failure::Config`] with every mistake of the file, [`Failure::Output`].
+    pub(crate) fn run(&self, output: &mut dyn Write, notes: &mut dyn Write) -> Result<(), Failure> {
+        match self {
+            ConfigCommand::Default => output.write_all(EXAMPLE.as_bytes())?,
+            ConfigCommand::Check { file } => {
+                let file = ConfigFile::read(file)?;
+                let config = Config::load(&ServeArgs::default(), &|_| None, Some(&file))?;
+                for warning in &config.warnings {
+                    writeln!(notes, "warning: {warning}")?;
+                }
+                writeln!(output, "{}: no mistakes", file.path.display())?;
+            }
+        }
+        output.flush()?;
+        Ok(())
+    }
+}

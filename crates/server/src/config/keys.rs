@@ -1,0 +1,173 @@
+//! `keys`: API keys that stand in the configuration file itself.
+
+use super::{section::Section, state::Form, units};
+use crate::auth::{Digest, NAME_RULE, Prefix, Scope, Scopes, check_name};
+use std::{collections::HashSet, sync::Arc};
+use yaml_serde::Value;
+
+/// A key of the configuration file, as its digest: the key itself is forgotten at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ConfiguredKey {
+    /// `name`; `config-` and the first eight hexadecimal digits of the digest where nothing is said.
+    pub(crate) name: Arc<str>,
+    /// Of `key`, or as given by `sha256`; one of the two must be there.
+    pub(crate) digest: Digest,
+    /// `scopes`, a list; `read`, `write`, `scrape` where nothing is said, which is what a key of metric-nexus may do.
+    pub(crate) scopes: Scopes,
+    /// `prefix`: only metrics whose names begin with it; all where nothing is said.
+    pub(crate) prefix: Option<Prefix>,
+}
+
+/// How many keys the file may have.
+const KEYS_MAX: usize = 100_000;
+/// Below this a key is likely to be guessed.
+const KEY_BYTES_ADVISED: usize = 16;
+/// What fits into a request's header with room to spare.
+const KEY_BYTES_MAX: usize = 4096;
+
+/// Reads the list `keys`, and adds to `warnings`.
+pub(super) fn read(top: &Section<'_>, warnings: &mut Vec<String>) -> Vec<ConfiguredKey> {
+    let items = top.list("keys");
+    if items.len() > KEYS_MAX {
+        top.mistake(
+            "keys",
+            format!("expected at most {KEYS_MAX} keys, got {}", items.len()),
+        );
+        return Vec::new();
+    }
+    let mut keys: Vec<ConfiguredKey> = Vec::new();
+    let (mut names, mut digests) = (HashSet::new(), HashSet::new());
+    for (index, item) in items.iter().enumerate() {
+        let Some(key) = read_one(top, index, item, warnings) else {
+            continue;
+        };
+        let fresh_digest = digests.insert(key.digest);
+        if !fresh_digest && item.is_string() {
+            // metric-nexus takes the same key twice, so its file must go on working.
+            continue;
+        }
+        let place = format!("keys[{index}]");
+        if !fresh_digest {
+            top.mistake(&place, "the same key stands there already");
+        } else if !names.insert(Arc::clone(&key.name)) {
+            top.mistake(&place, format!("another key is named {} already", key.name));
+        }
+        warnings.extend(warnings_of(&key));
+        keys.push(key);
+    }
+    keys
+}
+
+/// Whether a key is written as metric-nexus writes it.
+pub(super) fn form(top: &Section<'_>) -> Form {
+    match top.list_if_any("keys").iter().any(Value::is_string) {
+        true => Form::MetricNexus,
+        false => Form::Ours,
+    }
+}
+
+fn read_one(
+    top: &Section<'_>,
+    index: usize,
+    item: &Value,
+    warnings: &mut Vec<String>,
+) -> Option<ConfiguredKey> {
+    let place = format!("keys[{index}]");
+    let (name, digest, scopes, prefix) = match item {
+        Value::String(text) => {
+            let key = plain_key(text)
+                .map_err(|text| top.mistake(&place, text))
+                .ok()?;
+            warnings.extend(short(&place, text));
+            (None, Digest::of(key), None, None)
+        }
+        Value::Mapping(_) => {
+            let section = top.item("keys", index, item);
+            let name = section.get("name", |value| name(units::text(value)?));
+            let digest = digest(&section, &place, warnings);
+            let scopes = section.get("scopes", scopes);
+            let prefix = section.get("prefix", units::parsed::<Prefix>);
+            section.finish();
+            (name, digest?, scopes, prefix)
+        }
+        // Neither shown nor converted: 012 and 1e5 are numbers to YAML, and not the key that was meant.
+        _ => {
+            top.mistake(
+                &place,
+                "expected a key in quotes, or a mapping with name, key or sha256, scopes, prefix",
+            );
+            return None;
+        }
+    };
+    Some(ConfiguredKey {
+        name: name.unwrap_or_else(|| format!("config-{}", digest.short()).into()),
+        digest,
+        scopes: scopes.unwrap_or(Scopes::CLIENT),
+        prefix,
+    })
+}
+
+fn digest(section: &Section<'_>, place: &str, warnings: &mut Vec<String>) -> Option<Digest> {
+    let both = section.has("key") && section.has("sha256");
+    let neither = !section.has("key") && !section.has("sha256");
+    if both || neither {
+        section.mistake_here("expected either `key` or `sha256`");
+    }
+    let key = section.get("key", |value| {
+        let text = value.as_str().ok_or("expected a key in quotes")?;
+        warnings.extend(short(place, text));
+        plain_key(text).map(Digest::of)
+    });
+    let digest = section.get("sha256", |value| {
+        let digest = value.as_str().and_then(Digest::from_hex);
+        digest.ok_or_else(|| {
+            "expected 64 hexadecimal digits in quotes, the SHA-256 of the key".to_owned()
+        })
+    });
+    key.or(digest)
+}
+
+fn name(text: &str) -> Result<Arc<str>, String> {
+    check_name(text)
+        .ok_or_else(|| format!("expected {NAME_RULE}, got {}", super::section::quote(text)))
+}
+
+/// A list of scopes, or the same as one text with commas.
+fn scopes(value: &Value) -> Result<Scopes, String> {
+    let Value::Sequence(items) = value else {
+        return units::parsed(value);
+    };
+    let scopes: Scopes = items
+        .iter()
+        .map(units::parsed::<Scope>)
+        .collect::<Result<_, _>>()?;
+    if scopes.is_empty() {
+        Err("expected at least one scope".to_owned())
+    } else {
+        Ok(scopes)
+    }
+}
+
+fn plain_key(text: &str) -> Result<&str, String> {
+    let wrong = if text.is_empty() {
+        "expected a key, got an empty text"
+    } else if text.len() > KEY_BYTES_MAX {
+        "expected a key of at most 4096 bytes"
+    } else if text.trim() != text || text.chars().any(char::is_control) {
+        "a key cannot begin or end with a space, or hold control characters: no header carries it"
+    } else {
+        return Ok(text);
+    };
+    Err(wrong.to_owned())
+}
+
+fn short(place: &str, key: &str) -> Option<String> {
+    let is_short = !key.is_empty() && key.len() < KEY_BYTES_ADVISED;
+    is_short.then(|| {
+        format!("{place}: a key of fewer than {KEY_BYTES_ADVISED} characters can be guessed; `metric-nexus key new` makes a safe one")
+    })
+}
+
+fn warnings_of(key: &ConfiguredKey) -> Vec<String> {
+    crate::auth::warnings(&key.name, key.scopes, key.prefix.as_ref())
+}

@@ -1,0 +1,108 @@
+//! `tls`: with which certificate the hub answers.
+
+use super::{section::Section, units};
+use std::path::PathBuf;
+
+/// Settings of TLS; without effect under `plain_http`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Tls {
+    /// `tls.cert` and `tls.key`, or metric-nexus's `cert` and `key` at the top; made by the hub where nothing (or the
+    /// empty text) is said.
+    pub(crate) certificate: Certificate,
+    /// `tls.names`: host names and addresses that a certificate made by the hub is valid for, beside `localhost`, the
+    /// address it listens on and the machine's name. None by default.
+    pub(crate) names: Vec<String>,
+}
+
+/// Where the certificate comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) enum Certificate {
+    /// The hub makes an authority and a certificate in its state directory.
+    #[default]
+    Generated,
+    /// The operator's own.
+    Files {
+        /// PEM: the certificate and what lies between it and its authority.
+        cert: PathBuf,
+        /// PEM: the private key.
+        key: PathBuf,
+    },
+}
+
+impl Tls {
+    const NAMES_MAX: usize = 100;
+
+    pub(super) fn read(top: &Section<'_>) -> Self {
+        let section = top.section("tls");
+        let tls = Tls {
+            certificate: Certificate::read(top, &section),
+            names: read_names(&section),
+        };
+        section.finish();
+        tls
+    }
+}
+
+impl Certificate {
+    fn read(top: &Section<'_>, section: &Section<'_>) -> Self {
+        let read = |name: &'static str| {
+            let (ours, old) = (section.get(name, units::path), top.get(name, units::path));
+            if ours.is_some() && old.is_some() {
+                top.mistake(
+                    name,
+                    format!("says the same as `tls.{name}`: give only one of them"),
+                );
+            }
+            ours.or(old).flatten()
+        };
+        match (read("cert"), read("key")) {
+            (Some(cert), Some(key)) => Certificate::Files { cert, key },
+            (None, None) => Certificate::Generated,
+            (Some(_), None) => {
+                section.mistake(
+                    "key",
+                    "missing, since there is a `cert`: give both or neither",
+                );
+                Certificate::Generated
+            }
+            (None, Some(_)) => {
+                section.mistake(
+                    "cert",
+                    "missing, since there is a `key`: give both or neither",
+                );
+                Certificate::Generated
+            }
+        }
+    }
+}
+
+fn read_names(section: &Section<'_>) -> Vec<String> {
+    let items = section.list("names");
+    if items.len() > Tls::NAMES_MAX {
+        section.mistake(
+            "names",
+            format!(
+                "expected at most {} names, got {}",
+                Tls::NAMES_MAX,
+                items.len()
+            ),
+        );
+    }
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '*');
+    let mut names = Vec::new();
+    for (index, item) in items.iter().enumerate() {
+        match item.as_str() {
+            Some(name) if (1..=253).contains(&name.len()) && name.chars().all(legal) => {
+                names.push(name.to_owned())
+            }
+            _ => section.mistake(
+                &format!("names[{index}]"),
+                format!(
+                    "expected a host name or an address, got {}",
+                    super::section::describe(item)
+                ),
+            ),
+        }
+    }
+    names
+}

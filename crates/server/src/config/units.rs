@@ -1,0 +1,284 @@
+//! What single settings look like: whole numbers, sizes, durations, texts.
+
+use super::section::{describe, quote};
+use std::{ops::RangeInclusive, path::PathBuf, time::Duration};
+use yaml_serde::Value;
+
+pub(super) fn text(value: &Value) -> Result<&str, String> {
+    value
+        .as_str()
+        .ok_or_else(|| format!("expected a text, got {}", describe(value)))
+}
+
+pub(super) fn truth(value: &Value) -> Result<bool, String> {
+    value
+        .as_bool()
+        .ok_or_else(|| format!("expected true or false, got {}", describe(value)))
+}
+
+/// A path; nothing for the empty text, by which metric-nexus means *none*.
+pub(super) fn path(value: &Value) -> Result<Option<PathBuf>, String> {
+    let text = text(value)?;
+    Ok((!text.is_empty()).then(|| PathBuf::from(text)))
+}
+
+/// Something that is written as a text and has a parser of its own.
+pub(super) fn parsed<T>(value: &Value) -> Result<T, String>
+where
+    T: std::str::FromStr,
+    T::Err: std::fmt::Display,
+{
+    text(value)?
+        .parse()
+        .map_err(|error: T::Err| error.to_string())
+}
+
+/// A whole number: `2000000`, `2_000_000`.
+pub(super) fn count(value: &Value, range: &RangeInclusive<usize>) -> Result<usize, String> {
+    let number = match value {
+        Value::String(text) => text.replace('_', "").parse::<u64>().ok(),
+        _ => value.as_u64(),
+    };
+    let number =
+        number.ok_or_else(|| format!("expected a whole number, got {}", describe(value)))?;
+    usize::try_from(number)
+        .ok()
+        .filter(|number| range.contains(number))
+        .ok_or_else(|| {
+            format!(
+                "expected {} to {}, got {number}",
+                range.start(),
+                range.end()
+            )
+        })
+}
+
+/// A number of bytes: `65536`, `"64KiB"`, `"16 MiB"`; `kB`, `MB` and `GB` count in thousands.
+pub(super) fn size(value: &Value, range: &RangeInclusive<usize>) -> Result<usize, String> {
+    let expected = || {
+        format!(
+            "expected a size such as 65536 or 16MiB, got {}",
+            describe(value)
+        )
+    };
+    let bytes = match value {
+        Value::Number(number) => number.as_u64(),
+        Value::String(text) => parse_size(text),
+        _ => None,
+    };
+    let bytes = bytes.ok_or_else(expected)?;
+    usize::try_from(bytes)
+        .ok()
+        .filter(|bytes| range.contains(bytes))
+        .ok_or_else(|| {
+            let (low, high) = (show_size(*range.start()), show_size(*range.end()));
+            format!("expected {low} to {high}, got {}", describe(value))
+        })
+}
+
+/// A stretch of time: `"500ms"`, `"10s"`, `"1.5m"`, `"1h"`, `"7d"`. A bare number says no unit and is refused.
+pub(super) fn duration(
+    value: &Value,
+    range: &RangeInclusive<Duration>,
+) -> Result<Duration, String> {
+    let expected = || {
+        format!(
+            "expected a duration such as 500ms, 10s or 1m, got {}",
+            describe(value)
+        )
+    };
+    let duration = value
+        .as_str()
+        .and_then(parse_duration)
+        .ok_or_else(expected)?;
+    if range.contains(&duration) {
+        return Ok(duration);
+    }
+    let (low, high) = (range.start(), range.end());
+    Err(format!(
+        "expected {low:?} to {high:?}, got {}",
+        describe(value)
+    ))
+}
+
+/// A part of a whole: above 0, at most 1.
+pub(super) fn share(value: &Value) -> Result<f64, String> {
+    value
+        .as_f64()
+        .filter(|share| *share > 0.0 && *share <= 1.0)
+        .ok_or_else(|| {
+            format!(
+                "expected a number above 0 and at most 1, got {}",
+                describe(value)
+            )
+        })
+}
+
+/// One of a few words.
+pub(super) fn choice<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, String> {
+    choices
+        .iter()
+        .find(|(word, _)| *word == text)
+        .map(|(_, meaning)| *meaning)
+        .ok_or_else(|| {
+            let words: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
+            format!("expected {}, got {}", words.join(" or "), quote(text))
+        })
+}
+
+fn parse_size(text: &str) -> Option<u64> {
+    let (number, unit) = split(text)?;
+    let unit = match unit {
+        "" | "B" => 1,
+        "kB" | "KB" => 1_000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(unit)
+}
+
+fn parse_duration(text: &str) -> Option<Duration> {
+    let (number, unit) = split(text)?;
+    let seconds = match unit {
+        "ms" => 0.001,
+        "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3_600.0,
+        "d" => 86_400.0,
+        _ => return None,
+    };
+    Duration::try_from_secs_f64(number.parse::<f64>().ok()? * seconds).ok()
+}
+
+/// Digits and at most a decimal point, then a unit, with or without a space between.
+fn split(text: &str) -> Option<(&str, &str)> {
+    let end = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at_checked(end)?;
+    (!number.is_empty()).then(|| (number, unit.trim_start_matches(' ')))
+}
+
+fn show_size(bytes: usize) -> String {
+    for (unit, name) in [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")] {
+        if bytes >= unit && bytes.is_multiple_of(unit) {
+            return format!("{}{name}", bytes / unit);
+        }
+    }
+    bytes.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn yaml(text: &str) -> Value {
+        yaml_serde::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn counts() {
+        fn check(text: &str, expected: Result<usize, &str>) {
+            let read = count(&yaml(text), &(1..=2_000_000));
+            assert_eq!(read, expected.map_err(str::to_owned), "{text}");
+        }
+        check("1", Ok(1));
+        check("2000000", Ok(2_000_000));
+        check("2_000_000", Ok(2_000_000));
+        check("0", Err("expected 1 to 2000000, got 0"));
+        check("2_000_001", Err("expected 1 to 2000000, got 2000001"));
+        check("-1", Err("expected a whole number, got -1"));
+        check("1.0", Err("expected a whole number, got 1.0"));
+        check("_", Err("expected a whole number, got \"_\""));
+        check("[]", Err("expected a whole number, got a list"));
+    }
+
+    #[test]
+    fn sizes() {
+        fn check(text: &str, expected: Result<usize, &str>) {
+            let read = size(&yaml(text), &(1..=4 << 30));
+            assert_eq!(read, expected.map_err(str::to_owned), "{text}");
+        }
+        check("65536", Ok(65_536));
+        check("'65536'", Ok(65_536));
+        check("12B", Ok(12));
+        check("16MiB", Ok(16 << 20));
+        check("16 MiB", Ok(16 << 20));
+        check("64KiB", Ok(64 << 10));
+        check("1GiB", Ok(1 << 30));
+        check("5MB", Ok(5_000_000));
+        check("5kB", Ok(5_000));
+        check("1GB", Ok(1_000_000_000));
+        check("0", Err("expected 1 to 4GiB, got 0"));
+        check("5GiB", Err("expected 1 to 4GiB, got \"5GiB\""));
+        for wrong in [
+            "MiB",
+            "1.5MiB",
+            "16mib",
+            "16 M B",
+            "-1",
+            "1e3",
+            "[]",
+            "99999999999999999999GiB",
+        ] {
+            let value = yaml(wrong);
+            let expected = format!(
+                "expected a size such as 65536 or 16MiB, got {}",
+                describe(&value)
+            );
+            check(wrong, Err(&expected));
+        }
+    }
+
+    #[test]
+    fn durations() {
+        fn check(text: &str, expected: Result<Duration, &str>) {
+            let range = Duration::from_millis(1)..=Duration::from_secs(3600);
+            let read = duration(&yaml(text), &range);
+            assert_eq!(read, expected.map_err(str::to_owned), "{text}");
+        }
+        check("500ms", Ok(Duration::from_millis(500)));
+        check("10s", Ok(Duration::from_secs(10)));
+        check("10 s", Ok(Duration::from_secs(10)));
+        check("1.5m", Ok(Duration::from_secs(90)));
+        check("1h", Ok(Duration::from_secs(3600)));
+        check("0s", Err("expected 1ms to 3600s, got \"0s\""));
+        check("1d", Err("expected 1ms to 3600s, got \"1d\""));
+        for wrong in [
+            "10", "s", "10sec", "-1s", "1.2.3s", "1e3s", "true", "infs", "''",
+        ] {
+            let value = yaml(wrong);
+            let expected = format!(
+                "expected a duration such as 500ms, 10s or 1m, got {}",
+                describe(&value)
+            );
+            check(wrong, Err(&expected));
+        }
+    }
+
+    #[test]
+    fn shares() {
+        fn check(text: &str, expected: Result<f64, &str>) {
+            assert_eq!(
+                share(&yaml(text)),
+                expected.map_err(str::to_owned),
+                "{text}"
+            );
+        }
+        check("0.1", Ok(0.1));
+        check("1", Ok(1.0));
+        check("0", Err("expected a number above 0 and at most 1, got 0"));
+        check(
+            "1.01",
+            Err("expected a number above 0 and at most 1, got 1.01"),
+        );
+        check(
+            ".nan",
+            Err("expected a number above 0 and at most 1, got .nan"),
+        );
+    }
+}
