@@ -17,7 +17,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    auth::{CredentialError, Denied},
+    auth::{CredentialError, Denied, KeysError},
     ingest::{
         batch::{BadItem, BatchError},
         rest::RestError,
@@ -118,6 +118,10 @@ impl Problem {
         Problem::new(StatusCode::CONFLICT, "kind-conflict", detail)
     }
 
+    pub(super) fn exists(detail: impl Into<String>) -> Self {
+        Problem::new(StatusCode::CONFLICT, "exists", detail)
+    }
+
     pub(super) fn internal() -> Self {
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the hub failed; its log says why")
     }
@@ -214,6 +218,21 @@ impl From<BatchError> for Problem {
                 let detail = format!("{detail}; nothing was changed");
                 let errors = items.into_iter().map(|BadItem { index, reason }| ItemProblem { index, kind: urn("bad-item"), detail: reason });
                 Problem { errors: errors.collect(), ..Problem::new(StatusCode::BAD_REQUEST, "bad-item", detail) }
+            }
+        }
+    }
+}
+
+impl From<KeysError> for Problem {
+    fn from(error: KeysError) -> Self {
+        let detail = error.to_string();
+        match error {
+            KeysError::Exists(_) => Problem::exists(detail),
+            KeysError::Unknown(..) => Problem::not_found(detail),
+            KeysError::TooMany => Problem::new(StatusCode::TOO_MANY_REQUESTS, "limit-reached", detail),
+            KeysError::Io { .. } | KeysError::Broken { .. } => {
+                tracing::error!(%error, "the keys cannot be changed");
+                Problem::internal()
             }
         }
     }

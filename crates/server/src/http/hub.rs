@@ -11,7 +11,7 @@ pub(super) struct Status {
     version: &'static str,
     /// Milliseconds since 1970.
     started_ms: u64,
-    durability: &'static str,
+    durability: String,
     /// Why no writes are taken, if so.
     #[serde(skip_serializing_if = "Option::is_none")]
     read_only: Option<String>,
@@ -37,7 +37,7 @@ pub(super) async fn hub(State(api): State<Api>, Extension(caller): Extension<Cal
     Ok(Json(Status {
         version: env!("CARGO_PKG_VERSION"),
         started_ms: api.own.started_ms(),
-        durability: api.config.durability.as_str(),
+        durability: api.config.durability.to_string(),
         read_only: status.read_only(),
         families: catalog.families_len(),
         series: catalog.series_len(),

@@ -36,7 +36,7 @@ pub(super) async fn scrape(State(api): State<Api>, Extension(caller): Extension<
     let own = api.own.gather(&api);
     let scrape = Scrape::begin(api.store.catalog(), own, filter, negotiated.format, negotiated.escaping);
     let scrape = match api.config.scrape.created {
-        Created::Shown => scrape.show_created(),
+        Created::Exposed => scrape.show_created(),
         Created::Hidden => scrape,
     };
     let mut response = stream_body(scrape, encoding)?.into_response();

@@ -1,0 +1,162 @@
+use axum::{
+    Extension, Json,
+    extract::{Path, State},
+    http::StatusCode,
+};
+use serde::{Deserialize, Serialize};
+use time::format_description::well_known::Rfc3339;
+use utoipa::ToSchema;
+
+use super::{Api, Caller, error::Problem};
+use crate::auth::{ApiKey, KeySource, NAME_RULE, NewKey, Prefix, Scope, Scopes, check_name};
+
+/// A snapshot that is in its place.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Snapshot {
+    /// The position in the journal that it stands for.
+    sequence: u64,
+    bytes: u64,
+    took_ms: u64,
+}
+
+/// An API key; the key itself is not known.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Key {
+    name: String,
+    scopes: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prefix: Option<String>,
+    /// RFC 3339; absent for keys of the configuration file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created: Option<String>,
+    /// `keys.yaml` or `config`.
+    source: &'static str,
+}
+
+/// A key to be made.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct KeyWanted {
+    /// 1 to 64 letters, digits, `.`, `_` and `-`.
+    name: String,
+    /// Of read, write, scrape, admin; the first three if nothing is said.
+    #[serde(default)]
+    scopes: Option<Vec<String>>,
+    /// Only metrics whose names begin so.
+    #[serde(default)]
+    prefix: Option<String>,
+}
+
+/// A key that was made.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct KeyMade {
+    name: String,
+    /// The key itself, shown this once.
+    key: String,
+}
+
+/// Write a snapshot now.
+#[utoipa::path(
+    post, path = "/api/v1/admin/snapshot", tag = "admin",
+    responses((status = 200, body = Snapshot), (status = "4XX", body = Problem, content_type = "application/problem+json"), (status = 503, body = Problem))
+)]
+pub(super) async fn snapshot(State(api): State<Api>, Extension(caller): Extension<Caller>) -> Result<Json<Snapshot>, Problem> {
+    caller.has(Scope::Admin)?;
+    let taken = blocking(move || api.store.snapshot()).await??;
+    Ok(Json(Snapshot { sequence: taken.position, bytes: taken.bytes, took_ms: taken.took_ms }))
+}
+
+/// List the keys.
+#[utoipa::path(get, path = "/api/v1/admin/keys", tag = "admin", responses((status = 200, body = Vec<Key>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn keys(State(api): State<Api>, Extension(caller): Extension<Caller>) -> Result<Json<Vec<Key>>, Problem> {
+    caller.has(Scope::Admin)?;
+    Ok(Json(api.keyring.all().iter().map(|key| describe(key)).collect()))
+}
+
+fn describe(key: &ApiKey) -> Key {
+    Key {
+        name: key.name.to_string(),
+        scopes: Scope::ALL.into_iter().filter(|scope| key.scopes.contains(*scope)).map(Scope::as_str).collect(),
+        prefix: key.prefix.as_ref().map(|prefix| prefix.as_str().to_owned()),
+        created: key.created.and_then(|created| created.format(&Rfc3339).ok()),
+        source: match key.source {
+            KeySource::Config => "config",
+            KeySource::File => "keys.yaml",
+        },
+    }
+}
+
+/// Make a key. The answer is the only place where it can be read.
+#[utoipa::path(
+    post, path = "/api/v1/admin/keys", tag = "admin", request_body = KeyWanted,
+    responses((status = 201, body = KeyMade), (status = "4XX", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn new_key(State(api): State<Api>, Extension(caller): Extension<Caller>, body: axum::body::Bytes) -> Result<(StatusCode, Json<KeyMade>), Problem> {
+    caller.has(Scope::Admin)?;
+    let wanted: KeyWanted = serde_json::from_slice(&body).map_err(|error| Problem::bad_request(format!("the body is not a key: {error}")))?;
+    let new = wanted.read()?;
+    let name = new.name.to_string();
+    // A key of the configuration file has the name already, and counts first.
+    if api.keyring.all().iter().any(|key| *key.name == *name) {
+        return Err(Problem::exists(format!("there is a key named {name} already")));
+    }
+    let secret = blocking(move || {
+        let secret = api.keyring.file().add(new)?;
+        api.keyring.reload_if_changed()?;
+        Ok::<_, crate::auth::KeysError>(secret)
+    })
+    .await??;
+    tracing::info!(key = name, by = %caller.key.name, "a key was made");
+    Ok((StatusCode::CREATED, Json(KeyMade { name, key: secret.expose().to_owned() })))
+}
+
+impl KeyWanted {
+    fn read(&self) -> Result<NewKey, Problem> {
+        let name = check_name(&self.name).ok_or_else(|| Problem::bad_request(format!("{:?} cannot name a key: it takes {NAME_RULE}", self.name)))?;
+        let scopes = self.scopes.as_ref().map_or_else(|| "read,write,scrape".to_owned(), |scopes| scopes.join(","));
+        let scopes: Scopes = scopes.parse().map_err(Problem::bad_request)?;
+        let prefix: Option<Prefix> = self.prefix.as_deref().map(str::parse).transpose().map_err(Problem::bad_request)?;
+        Ok(NewKey { name, scopes, prefix })
+    }
+}
+
+/// Take a key away.
+#[utoipa::path(
+    delete, path = "/api/v1/admin/keys/{name}", tag = "admin", params(("name" = String, Path)),
+    responses((status = 204), (status = "4XX", body = Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn revoke_key(State(api): State<Api>, Extension(caller): Extension<Caller>, Path(name): Path<String>) -> Result<StatusCode, Problem> {
+    caller.has(Scope::Admin)?;
+    let revoked = name.clone();
+    blocking(move || {
+        api.keyring.file().revoke(&name)?;
+        api.keyring.reload_if_changed()?;
+        Ok::<_, crate::auth::KeysError>(())
+    })
+    .await??;
+    tracing::info!(key = revoked, by = %caller.key.name, "a key was revoked");
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// What a reload found.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Reloaded {
+    /// Whether `keys.yaml` was another one than before.
+    keys: bool,
+    /// Whether the certificate was.
+    certificate: bool,
+}
+
+/// Read keys and certificate again at once; the hub does so by itself within a second. The configuration file is read at
+/// a start only.
+#[utoipa::path(post, path = "/-/reload", tag = "admin", responses((status = 200, body = Reloaded), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn reload(State(api): State<Api>, Extension(caller): Extension<Caller>) -> Result<Json<Reloaded>, Problem> {
+    caller.has(Scope::Admin)?;
+    let changed = blocking(move || api.reloader.reload()).await?.map_err(Problem::conflict)?;
+    Ok(Json(Reloaded { keys: changed.keys, certificate: changed.certificate }))
+}
+
+/// Files may be slow; other requests do not wait for them.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| Problem::internal())
+}
