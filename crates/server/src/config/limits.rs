@@ -94,13 +94,13 @@ impl Limits {
         for (name, slot) in limits.slots() {
             match slot {
                 Slot::Count(limit, range) => {
-                    section.set(name, limit, |value| units::count(value, &range))
+                    section.set(name, limit, |value| units::count(value, &range));
                 }
                 Slot::Size(limit, range) => {
-                    section.set(name, limit, |value| units::size(value, &range))
+                    section.set(name, limit, |value| units::size(value, &range));
                 }
                 Slot::Time(limit, range) => {
-                    section.set(name, limit, |value| units::duration(value, &range))
+                    section.set(name, limit, |value| units::duration(value, &range));
                 }
             }
         }

@@ -66,7 +66,7 @@ fn the_example_is_the_default_and_has_every_setting() {
         let (first, second) = (names.next().unwrap(), names.next());
         match (first, second) {
             ("host" | "port" | "cert" | "key", None) => {
-                assert!(EXAMPLE.contains(&format!("`{first}`")), "{path}")
+                assert!(EXAMPLE.contains(&format!("`{first}`")), "{path}");
             }
             ("keys[0]", Some(name)) => assert!(
                 EXAMPLE.contains(&format!("#     {name}: ")) || name == "name",

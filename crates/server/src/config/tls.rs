@@ -93,7 +93,7 @@ fn read_names(section: &Section<'_>) -> Vec<String> {
     for (index, item) in items.iter().enumerate() {
         match item.as_str() {
             Some(name) if (1..=253).contains(&name.len()) && name.chars().all(legal) => {
-                names.push(name.to_owned())
+                names.push(name.to_owned());
             }
             _ => section.mistake(
                 &format!("names[{index}]"),
