@@ -29,7 +29,7 @@ mod state;
 mod tls;
 mod units;
 
-pub(crate) use durability::Durability;
+pub use durability::Durability;
 pub(crate) use journal::Journal;
 pub(crate) use keys::ConfiguredKey;
 pub(crate) use limits::Limits;

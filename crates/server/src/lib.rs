@@ -1,5 +1,5 @@
-//! The hub.
-#![allow(dead_code, missing_docs)]
+#![doc = include_str!("../README.md")]
+
 mod auth;
 mod cli;
 mod clients;
@@ -9,10 +9,13 @@ mod disk;
 mod exposition;
 mod files;
 mod http;
+mod hub;
 mod ingest;
 mod journal;
+mod lock;
 mod own_metrics;
 mod reload;
+pub mod run;
 mod selector;
 mod serve;
 mod shutdown;
@@ -20,3 +23,7 @@ mod snapshot;
 mod store;
 mod tls;
 mod write;
+
+pub use config::Durability;
+pub use hub::{CallError, Hub, HubBuilder, StartError};
+pub use snapshot::{State, StateError, StateHistogram, StateMetric};

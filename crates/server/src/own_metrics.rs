@@ -183,8 +183,8 @@ fn own_family(family: &MetricFamily) -> OwnFamily {
                     count: histogram.get_sample_count(),
                 }
             }
-            Kind::Counter => OwnValue::Number(metric.get_counter().value()),
-            _ => OwnValue::Number(metric.get_gauge().value()),
+            Kind::Counter => OwnValue::Number(metric.get_counter().get_value()),
+            _ => OwnValue::Number(metric.get_gauge().get_value()),
         };
         OwnSample { labels: Labels::from_pairs(labels).unwrap_or_default(), value }
     });

@@ -6,7 +6,7 @@ use std::{fmt, str::FromStr};
 /// What an acknowledged write survives. Setting `durability`, flag `--durability`, environment
 /// `METRIC_NEXUS_DURABILITY`; [`Durability::Sync`] where nothing is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Durability {
+pub enum Durability {
     /// `sync`: power loss. The journal is synced to the disk before a write is acknowledged, once for all writes that
     /// wait together.
     #[default]

@@ -81,7 +81,7 @@ fn describe(key: &ApiKey) -> Key {
         created: key.created.and_then(|created| created.format(&Rfc3339).ok()),
         source: match key.source {
             KeySource::Config => "config",
-            KeySource::File => "keys.yaml",
+            KeySource::KeysFile => "keys.yaml",
         },
     }
 }

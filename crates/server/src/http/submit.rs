@@ -10,7 +10,7 @@ use crate::{
 /// Checks what can be checked without the state, then lets the store decide.
 async fn submit(api: &Api, caller: &Caller, changes: Vec<Change>) -> Result<Applied, Outcome> {
     let write = Write { owner: caller.key.name.clone(), idempotency: None, changes };
-    let refusals = write.validate(&request_limits(api));
+    let refusals = write.validate(&api.request_limits());
     if !refusals.is_empty() {
         return Err(Outcome::Refused(refusals));
     }
@@ -45,12 +45,15 @@ fn may(caller: &Caller, change: &Change) -> Result<(), Denied> {
     }
 }
 
-fn request_limits(api: &Api) -> RequestLimits {
-    let limits = &api.config.limits;
-    RequestLimits {
-        labels_per_series_max: limits.labels_per_series_max,
-        name_bytes_max: limits.name_bytes_max,
-        value_bytes_max: limits.value_bytes_max,
-        help_bytes_max: limits.help_bytes_max,
+impl Api {
+    /// How large what a client sends may be.
+    pub(crate) fn request_limits(&self) -> RequestLimits {
+        let limits = &self.config.limits;
+        RequestLimits {
+            labels_per_series_max: limits.labels_per_series_max,
+            name_bytes_max: limits.name_bytes_max,
+            value_bytes_max: limits.value_bytes_max,
+            help_bytes_max: limits.help_bytes_max,
+        }
     }
 }

@@ -63,69 +63,74 @@ pub(crate) enum OpenError {
     Io(PathBuf, #[source] io::Error),
 }
 
+/// What a state holds, and how much of the journal was needed to know.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    /// None if there is no snapshot.
+    pub(crate) snapshot_position: Option<u64>,
+    pub(crate) recovered: Recovered,
+    pub(crate) families: usize,
+    pub(crate) series: u64,
+}
+
+/// Snapshot and journal, read.
+struct Read {
+    loaded: Option<Loaded>,
+    state: super::State,
+    recovered: Recovered,
+}
+
+fn read(settings: &Settings) -> Result<Read, OpenError> {
+    let disk = &*settings.disk;
+    let mut loaded = snapshot::load(disk, &settings.snapshot)?;
+    let mut state = loaded.as_mut().map_or_else(super::State::default, |loaded| std::mem::take(&mut loaded.state));
+    let foreign = loaded.as_ref().is_some_and(|loaded| loaded.foreign);
+    let position = loaded.as_ref().filter(|_| !foreign).map_or(0, |loaded| loaded.position);
+    let recovered = recovery::replay(disk, &settings.journal, position, |frame, write| {
+        state.apply(&write.write, write.first, frame.at_ms);
+    })?;
+    if foreign && recovered.frames > 0 {
+        return Err(OpenError::ForeignBesideJournal(settings.snapshot.clone()));
+    }
+    Ok(Read { loaded, state, recovered })
+}
+
 impl Store {
+    /// Reads snapshot and journal, and changes nothing. Blocks the thread.
+    pub(crate) fn check(settings: &Settings) -> Result<Checked, OpenError> {
+        let read = read(settings)?;
+        let catalog = read.state.catalog();
+        Ok(Checked {
+            snapshot_position: read.loaded.map(|loaded| loaded.position),
+            recovered: read.recovered,
+            families: catalog.families_len(),
+            series: catalog.series_len(),
+        })
+    }
+
     /// Reads snapshot and journal, and starts the writer. Blocks the thread.
     pub(crate) fn open(settings: Settings, clients: Clients) -> Result<Opened, OpenError> {
-        let disk = settings.disk.clone();
-        let loaded = snapshot::load(&*disk, &settings.snapshot)?;
-        let mut loaded = loaded.unwrap_or_else(|| Loaded {
-            state: super::State::default(),
-            position: 0,
-            clients: Vec::new(),
-            foreign: false,
-        });
-        let start = loaded.position;
-        let recovered = recovery::replay(
-            &*disk,
-            &settings.journal,
-            if loaded.foreign { 0 } else { start },
-            |frame, write| {
-                loaded.state.apply(&write.write, write.first, frame.at_ms);
-            },
-        )?;
-        if loaded.foreign && recovered.frames > 0 {
-            return Err(OpenError::ForeignBesideJournal(settings.snapshot));
-        }
-        clients.restore(std::mem::take(&mut loaded.clients));
-        let last = recovered.last.max(start);
-        let imported = loaded
-            .foreign
-            .then(|| keep_original(&settings))
-            .transpose()?;
+        let Read { loaded, state, recovered } = read(&settings)?;
+        let foreign = loaded.as_ref().is_some_and(|loaded| loaded.foreign);
+        let position = loaded.as_ref().map_or(0, |loaded| loaded.position);
+        let last = recovered.last.max(position);
+        clients.restore(loaded.map(|loaded| loaded.clients).unwrap_or_default());
+        let imported = foreign.then(|| keep_original(&settings)).transpose()?;
         let files = Files {
-            disk,
+            disk: settings.disk.clone(),
             snapshot: settings.snapshot.clone(),
             journal: settings.journal.clone(),
             clients,
             one_at_a_time: Mutex::new(()),
         };
-        if loaded.foreign {
-            files
-                .write_snapshot(&loaded.state.catalog(), last, || Ok(()))
-                .map_err(|error| OpenError::Io(settings.snapshot.clone(), error))?;
+        if foreign {
+            let written = files.write_snapshot(&state.catalog(), last, || Ok(()));
+            written.map_err(|error| OpenError::Io(settings.snapshot.clone(), error))?;
         }
-        let journal = Journal::begin(
-            settings.disk.clone(),
-            &settings.journal,
-            settings.durability,
-            recovered.next_number,
-            last,
-        );
+        let journal = Journal::begin(settings.disk.clone(), &settings.journal, settings.durability, recovered.next_number, last);
         let journal = journal.map_err(|error| OpenError::Io(settings.journal.clone(), error))?;
-        let position = if loaded.foreign { last } else { start };
-        let store = start_writer(
-            settings,
-            loaded.state,
-            journal,
-            Arc::new(files),
-            last,
-            position,
-        )?;
-        Ok(Opened {
-            store,
-            recovered,
-            imported,
-        })
+        let store = start_writer(settings, state, journal, Arc::new(files), last, position)?;
+        Ok(Opened { store, recovered, imported })
     }
 }
 

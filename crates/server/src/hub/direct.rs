@@ -1,0 +1,145 @@
+use std::sync::Arc;
+
+use nexus_metric::{Labels, Name};
+
+use super::Hub;
+use crate::{
+    store::Value,
+    write::{Change, Definition, Outcome, Target, Write},
+};
+
+/// Why a call of the hub did nothing.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// The state does not allow it, for example because there is no such metric; the text says why.
+    #[error("{0}")]
+    Refused(String),
+    /// The journal failed under the call: it may or may not survive a crash.
+    #[error("the journal failed under this write: it may or may not have happened")]
+    Unknown,
+    /// The queue is full or the journal cannot be written: try again later.
+    #[error("the hub takes no writes at the moment")]
+    Unavailable,
+    /// The hub is closed.
+    #[error("the hub is closed")]
+    Stopping,
+    /// The last snapshot cannot be written.
+    #[error("{0}")]
+    Snapshot(String),
+}
+
+/// The owner of series that come into being by direct calls.
+const OWNER: &str = "hub";
+
+/// Direct calls, without HTTP: what the original's server offers its program. They act on series without labels.
+impl Hub {
+    /// Makes a gauge with value 0 if there is no metric of that name; says whether it did.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn create(&self, key: &str, description: &str) -> Result<bool, CallError> {
+        let target = self.define(key, description)?;
+        Ok(self.submit(vec![Change::Create { target }]).await? > 0)
+    }
+
+    /// Gives a metric a value.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn update(&self, key: &str, value: impl Into<f64>) -> Result<(), CallError> {
+        let (target, value) = (self.target(key)?, value.into());
+        self.submit(vec![Change::Set { target, value }]).await.map(drop)
+    }
+
+    /// Makes a gauge if there is no metric of that name, and gives it a value, in one.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn create_update(&self, key: &str, description: &str, value: impl Into<f64>) -> Result<(), CallError> {
+        let (target, value) = (self.define(key, description)?, value.into());
+        self.submit(vec![Change::Create { target: target.clone() }, Change::Set { target, value }]).await.map(drop)
+    }
+
+    /// The value of a metric.
+    ///
+    /// # Errors
+    /// There is no such metric, or it is a histogram.
+    pub fn read(&self, key: &str) -> Result<f64, CallError> {
+        let family = self.shared.api.store.catalog().family(key);
+        match family.and_then(|family| family.value("")) {
+            Some(Value::Number(value, _)) => Ok(value),
+            Some(Value::Histogram(_)) => Err(CallError::Refused(format!("{key} is a histogram, not one number"))),
+            None => Err(CallError::Refused(format!("there is no metric {key}"))),
+        }
+    }
+
+    /// Adds one.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn increment(&self, key: &str) -> Result<(), CallError> {
+        self.add(key, 1.0).await
+    }
+
+    /// Takes one away.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn decrement(&self, key: &str) -> Result<(), CallError> {
+        self.add(key, -1.0).await
+    }
+
+    /// Adds to a metric.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn add(&self, key: &str, value: impl Into<f64>) -> Result<(), CallError> {
+        let (target, delta) = (self.target(key)?, value.into());
+        self.submit(vec![Change::Add { target, delta }]).await.map(drop)
+    }
+
+    /// Takes away from a metric.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn sub(&self, key: &str, value: impl Into<f64>) -> Result<(), CallError> {
+        self.add(key, -value.into()).await
+    }
+
+    /// Removes a metric with all its series.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn delete(&self, key: &str) -> Result<(), CallError> {
+        let family = self.target(key)?.family;
+        self.submit(vec![Change::Delete { family, labels: None }]).await.map(drop)
+    }
+
+    fn target(&self, key: &str) -> Result<Target, CallError> {
+        let family = Name::legacy(key).map_err(|error| CallError::Refused(error.to_string()))?;
+        Ok(Target { family, labels: Labels::none(), define: None })
+    }
+
+    fn define(&self, key: &str, description: &str) -> Result<Target, CallError> {
+        let define = Definition { help: description.into(), ..Definition::default() };
+        Ok(Target { define: Some(Arc::new(define)), ..self.target(key)? })
+    }
+
+    /// How many series came into being.
+    async fn submit(&self, changes: Vec<Change>) -> Result<u64, CallError> {
+        let write = Write { owner: OWNER.into(), idempotency: None, changes };
+        let refusals = write.validate(&self.shared.api.request_limits());
+        let outcome = match refusals.is_empty() {
+            true => self.shared.api.store.submit(write).await,
+            false => Outcome::Refused(refusals),
+        };
+        match outcome {
+            Outcome::Applied(applied) => Ok(applied.created),
+            Outcome::Refused(refusals) => Err(CallError::Refused(refusals.first().map(|refusal| refusal.reason.to_string()).unwrap_or_default())),
+            Outcome::Unknown => Err(CallError::Unknown),
+            Outcome::Unavailable(crate::write::Unavailable::Stopping) => Err(CallError::Stopping),
+            Outcome::Unavailable(_) => Err(CallError::Unavailable),
+        }
+    }
+}

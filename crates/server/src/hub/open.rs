@@ -1,0 +1,146 @@
+use std::{
+    io,
+    net::{SocketAddr, ToSocketAddrs},
+    path::PathBuf,
+    sync::Arc,
+    time::SystemTime,
+};
+
+use super::{Hub, Shared};
+use crate::{
+    auth::{FirstKey, KeysError, Keyring, ensure_admin_key},
+    clients::Clients,
+    config::{Certificate, Config, Transport},
+    disk::RealDisk,
+    files,
+    http::Api,
+    lock::{Lock, LockError},
+    own_metrics::OwnMetrics,
+    reload::Reloader,
+    serve::Counters,
+    store::{OpenError, Opened, Settings, Store, StoreLimits},
+    tls::{self, Tls, TlsError},
+};
+
+/// Why a hub cannot start. Nothing was changed, and its text says what to do.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct StartError(#[from] Reason);
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Reason {
+    #[error("cannot make {path}: {source}", path = .0.display(), source = .1)]
+    Directory(PathBuf, #[source] io::Error),
+    #[error("cannot listen on {0}: {1}")]
+    Address(String, #[source] io::Error),
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    #[error("{0}; look at it with `metric-nexus state check`; to begin anew, move it away")]
+    State(#[from] OpenError),
+    #[error(transparent)]
+    Metrics(#[from] prometheus::Error),
+}
+
+/// A hub that was opened, and what whoever started it should be told.
+#[derive(Debug)]
+pub(crate) struct Started {
+    pub(crate) hub: Hub,
+    /// The admin key, if this is the first start.
+    pub(crate) first_key: Option<FirstKey>,
+}
+
+impl Hub {
+    /// Opens the state directory. Blocks the thread. `terminal` says whether a first key can be shown.
+    pub(crate) fn open(config: Config, terminal: bool) -> Result<Started, StartError> {
+        Ok(open(config, terminal)?)
+    }
+}
+
+fn open(config: Config, terminal: bool) -> Result<Started, Reason> {
+    let state = &config.state;
+    let journal = state.journal_dir();
+    for directory in [&state.directory, &journal] {
+        files::create_directory(directory).map_err(|error| Reason::Directory(directory.clone(), error))?;
+    }
+    let lock = Lock::take(&state.lock_file())?;
+    let clients = Clients::new(config.limits.clients_max);
+    let store = open_store(&config, clients.clone())?;
+    let first_key = ensure_admin_key(state, &config.keys, terminal)?;
+    let (keyring, warnings) = Keyring::open(state, &config.keys)?;
+    for warning in config.warnings.iter().chain(&warnings) {
+        tracing::warn!("{warning}");
+    }
+    let tls = match config.transport {
+        Transport::PlainHttp => None,
+        Transport::Tls => Some(Tls::open(&tls_settings(&config)?, SystemTime::now())?),
+    };
+    let serving = Arc::new(Counters::default());
+    let own = OwnMetrics::new(serving.clone())?;
+    let reloader = Reloader::new(keyring.clone(), tls.clone());
+    let api = Api { store, keyring, clients, own, config: Arc::new(config), reloader };
+    let hub = Hub { shared: Arc::new(Shared { api, tls, serving, _lock: lock }) };
+    Ok(Started { hub, first_key })
+}
+
+fn open_store(config: &Config, clients: Clients) -> Result<Store, OpenError> {
+    let opened = Store::open(store_settings(config), clients)?;
+    report(config, &opened);
+    Ok(opened.store)
+}
+
+pub(crate) fn store_settings(config: &Config) -> Settings {
+    let limits = &config.limits;
+    Settings {
+        disk: Arc::new(RealDisk),
+        snapshot: config.state.snapshot.clone(),
+        journal: config.state.journal_dir(),
+        durability: config.durability,
+        limits: StoreLimits {
+            families_max: limits.families_max as u64,
+            series_max: limits.series_max as u64,
+            series_per_key_max: limits.series_per_key_max as u64,
+        },
+        queue_writes_max: limits.queue_writes_max,
+        queue_bytes_max: limits.queue_bytes_max as u64,
+    }
+}
+
+fn report(config: &Config, opened: &Opened) {
+    let (catalog, recovered) = (opened.store.catalog(), &opened.recovered);
+    for cut in &recovered.cut {
+        tracing::warn!(
+            file = %cut.file.display(),
+            offset = cut.offset,
+            bytes = cut.length,
+            "the journal ends in an unfinished frame, which nobody was promised: it is left out"
+        );
+    }
+    if let Some(copy) = &opened.imported {
+        tracing::info!(file = %config.state.snapshot.display(), copy = %copy.display(), "took over a state file; the original is kept");
+    }
+    tracing::info!(
+        metrics = catalog.families_len(),
+        series = catalog.series_len(),
+        replayed = recovered.writes,
+        "the state is read"
+    );
+}
+
+fn tls_settings(config: &Config) -> Result<tls::Settings, Reason> {
+    let (cert, key) = match &config.tls.certificate {
+        Certificate::Generated => (None, None),
+        Certificate::Files { cert, key } => (Some(cert.clone()), Some(key.clone())),
+    };
+    let listen = listen_address(config).map_err(|error| Reason::Address(config.listen.to_string(), error))?;
+    Ok(tls::Settings { directory: config.state.tls_dir(), cert, key, names: config.tls.names.clone(), listen })
+}
+
+/// The first address that the configured name stands for.
+pub(crate) fn listen_address(config: &Config) -> io::Result<SocketAddr> {
+    let found = (config.listen.host.as_str(), config.listen.port).to_socket_addrs()?.next();
+    found.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the name has no address"))
+}

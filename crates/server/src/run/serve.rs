@@ -1,0 +1,79 @@
+use std::{
+    io::{self, IsTerminal, Write},
+    process::ExitCode,
+};
+
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+
+use super::{Failure, banner, logging};
+use crate::{
+    cli::{Failure as Refused, ServeArgs},
+    config::{Config, process_environment},
+    hub::{Hub, Started, listen_address},
+    shutdown,
+};
+
+/// Runs the hub until a signal ends it.
+pub(super) fn run(flags: &ServeArgs) -> ExitCode {
+    let done = load(flags).and_then(|config| {
+        logging::start(&config.log);
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+        runtime.map_err(|error| Failure::of(&error))?.block_on(serve(config))
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let _ = writeln!(io::stderr(), "metric-nexus: {}", failure.text);
+            failure.code.into()
+        }
+    }
+}
+
+fn load(flags: &ServeArgs) -> Result<Config, Failure> {
+    Config::find_and_load(flags, &process_environment).map_err(|errors| Refused::from(errors).into())
+}
+
+async fn serve(config: Config) -> Result<(), Failure> {
+    // The signals count from here on, so that none of them ends the process while the state is being read.
+    let signals = tokio::spawn(shutdown::signals());
+    let listener = listen(&config).await?;
+    let address = listener.local_addr().map_err(|error| Failure::of(&error))?;
+    let terminal = io::stdout().is_terminal();
+    let opened = tokio::task::spawn_blocking(move || Hub::open(config, terminal)).await;
+    let Started { hub, first_key } = opened.map_err(|error| Failure::of(&error))?.map_err(|error| Failure::of(&error))?;
+    banner::print(&hub, address, first_key.as_ref());
+    let reload = tokio::spawn(reload_on_hangup(hub.clone()));
+    hub.serve(listener, async move {
+        match signals.await {
+            Ok(Ok(signal)) => tracing::info!(signal, "stopping"),
+            Ok(Err(error)) => tracing::error!(%error, "cannot wait for signals: stopping"),
+            Err(error) => tracing::error!(%error, "cannot wait for signals: stopping"),
+        }
+    })
+    .await;
+    reload.abort();
+    hub.close().await.map_err(|error| Failure::of(&error))?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn listen(config: &Config) -> Result<TcpListener, Failure> {
+    let bound = match listen_address(config) {
+        Ok(address) => TcpListener::bind(address).await,
+        Err(error) => Err(error),
+    };
+    bound.map_err(|error| Failure::of(&io::Error::new(error.kind(), format!("cannot listen on {}: {error}", config.listen))))
+}
+
+/// SIGHUP reads keys and certificate again, as operators are used to.
+async fn reload_on_hangup(hub: Hub) {
+    let Ok(mut hangups) = signal(SignalKind::hangup()) else { return };
+    while hangups.recv().await.is_some() {
+        let hub = hub.clone();
+        // What went wrong is in the log.
+        let _ = tokio::task::spawn_blocking(move || hub.reload()).await;
+    }
+}
