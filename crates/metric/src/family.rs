@@ -38,9 +38,7 @@ impl Buckets {
     pub const BOUNDS_MAX: usize = 1000;
 
     /// The defaults of Prometheus' client libraries, for durations in seconds.
-    pub const DEFAULT: [f64; 11] = [
-        0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
-    ];
+    pub const DEFAULT: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
     /// Checks the bounds; a final `+Inf` is left out.
     ///
@@ -110,17 +108,11 @@ mod tests {
             "bucket bound inf is not a finite number",
         );
         check(&[f64::NAN], "bucket bound NaN is not a finite number");
-        check(
-            &[f64::NEG_INFINITY, 1.0],
-            "bucket bound -inf is not a finite number",
-        );
+        check(&[f64::NEG_INFINITY, 1.0], "bucket bound -inf is not a finite number");
         check(&[1.0, 1.0], "bucket bounds must rise: 1 follows 1");
         check(&[2.0, 1.0], "bucket bounds must rise: 1 follows 2");
         check(&[0.0; 1001], "1001 bucket bounds, at most 1000 are allowed");
-        assert_eq!(
-            Buckets::prometheus_default(),
-            Buckets::new(&Buckets::DEFAULT).unwrap()
-        );
+        assert_eq!(Buckets::prometheus_default(), Buckets::new(&Buckets::DEFAULT).unwrap());
     }
 
     #[test]

@@ -235,10 +235,7 @@ mod tests {
     fn labels_have_one_text() {
         let check = |pairs: &[(&str, &str)], expected: Result<&str, LabelError>| {
             let labels = Labels::from_pairs(pairs.iter().copied());
-            assert_eq!(
-                labels.as_ref().map(Labels::as_text),
-                expected.as_ref().copied()
-            );
+            assert_eq!(labels.as_ref().map(Labels::as_text), expected.as_ref().copied());
         };
         check(&[], Ok(""));
         check(&[("a", "")], Ok(""));
@@ -250,10 +247,7 @@ mod tests {
         );
         check(&[("", "1")], Err(LabelError::EmptyName));
         check(&[("__a", "")], Err(LabelError::Reserved("__a".into())));
-        check(
-            &[("a", "1"), ("a", "")],
-            Err(LabelError::Duplicate("a".into())),
-        );
+        check(&[("a", "1"), ("a", "")], Err(LabelError::Duplicate("a".into())));
     }
 
     #[test]

@@ -11,9 +11,7 @@ pub mod number;
 mod parse;
 mod write;
 
-pub use document::{
-    Bucket, Document, Exemplar, Histogram, Metric, MetricFamily, Quantile, Summary, Value,
-};
+pub use document::{Bucket, Document, Exemplar, Histogram, Metric, MetricFamily, Quantile, Summary, Value};
 pub use escape::{escape_label_name, escape_name};
 pub use format::{Escaping, Format, UnknownEscaping};
 pub use lines::{Extra, Header, Lines, Suffix, finish};

@@ -58,10 +58,7 @@ impl Clients {
 
     /// How many were seen within the last hour.
     pub(crate) fn active(&self, now_ms: u64) -> usize {
-        self.lock()
-            .values()
-            .filter(|seen| is_active(**seen, now_ms))
-            .count()
+        self.lock().values().filter(|seen| is_active(**seen, now_ms)).count()
     }
 
     /// All that are worth keeping over a restart, in a stable order.
@@ -96,10 +93,7 @@ impl Clients {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Client, u64>> {
-        self.shared
-            .seen
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.shared.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

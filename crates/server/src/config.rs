@@ -105,8 +105,7 @@ impl ConfigFile {
     /// If it cannot be read, is no UTF-8, or is larger than any configuration.
     pub(crate) fn read(path: &Path) -> Result<Self, ConfigErrors> {
         let wrong = |text: String| ConfigErrors::one(path.display().to_string(), text);
-        let metadata =
-            fs::metadata(path).map_err(|error| wrong(format!("cannot be read: {error}")))?;
+        let metadata = fs::metadata(path).map_err(|error| wrong(format!("cannot be read: {error}")))?;
         if metadata.len() > Self::BYTES_MAX {
             return Err(wrong("larger than 16 MiB".to_owned()));
         }
@@ -133,10 +132,7 @@ impl Config {
     ///
     /// # Errors
     /// Every mistake there is.
-    pub(crate) fn find_and_load(
-        flags: &ServeArgs,
-        environment: &Environment<'_>,
-    ) -> Result<Self, ConfigErrors> {
+    pub(crate) fn find_and_load(flags: &ServeArgs, environment: &Environment<'_>) -> Result<Self, ConfigErrors> {
         let path = flags
             .config
             .clone()
@@ -157,9 +153,7 @@ impl Config {
         file: Option<&ConfigFile>,
     ) -> Result<Self, ConfigErrors> {
         let mistakes = Mistakes::default();
-        let mut config = file
-            .map(|file| Config::from_file(file, &mistakes))
-            .unwrap_or_default();
+        let mut config = file.map(|file| Config::from_file(file, &mistakes)).unwrap_or_default();
         config.take_environment(environment, &mistakes);
         config.take_flags(flags, &mistakes);
         if config.transport == Transport::PlainHttp && !config.listen.is_loopback() {
@@ -306,14 +300,8 @@ pub(crate) fn process_environment(name: &str) -> Option<String> {
 }
 
 fn form(top: &Section<'_>) -> Form {
-    let old = ["host", "port", "cert", "key"]
-        .into_iter()
-        .any(|name| top.has(name));
-    if old {
-        Form::MetricNexus
-    } else {
-        keys::form(top)
-    }
+    let old = ["host", "port", "cert", "key"].into_iter().any(|name| top.has(name));
+    if old { Form::MetricNexus } else { keys::form(top) }
 }
 
 #[cfg(test)]

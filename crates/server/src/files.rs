@@ -97,11 +97,7 @@ fn name_beside(path: &Path) -> io::Result<PathBuf> {
 }
 
 fn write_new(path: &Path, mode: u32, bytes: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(path)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
     give_to_owner(&file, directory_of(path))?;
     file.write_all(bytes)?;
     file.sync_all()

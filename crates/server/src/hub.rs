@@ -11,8 +11,8 @@ use tokio::net::TcpListener;
 
 pub use builder::HubBuilder;
 pub use direct::CallError;
-pub(crate) use open::{Started, listen_address, store_settings};
 pub use open::StartError;
+pub(crate) use open::{Started, listen_address, store_settings};
 
 use crate::{
     config::{Config, Transport},
@@ -72,13 +72,28 @@ impl Hub {
             trigger.fire();
         });
         let background = [
-            tokio::spawn(snapshots::run(self.shared.api.store.clone(), self.config().clone(), fired.clone())),
+            tokio::spawn(snapshots::run(
+                self.shared.api.store.clone(),
+                self.config().clone(),
+                fired.clone(),
+            )),
             tokio::spawn(self.shared.api.reloader.clone().run(fired.clone())),
         ];
         let app = http::router(self.shared.api.clone());
-        let drained = serve::serve(listener, self.shared.tls.clone(), app, self.serve_limits(), self.shared.serving.clone(), fired).await;
+        let drained = serve::serve(
+            listener,
+            self.shared.tls.clone(),
+            app,
+            self.serve_limits(),
+            self.shared.serving.clone(),
+            fired,
+        )
+        .await;
         if drained.cut > 0 {
-            tracing::warn!(connections = drained.cut, "cut connections that did not finish in time (limits.drain_timeout)");
+            tracing::warn!(
+                connections = drained.cut,
+                "cut connections that did not finish in time (limits.drain_timeout)"
+            );
         }
         stop.abort();
         for task in background {
@@ -94,7 +109,9 @@ impl Hub {
     pub async fn close(&self) -> Result<(), CallError> {
         let store = self.shared.api.store.clone();
         let closed = tokio::task::spawn_blocking(move || store.close()).await;
-        closed.map_err(|_| CallError::Stopping)?.map_err(|error| CallError::Snapshot(error.to_string()))
+        closed
+            .map_err(|_| CallError::Stopping)?
+            .map_err(|error| CallError::Snapshot(error.to_string()))
     }
 
     /// The file that clients verify the hub's certificate with; none under plain HTTP or if the operator's own certificate

@@ -122,26 +122,15 @@ impl Journal {
     }
 
     /// Removes every segment before the one that is being written. A snapshot of all they hold must be durable.
-    pub(crate) fn remove_older_than(
-        disk: &dyn Disk,
-        directory: &Path,
-        number: u64,
-    ) -> io::Result<()> {
-        for old in segment::list(disk, directory)?
-            .into_iter()
-            .filter(|old| *old < number)
-        {
+    pub(crate) fn remove_older_than(disk: &dyn Disk, directory: &Path, number: u64) -> io::Result<()> {
+        for old in segment::list(disk, directory)?.into_iter().filter(|old| *old < number) {
             disk.remove(&directory.join(segment::file_name(old)))?;
         }
         disk.sync_directory(directory)
     }
 }
 
-fn begin_segment(
-    disk: &dyn Disk,
-    directory: &Path,
-    header: SegmentHeader,
-) -> io::Result<Box<dyn DiskFile>> {
+fn begin_segment(disk: &dyn Disk, directory: &Path, header: SegmentHeader) -> io::Result<Box<dyn DiskFile>> {
     let path = directory.join(segment::file_name(header.number));
     // Left over from an attempt that failed before the segment held anything.
     disk.remove(&path)?;

@@ -26,7 +26,13 @@ impl Lock {
     /// Takes the lock at `path`, and writes this process' number into it for whoever comes second.
     pub(crate) fn take(path: &Path) -> Result<Self, LockError> {
         let io_error = |error| LockError::Io(path.to_owned(), error);
-        let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
+        let options = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path);
         let mut file = options.map_err(io_error)?;
         match file.try_lock() {
             Ok(()) => {}
@@ -34,7 +40,10 @@ impl Lock {
                 let mut pid = String::new();
                 let _ = file.take(20).read_to_string(&mut pid);
                 let directory = path.parent().unwrap_or(path).to_owned();
-                return Err(LockError::Taken { directory, pid: pid.trim().to_owned() });
+                return Err(LockError::Taken {
+                    directory,
+                    pid: pid.trim().to_owned(),
+                });
             }
             Err(TryLockError::Error(error)) => return Err(io_error(error)),
         }

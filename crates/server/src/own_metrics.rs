@@ -1,7 +1,10 @@
 //! The hub's metrics about itself: `metric_nexus_*`.
 
 use std::{
-    sync::{Arc, atomic::{AtomicU64, Ordering::Relaxed}},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -21,7 +24,9 @@ use crate::{
 };
 
 /// Bounds of how long requests take, in seconds: a write waits for one sync of the disk.
-const DURATION_BUCKETS: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
+const DURATION_BUCKETS: [f64; 12] = [
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0,
+];
 
 /// The hub's own metrics. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -43,9 +48,15 @@ impl OwnMetrics {
     /// Makes them; fails only if a name or label here is not legal.
     pub(crate) fn new(serving: Arc<Counters>) -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
-        let requests = Opts::new("metric_nexus_http_requests_total", "Requests answered, by route, method and status.");
+        let requests = Opts::new(
+            "metric_nexus_http_requests_total",
+            "Requests answered, by route, method and status.",
+        );
         let requests = IntCounterVec::new(requests, &["route", "method", "status"])?;
-        let durations = HistogramOpts::new("metric_nexus_http_request_duration_seconds", "Time until an answer began, by route.");
+        let durations = HistogramOpts::new(
+            "metric_nexus_http_request_duration_seconds",
+            "Time until an answer began, by route.",
+        );
         let durations = HistogramVec::new(durations.buckets(DURATION_BUCKETS.to_vec()), &["route"])?;
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(durations.clone()))?;
@@ -55,8 +66,17 @@ impl OwnMetrics {
             let process = prometheus::process_collector::ProcessCollector::new(pid, "metric_nexus");
             registry.register(Box::new(process))?;
         }
-        let shared = Shared { registry, requests, durations, auth_failures: AtomicU64::new(0), serving, started_ms: now_ms() };
-        Ok(OwnMetrics { shared: Arc::new(shared) })
+        let shared = Shared {
+            registry,
+            requests,
+            durations,
+            auth_failures: AtomicU64::new(0),
+            serving,
+            started_ms: now_ms(),
+        };
+        Ok(OwnMetrics {
+            shared: Arc::new(shared),
+        })
     }
 
     pub(crate) fn started_ms(&self) -> u64 {
@@ -69,8 +89,14 @@ impl OwnMetrics {
             Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::DELETE => method.as_str(),
             _ => "other",
         };
-        self.shared.requests.with_label_values(&[route, method, status.as_str()]).inc();
-        self.shared.durations.with_label_values(&[route]).observe(took.as_secs_f64());
+        self.shared
+            .requests
+            .with_label_values(&[route, method, status.as_str()])
+            .inc();
+        self.shared
+            .durations
+            .with_label_values(&[route])
+            .observe(took.as_secs_f64());
     }
 
     pub(crate) fn auth_failed(&self) {
@@ -89,11 +115,36 @@ impl OwnMetrics {
         let (status, catalog) = (api.store.status(), api.store.catalog());
         let seconds = |ms: u64| whole(ms) / 1000.0;
         vec![
-            gauge("metric_nexus_build_info", "The hub's version; always 1.", &[("version", env!("CARGO_PKG_VERSION"))], 1.0),
-            gauge(clients::METRIC, "The total number of clients that used MetricNexus within the last hour.", &[], whole(api.clients.active(now_ms()) as u64)),
-            gauge("metric_nexus_families", "Metrics that the hub keeps.", &[], whole(catalog.families_len() as u64)),
-            gauge("metric_nexus_series", "Series that the hub keeps.", &[], whole(catalog.series_len())),
-            gauge("metric_nexus_read_only", "1 while the journal cannot be written and no writes are taken.", &[], whole(u64::from(status.read_only().is_some()))),
+            gauge(
+                "metric_nexus_build_info",
+                "The hub's version; always 1.",
+                &[("version", env!("CARGO_PKG_VERSION"))],
+                1.0,
+            ),
+            gauge(
+                clients::METRIC,
+                "The total number of clients that used MetricNexus within the last hour.",
+                &[],
+                whole(api.clients.active(now_ms()) as u64),
+            ),
+            gauge(
+                "metric_nexus_families",
+                "Metrics that the hub keeps.",
+                &[],
+                whole(catalog.families_len() as u64),
+            ),
+            gauge(
+                "metric_nexus_series",
+                "Series that the hub keeps.",
+                &[],
+                whole(catalog.series_len()),
+            ),
+            gauge(
+                "metric_nexus_read_only",
+                "1 while the journal cannot be written and no writes are taken.",
+                &[],
+                whole(u64::from(status.read_only().is_some())),
+            ),
             counter("metric_nexus_changes_total", "Changes applied.", status.changes()),
             OwnFamily {
                 name: "metric_nexus_writes_total".to_owned(),
@@ -109,15 +160,51 @@ impl OwnMetrics {
                 .map(|(outcome, count)| sample(&[("outcome", outcome)], whole(count)))
                 .collect(),
             },
-            counter("metric_nexus_journal_frames_total", "Frames appended to the journal, each durable by one sync.", status.frames()),
-            gauge("metric_nexus_journal_bytes", "Bytes in the journal's current segment.", &[], whole(status.journal_bytes())),
-            counter("metric_nexus_journal_errors_total", "Times that the journal could not be written.", status.journal_errors()),
+            counter(
+                "metric_nexus_journal_frames_total",
+                "Frames appended to the journal, each durable by one sync.",
+                status.frames(),
+            ),
+            gauge(
+                "metric_nexus_journal_bytes",
+                "Bytes in the journal's current segment.",
+                &[],
+                whole(status.journal_bytes()),
+            ),
+            counter(
+                "metric_nexus_journal_errors_total",
+                "Times that the journal could not be written.",
+                status.journal_errors(),
+            ),
             counter("metric_nexus_snapshots_total", "Snapshots written.", status.snapshots()),
-            counter("metric_nexus_snapshot_errors_total", "Snapshots that could not be written.", status.snapshot_errors()),
-            gauge("metric_nexus_snapshot_duration_seconds", "How long the last snapshot took.", &[], seconds(status.snapshot_ms())),
-            gauge("metric_nexus_snapshot_bytes", "How large the last snapshot is.", &[], whole(status.snapshot_bytes())),
-            gauge("metric_nexus_snapshot_timestamp_seconds", "When the last snapshot was finished, 0 if there was none since the start.", &[], seconds(status.snapshot_at_ms())),
-            counter("metric_nexus_auth_failures_total", "Requests without a key that counts.", self.shared.auth_failures.load(Relaxed)),
+            counter(
+                "metric_nexus_snapshot_errors_total",
+                "Snapshots that could not be written.",
+                status.snapshot_errors(),
+            ),
+            gauge(
+                "metric_nexus_snapshot_duration_seconds",
+                "How long the last snapshot took.",
+                &[],
+                seconds(status.snapshot_ms()),
+            ),
+            gauge(
+                "metric_nexus_snapshot_bytes",
+                "How large the last snapshot is.",
+                &[],
+                whole(status.snapshot_bytes()),
+            ),
+            gauge(
+                "metric_nexus_snapshot_timestamp_seconds",
+                "When the last snapshot was finished, 0 if there was none since the start.",
+                &[],
+                seconds(status.snapshot_at_ms()),
+            ),
+            counter(
+                "metric_nexus_auth_failures_total",
+                "Requests without a key that counts.",
+                self.shared.auth_failures.load(Relaxed),
+            ),
         ]
     }
 
@@ -131,38 +218,86 @@ impl OwnMetrics {
             ("answer", &serving.answer_timeouts),
         ];
         vec![
-            gauge("metric_nexus_connections_open", "Connections that are open.", &[], whole(serving.connections_open.load(Relaxed))),
-            counter("metric_nexus_connections_total", "Connections accepted.", serving.connections_total.load(Relaxed)),
-            counter("metric_nexus_connections_at_cap_total", "Times that accepting waited for a connection to end (limits.connections_max).", serving.at_cap.load(Relaxed)),
-            counter("metric_nexus_accept_errors_total", "Times that the operating system gave no connection.", serving.accept_errors.load(Relaxed)),
-            counter("metric_nexus_handshake_failures_total", "TLS handshakes that failed.", serving.handshake_failures.load(Relaxed)),
+            gauge(
+                "metric_nexus_connections_open",
+                "Connections that are open.",
+                &[],
+                whole(serving.connections_open.load(Relaxed)),
+            ),
+            counter(
+                "metric_nexus_connections_total",
+                "Connections accepted.",
+                serving.connections_total.load(Relaxed),
+            ),
+            counter(
+                "metric_nexus_connections_at_cap_total",
+                "Times that accepting waited for a connection to end (limits.connections_max).",
+                serving.at_cap.load(Relaxed),
+            ),
+            counter(
+                "metric_nexus_accept_errors_total",
+                "Times that the operating system gave no connection.",
+                serving.accept_errors.load(Relaxed),
+            ),
+            counter(
+                "metric_nexus_handshake_failures_total",
+                "TLS handshakes that failed.",
+                serving.handshake_failures.load(Relaxed),
+            ),
             OwnFamily {
                 name: "metric_nexus_timeouts_total".to_owned(),
                 help: "Connections or requests ended by a timeout, by what took too long.".to_owned(),
                 kind: Kind::Counter,
-                samples: timeouts.into_iter().map(|(what, count)| sample(&[("waiting_for", what)], whole(count.load(Relaxed)))).collect(),
+                samples: timeouts
+                    .into_iter()
+                    .map(|(what, count)| sample(&[("waiting_for", what)], whole(count.load(Relaxed))))
+                    .collect(),
             },
-            counter("metric_nexus_wire_received_bytes_total", "Bytes received on connections, TLS included.", serving.wire_bytes_in.load(Relaxed)),
-            counter("metric_nexus_wire_sent_bytes_total", "Bytes sent on connections, TLS included.", serving.wire_bytes_out.load(Relaxed)),
+            counter(
+                "metric_nexus_wire_received_bytes_total",
+                "Bytes received on connections, TLS included.",
+                serving.wire_bytes_in.load(Relaxed),
+            ),
+            counter(
+                "metric_nexus_wire_sent_bytes_total",
+                "Bytes sent on connections, TLS included.",
+                serving.wire_bytes_out.load(Relaxed),
+            ),
         ]
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts beyond 2^53 are shown as the nearest double")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts beyond 2^53 are shown as the nearest double"
+)]
 fn whole(count: u64) -> f64 {
     count as f64
 }
 
 fn sample(labels: &[(&str, &str)], value: f64) -> OwnSample {
-    OwnSample { labels: Labels::from_pairs(labels.iter().copied()).unwrap_or_default(), value: OwnValue::Number(value) }
+    OwnSample {
+        labels: Labels::from_pairs(labels.iter().copied()).unwrap_or_default(),
+        value: OwnValue::Number(value),
+    }
 }
 
 fn gauge(name: &str, help: &str, labels: &[(&str, &str)], value: f64) -> OwnFamily {
-    OwnFamily { name: name.to_owned(), help: help.to_owned(), kind: Kind::Gauge, samples: vec![sample(labels, value)] }
+    OwnFamily {
+        name: name.to_owned(),
+        help: help.to_owned(),
+        kind: Kind::Gauge,
+        samples: vec![sample(labels, value)],
+    }
 }
 
 fn counter(name: &str, help: &str, count: u64) -> OwnFamily {
-    OwnFamily { name: name.to_owned(), help: help.to_owned(), kind: Kind::Counter, samples: vec![sample(&[], whole(count))] }
+    OwnFamily {
+        name: name.to_owned(),
+        help: help.to_owned(),
+        kind: Kind::Counter,
+        samples: vec![sample(&[], whole(count))],
+    }
 }
 
 /// A family as the `prometheus` crate gathers it.
@@ -173,12 +308,20 @@ fn own_family(family: &MetricFamily) -> OwnFamily {
         MetricType::GAUGE | MetricType::SUMMARY | MetricType::UNTYPED => Kind::Gauge,
     };
     let samples = family.get_metric().iter().map(|metric| {
-        let labels = metric.get_label().iter().map(|label: &LabelPair| (label.name().to_owned(), label.value().to_owned()));
+        let labels = metric
+            .get_label()
+            .iter()
+            .map(|label: &LabelPair| (label.name().to_owned(), label.value().to_owned()));
         let value = match kind {
             Kind::Histogram => {
                 let histogram = metric.get_histogram();
                 OwnValue::Histogram {
-                    buckets: histogram.get_bucket().iter().map(|bucket| (bucket.upper_bound(), bucket.cumulative_count())).filter(|(bound, _)| bound.is_finite()).collect(),
+                    buckets: histogram
+                        .get_bucket()
+                        .iter()
+                        .map(|bucket| (bucket.upper_bound(), bucket.cumulative_count()))
+                        .filter(|(bound, _)| bound.is_finite())
+                        .collect(),
                     sum: histogram.get_sample_sum(),
                     count: histogram.get_sample_count(),
                 }
@@ -186,7 +329,15 @@ fn own_family(family: &MetricFamily) -> OwnFamily {
             Kind::Counter => OwnValue::Number(metric.get_counter().get_value()),
             _ => OwnValue::Number(metric.get_gauge().get_value()),
         };
-        OwnSample { labels: Labels::from_pairs(labels).unwrap_or_default(), value }
+        OwnSample {
+            labels: Labels::from_pairs(labels).unwrap_or_default(),
+            value,
+        }
     });
-    OwnFamily { name: family.name().to_owned(), help: family.help().to_owned(), kind, samples: samples.collect() }
+    OwnFamily {
+        name: family.name().to_owned(),
+        help: family.help().to_owned(),
+        kind,
+        samples: samples.collect(),
+    }
 }

@@ -1,6 +1,9 @@
 //! What the hub takes up while it runs: changed keys and certificates.
 
-use std::{sync::Arc, time::{Duration, SystemTime}};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use crate::{
     auth::{Keyring, Reload},
@@ -32,7 +35,9 @@ pub(crate) struct Changed {
 
 impl Reloader {
     pub(crate) fn new(keyring: Keyring, tls: Option<Tls>) -> Self {
-        Reloader { shared: Arc::new(Shared { keyring, tls }) }
+        Reloader {
+            shared: Arc::new(Shared { keyring, tls }),
+        }
     }
 
     /// Looks at the files until the shutdown.

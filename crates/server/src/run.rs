@@ -33,7 +33,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return serve::run(&flags);
         }
         Command::State(StateCommand::Check(place)) => check::run(&place, &mut output),
-        Command::Key(command) => command.run(&process_environment, &mut output, &mut notes).map_err(Into::into),
+        Command::Key(command) => command
+            .run(&process_environment, &mut output, &mut notes)
+            .map_err(Into::into),
         Command::Config(command) => command.run(&mut output, &mut notes).map_err(Into::into),
     };
     match done {
@@ -64,12 +66,18 @@ impl Failure {
             }
             cause = error.source();
         }
-        Failure { text, code: EXIT_FAILURE }
+        Failure {
+            text,
+            code: EXIT_FAILURE,
+        }
     }
 }
 
 impl From<cli::Failure> for Failure {
     fn from(failure: cli::Failure) -> Self {
-        Failure { code: failure.exit_code(), ..Failure::of(&failure) }
+        Failure {
+            code: failure.exit_code(),
+            ..Failure::of(&failure)
+        }
     }
 }

@@ -76,9 +76,7 @@ impl Selector {
     /// Whether only names are looked at, so that a family matches whole or not at all.
     #[must_use]
     pub(crate) fn is_name_only(&self) -> bool {
-        self.matchers
-            .iter()
-            .all(|matcher| &*matcher.label == "__name__")
+        self.matchers.iter().all(|matcher| &*matcher.label == "__name__")
     }
 }
 
@@ -133,24 +131,9 @@ mod tests {
         check(r#"up{a=""}"#, "up", &[], true);
         check(r#"{__name__=~"u.*"}"#, "up", &[], true);
         check(r#"{__name__=~"u"}"#, "up", &[], false);
-        check(
-            r#"{a=~"x|y", b!~"z+" ,}"#,
-            "up",
-            &[("a", "y"), ("b", "zz")],
-            false,
-        );
-        check(
-            r#"{a=~'x|y', b!~`z+`}"#,
-            "up",
-            &[("a", "y"), ("b", "q")],
-            true,
-        );
-        check(
-            r#"{"my.name", "my.label"="1"}"#,
-            "my.name",
-            &[("my.label", "1")],
-            true,
-        );
+        check(r#"{a=~"x|y", b!~"z+" ,}"#, "up", &[("a", "y"), ("b", "zz")], false);
+        check(r#"{a=~'x|y', b!~`z+`}"#, "up", &[("a", "y"), ("b", "q")], true);
+        check(r#"{"my.name", "my.label"="1"}"#, "my.name", &[("my.label", "1")], true);
         check(r#"up{a="\"\n\\"}"#, "up", &[("a", "\"\n\\")], true);
     }
 

@@ -116,10 +116,7 @@ impl Server {
         let cut = connections.len();
         connections.shutdown().await;
         if in_time.is_err() {
-            warn!(
-                cut,
-                "connections were cut: still busy at the end of the time to drain"
-            );
+            warn!(cut, "connections were cut: still busy at the end of the time to drain");
         }
         Drained { cut }
     }
@@ -178,10 +175,7 @@ impl Door {
         }
         self.counters.at_cap.fetch_add(1, Relaxed);
         if let Some(unsaid) = self.full.now() {
-            warn!(
-                unsaid,
-                "as many connections as allowed are open: others wait"
-            );
+            warn!(unsaid, "as many connections as allowed are open: others wait");
         }
         match self.slots.clone().acquire_owned().await {
             Ok(slot) => slot,
@@ -193,8 +187,5 @@ impl Door {
 
 fn is_about_one_client(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(
-        error.kind(),
-        ConnectionAborted | ConnectionRefused | ConnectionReset
-    )
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }

@@ -71,11 +71,7 @@ impl Store {
         }
         let record = write.encode();
         let (reply, answer) = oneshot::channel();
-        let Some(ticket) = QueueTicket::take(
-            &shared.queue_bytes,
-            record.len() as u64,
-            shared.queue_bytes_max,
-        ) else {
+        let Some(ticket) = QueueTicket::take(&shared.queue_bytes, record.len() as u64, shared.queue_bytes_max) else {
             shared.status.queue_full();
             return Outcome::Unavailable(Unavailable::QueueFull);
         };
@@ -113,20 +109,11 @@ impl Store {
     /// Takes no more writes, finishes those that wait, writes a last snapshot if anything changed. Blocks the thread.
     pub(crate) fn close(&self) -> Result<(), SnapshotError> {
         self.shared.stopping.store(true, Ordering::Release);
-        let changed = self.status().sequence() != self.status().snapshot_position()
-            || self.shared.snapshotter.has_clients();
-        let result = if changed {
-            self.snapshot().map(drop)
-        } else {
-            Ok(())
-        };
+        let changed =
+            self.status().sequence() != self.status().snapshot_position() || self.shared.snapshotter.has_clients();
+        let result = if changed { self.snapshot().map(drop) } else { Ok(()) };
         let _ = self.shared.queue.send(Command::Stop);
-        let writer = self
-            .shared
-            .writer
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let writer = self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(writer) = writer
             && writer.join().is_err()
         {

@@ -193,10 +193,7 @@ impl Definition {
     pub(crate) fn family(&self, name: &Name) -> Family {
         let kind = self.kind.unwrap_or(Kind::Gauge);
         let buckets = match kind {
-            Kind::Histogram => self
-                .buckets
-                .clone()
-                .unwrap_or_else(Buckets::prometheus_default),
+            Kind::Histogram => self.buckets.clone().unwrap_or_else(Buckets::prometheus_default),
             _ => Buckets::default(),
         };
         Family {

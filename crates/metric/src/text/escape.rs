@@ -24,14 +24,8 @@ pub fn escape_label_name(name: &str, escaping: Escaping) -> Cow<'_, str> {
     })
 }
 
-fn escape(
-    name: &str,
-    escaping: Escaping,
-    legacy: bool,
-    legal: impl Fn(char) -> bool,
-) -> Cow<'_, str> {
-    if name.is_empty() || escaping == Escaping::AllowUtf8 || (legacy && escaping != Escaping::Dots)
-    {
+fn escape(name: &str, escaping: Escaping, legacy: bool, legal: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if name.is_empty() || escaping == Escaping::AllowUtf8 || (legacy && escaping != Escaping::Dots) {
         return Cow::Borrowed(name);
     }
     let mut escaped = String::with_capacity(name.len() + 16);
@@ -71,14 +65,12 @@ pub(crate) fn push_escaped_but_quotes(out: &mut Vec<u8>, text: &str) {
 /// [`Escaping::Values`].
 pub(crate) fn push_labels(out: &mut Vec<u8>, labels: &str, escaping: Escaping) {
     // A quoted name stands first or after a comma. A value may end in a comma, too; then the work is in vain, not wrong.
-    let quoted_name =
-        || labels.starts_with('"') || memchr::memmem::find(labels.as_bytes(), b",\"").is_some();
+    let quoted_name = || labels.starts_with('"') || memchr::memmem::find(labels.as_bytes(), b",\"").is_some();
     if escaping == Escaping::AllowUtf8 || !quoted_name() {
         return out.extend_from_slice(labels.as_bytes());
     }
     let mut seen = HashSet::new();
-    let distinct = labels::pairs(labels)
-        .all(|(name, _)| seen.insert(exposed_label_name(&name, escaping).into_owned()));
+    let distinct = labels::pairs(labels).all(|(name, _)| seen.insert(exposed_label_name(&name, escaping).into_owned()));
     let escaping = if distinct { escaping } else { Escaping::Values };
     for (at, (name, value)) in labels::pairs(labels).enumerate() {
         if at > 0 {
@@ -195,10 +187,7 @@ mod tests {
             let (mut a, mut b) = (Vec::new(), Vec::new());
             push_escaped(&mut a, text);
             push_escaped_but_quotes(&mut b, text);
-            assert_eq!(
-                (str::from_utf8(&a), str::from_utf8(&b)),
-                (Ok(quoted), Ok(help))
-            );
+            assert_eq!((str::from_utf8(&a), str::from_utf8(&b)), (Ok(quoted), Ok(help)));
         };
         check("", "", "");
         check("plain ü", "plain ü", "plain ü");

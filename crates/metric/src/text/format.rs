@@ -33,12 +33,8 @@ impl Format {
             (Format::Prometheus, Escaping::Underscores) => {
                 "text/plain; version=0.0.4; charset=utf-8; escaping=underscores"
             }
-            (Format::Prometheus, Escaping::Dots) => {
-                "text/plain; version=0.0.4; charset=utf-8; escaping=dots"
-            }
-            (Format::Prometheus, Escaping::Values) => {
-                "text/plain; version=0.0.4; charset=utf-8; escaping=values"
-            }
+            (Format::Prometheus, Escaping::Dots) => "text/plain; version=0.0.4; charset=utf-8; escaping=dots",
+            (Format::Prometheus, Escaping::Values) => "text/plain; version=0.0.4; charset=utf-8; escaping=values",
             (Format::OpenMetrics, Escaping::AllowUtf8) => {
                 "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=allow-utf-8"
             }
@@ -120,9 +116,6 @@ mod tests {
                 assert_eq!(escaping.as_str().parse(), Ok(escaping));
             }
         }
-        assert_eq!(
-            "Dots".parse::<Escaping>(),
-            Err(UnknownEscaping("Dots".into()))
-        );
+        assert_eq!("Dots".parse::<Escaping>(), Err(UnknownEscaping("Dots".into())));
     }
 }

@@ -99,12 +99,8 @@ impl<'a> Lines<'a> {
             (false, Escaping::AllowUtf8) => Cow::Owned(in_quotes(header.name)),
             (false, _) => escape_name(header.name, escaping),
         };
-        let suffixed = own_suffix(header.kind).is_some_and(|suffix| {
-            header
-                .name
-                .strip_suffix(suffix)
-                .is_some_and(|base| !base.is_empty())
-        });
+        let suffixed = own_suffix(header.kind)
+            .is_some_and(|suffix| header.name.strip_suffix(suffix).is_some_and(|base| !base.is_empty()));
         Lines {
             header,
             format,
@@ -219,8 +215,7 @@ impl<'a> Lines<'a> {
 
     /// Whether a `# UNIT` line is due: the name that a reader finds must end in the unit.
     fn has_unit(&self) -> bool {
-        let allowed = self.format == Format::OpenMetrics
-            && !matches!(self.header.kind, Kind::Info | Kind::StateSet);
+        let allowed = self.format == Format::OpenMetrics && !matches!(self.header.kind, Kind::Info | Kind::StateSet);
         // In quotes the name is spelled with backslashes, but read without.
         let exposed = if self.quoted {
             self.without_suffix(self.header.name)
@@ -262,9 +257,7 @@ impl<'a> Lines<'a> {
 
     fn without_suffix<'n>(&self, name: &'n str) -> &'n str {
         let suffix = own_suffix(self.header.kind).filter(|_| self.suffixed);
-        suffix
-            .and_then(|suffix| name.strip_suffix(suffix))
-            .unwrap_or(name)
+        suffix.and_then(|suffix| name.strip_suffix(suffix)).unwrap_or(name)
     }
 
     /// The kind as the format names it, or the closest that it knows.

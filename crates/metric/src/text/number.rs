@@ -28,10 +28,7 @@ pub fn write_count(out: &mut Vec<u8>, count: u64) {
 pub fn write_bound(out: &mut Vec<u8>, bound: f64) {
     let start = out.len();
     write(out, bound);
-    let fractional = out
-        .iter()
-        .skip(start)
-        .any(|byte| matches!(byte, b'.' | b'e'));
+    let fractional = out.iter().skip(start).any(|byte| matches!(byte, b'.' | b'e'));
     if bound.is_finite() && !fractional {
         out.extend_from_slice(b".0");
     }
@@ -113,9 +110,7 @@ fn lay_out(out: &mut Vec<u8>, text: &str) {
     if unsigned.len() < mantissa.len() {
         out.push(b'-');
     }
-    let plain = usize::try_from(exponent)
-        .ok()
-        .filter(|exponent| *exponent <= 20);
+    let plain = usize::try_from(exponent).ok().filter(|exponent| *exponent <= 20);
     let whole_digits = plain.map_or(1, |exponent| exponent + 1);
     out.extend(digits().chain(std::iter::repeat(b'0')).take(whole_digits));
     if digits().count() > whole_digits {
@@ -204,11 +199,7 @@ mod tests {
     #[test]
     fn numbers_are_read_as_prometheus_reads_them() {
         let check = |text: &str, expected: Option<f64>| {
-            assert_eq!(
-                parse(text).map(f64::to_bits),
-                expected.map(f64::to_bits),
-                "{text}"
-            );
+            assert_eq!(parse(text).map(f64::to_bits), expected.map(f64::to_bits), "{text}");
         };
         check("1", Some(1.0));
         check("+1.5E3", Some(1500.0));
@@ -222,8 +213,7 @@ mod tests {
         check("nan", Some(f64::NAN));
         check("1e-999", Some(0.0));
         for refused in [
-            "", ".", "+", "e5", "1e", "1e999", "-1e999", "1_000", "0x1p3", "+nan", " 1", "1 ",
-            "in", "1,5",
+            "", ".", "+", "e5", "1e", "1e999", "-1e999", "1_000", "0x1p3", "+nan", " 1", "1 ", "in", "1,5",
         ] {
             check(refused, None);
         }
@@ -231,22 +221,13 @@ mod tests {
 
     #[test]
     fn counts_are_whole() {
-        let check =
-            |text: &str, expected: Option<u64>| assert_eq!(parse_count(text), expected, "{text}");
+        let check = |text: &str, expected: Option<u64>| assert_eq!(parse_count(text), expected, "{text}");
         check("0", Some(0));
         check("17.0", Some(17));
         check("1e3", Some(1000));
         check("-0", Some(0));
         check("18446744073709551615", Some(u64::MAX));
-        for refused in [
-            "-1",
-            "1.5",
-            "NaN",
-            "+Inf",
-            "18446744073709551616",
-            "1e30",
-            "x",
-        ] {
+        for refused in ["-1", "1.5", "NaN", "+Inf", "18446744073709551616", "1e30", "x"] {
             check(refused, None);
         }
     }

@@ -1,6 +1,6 @@
 use super::{
-    Document, Escaping, Exemplar, Extra, Format, Header, Histogram, Lines, Metric, MetricFamily,
-    Suffix, Summary, Value, finish, number,
+    Document, Escaping, Exemplar, Extra, Format, Header, Histogram, Lines, Metric, MetricFamily, Suffix, Summary,
+    Value, finish, number,
 };
 
 /// Writes a whole document.
@@ -84,22 +84,9 @@ fn write_summary(out: &mut Vec<u8>, lines: &Lines<'_>, metric: &Metric, summary:
     sum_and_count(out, lines, metric, summary.sum, summary.count);
 }
 
-fn sum_and_count(
-    out: &mut Vec<u8>,
-    lines: &Lines<'_>,
-    metric: &Metric,
-    sum: Option<f64>,
-    count: Option<u64>,
-) {
+fn sum_and_count(out: &mut Vec<u8>, lines: &Lines<'_>, metric: &Metric, sum: Option<f64>, count: Option<u64>) {
     if let Some(sum) = sum {
-        line(
-            out,
-            lines,
-            metric,
-            (Suffix::Sum, Extra::None),
-            Num::Float(sum),
-            None,
-        );
+        line(out, lines, metric, (Suffix::Sum, Extra::None), Num::Float(sum), None);
     }
     if let Some(count) = count {
         line(
@@ -137,12 +124,7 @@ fn line(
         lines.timestamp(out, seconds);
     }
     if let Some(exemplar) = exemplar {
-        lines.exemplar(
-            out,
-            exemplar.labels.as_text(),
-            exemplar.value,
-            exemplar.timestamp,
-        );
+        lines.exemplar(out, exemplar.labels.as_text(), exemplar.value, exemplar.timestamp);
     }
     out.push(b'\n');
 }

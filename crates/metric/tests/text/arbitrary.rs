@@ -4,10 +4,7 @@ use std::collections::BTreeMap;
 
 use nexus_metric::{
     Kind, Labels, Name,
-    text::{
-        Bucket, Document, Exemplar, Format, Histogram, Metric, MetricFamily, Quantile, Summary,
-        Value,
-    },
+    text::{Bucket, Document, Exemplar, Format, Histogram, Metric, MetricFamily, Quantile, Summary, Value},
 };
 use proptest::{collection::vec, option, prelude::*};
 
@@ -68,17 +65,13 @@ fn family(format: Format, names: Names) -> impl Strategy<Value = MetricFamily> {
         option::of("[a-z]{1,4}"),
     );
     head.prop_flat_map(move |(kind, name, help, unit)| {
-        let unit = unit.filter(|_| {
-            format == Format::OpenMetrics && !matches!(kind, Kind::Info | Kind::StateSet)
-        });
-        vec((labels(names), metric(format, names, kind)), fewest..4).prop_map(move |metrics| {
-            MetricFamily {
-                name: Name::new(&name).unwrap(),
-                kind,
-                help: help.as_str().into(),
-                unit: unit.clone().unwrap_or_default().into(),
-                metrics: distinct(metrics),
-            }
+        let unit = unit.filter(|_| format == Format::OpenMetrics && !matches!(kind, Kind::Info | Kind::StateSet));
+        vec((labels(names), metric(format, names, kind)), fewest..4).prop_map(move |metrics| MetricFamily {
+            name: Name::new(&name).unwrap(),
+            kind,
+            help: help.as_str().into(),
+            unit: unit.clone().unwrap_or_default().into(),
+            metrics: distinct(metrics),
         })
     })
 }
@@ -93,12 +86,7 @@ fn distinct(metrics: Vec<(Labels, Metric)>) -> Vec<Metric> {
 
 fn name(names: Names) -> BoxedStrategy<String> {
     match names {
-        Names::Any => prop_oneof![
-            "[a-zA-Z_:][a-zA-Z0-9_:]{0,6}",
-            ".{1,9}",
-            "[a-z.\"\\\\\n ]{1,6}"
-        ]
-        .boxed(),
+        Names::Any => prop_oneof!["[a-zA-Z_:][a-zA-Z0-9_:]{0,6}", ".{1,9}", "[a-z.\"\\\\\n ]{1,6}"].boxed(),
         Names::Plain => "[a-zA-Z][a-zA-Z0-9_]{0,6}".boxed(),
     }
 }
@@ -115,11 +103,7 @@ fn labels(names: Names) -> BoxedStrategy<Labels> {
     let value = prop_oneof![any::<String>(), "[a,={}\\\\\"\n ]{0,6}"];
     match names {
         Names::Any => {
-            let name = prop_oneof![
-                "[a-zA-Z_][a-zA-Z0-9_]{0,6}",
-                "[ab.,=\"\\\\\n]{1,4}",
-                any::<String>()
-            ];
+            let name = prop_oneof!["[a-zA-Z_][a-zA-Z0-9_]{0,6}", "[ab.,=\"\\\\\n]{1,4}", any::<String>()];
             let name = name.prop_filter("not a label", |name| {
                 !name.is_empty() && !name.starts_with("__") && name != "le" && name != "quantile"
             });
@@ -154,9 +138,7 @@ fn metric(format: Format, names: Names, kind: Kind) -> impl Strategy<Value = Met
 
 fn seconds(format: Format) -> BoxedStrategy<f64> {
     match format {
-        Format::Prometheus => (-(1_i64 << 50)..=1 << 50)
-            .prop_map(|ms| ms as f64 / 1000.0)
-            .boxed(),
+        Format::Prometheus => (-(1_i64 << 50)..=1 << 50).prop_map(|ms| ms as f64 / 1000.0).boxed(),
         Format::OpenMetrics => finite().boxed(),
     }
 }
@@ -167,16 +149,8 @@ fn finite() -> impl Strategy<Value = f64> {
 
 /// Any bits, but one NaN: the text has no others.
 fn number() -> impl Strategy<Value = f64> {
-    let special = prop::sample::select(vec![
-        0.0,
-        -0.0,
-        1.0,
-        f64::INFINITY,
-        f64::NEG_INFINITY,
-        f64::NAN,
-    ]);
-    prop_oneof![any::<f64>(), special, -1000.0..1000.0]
-        .prop_map(|v| if v.is_nan() { f64::NAN } else { v })
+    let special = prop::sample::select(vec![0.0, -0.0, 1.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN]);
+    prop_oneof![any::<f64>(), special, -1000.0..1000.0].prop_map(|v| if v.is_nan() { f64::NAN } else { v })
 }
 
 fn value(format: Format, names: Names, kind: Kind) -> BoxedStrategy<Value> {
@@ -189,9 +163,7 @@ fn value(format: Format, names: Names, kind: Kind) -> BoxedStrategy<Value> {
         Kind::StateSet => any::<bool>()
             .prop_map(|on| Value::Number(f64::from(u8::from(on))))
             .boxed(),
-        Kind::Histogram | Kind::GaugeHistogram => {
-            histogram(strict, names).prop_map(Value::Histogram).boxed()
-        }
+        Kind::Histogram | Kind::GaugeHistogram => histogram(strict, names).prop_map(Value::Histogram).boxed(),
         Kind::Summary => summary(strict).prop_map(Value::Summary).boxed(),
         _ => number().prop_map(Value::Number).boxed(),
     }

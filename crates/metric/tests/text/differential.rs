@@ -7,9 +7,8 @@ use nexus_metric::{
     text::{Document, Escaping, Exemplar, Format, Metric, Value, write},
 };
 use openmetrics_parser::{
-    HistogramValue, MetricNumber, MetricsExposition, OpenMetricsValue, PrometheusValue,
-    RenderableMetricValue, Sample, SummaryValue, openmetrics::parse_openmetrics,
-    prometheus::parse_prometheus,
+    HistogramValue, MetricNumber, MetricsExposition, OpenMetricsValue, PrometheusValue, RenderableMetricValue, Sample,
+    SummaryValue, openmetrics::parse_openmetrics, prometheus::parse_prometheus,
 };
 use proptest::prelude::*;
 
@@ -35,10 +34,7 @@ fn tame(mut document: Document) -> Document {
                     metric.created = None;
                     summary.sum = Some(positive(summary.sum.unwrap_or(1.0)));
                     summary.count = summary.count.map(|count| count >> 1);
-                    summary
-                        .quantiles
-                        .iter_mut()
-                        .for_each(|q| q.value = positive(q.value));
+                    summary.quantiles.iter_mut().for_each(|q| q.value = positive(q.value));
                 }
             }
         }
@@ -55,12 +51,8 @@ fn our_facts(document: &Document, format: Format) -> Facts {
     let mut facts = Facts::new();
     for family in &document.families {
         let name = match (format, family.kind) {
-            (Format::OpenMetrics, Kind::Counter) => {
-                family.name.as_str().strip_suffix("_total").unwrap()
-            }
-            (Format::OpenMetrics, Kind::Info) => {
-                family.name.as_str().strip_suffix("_info").unwrap()
-            }
+            (Format::OpenMetrics, Kind::Counter) => family.name.as_str().strip_suffix("_total").unwrap(),
+            (Format::OpenMetrics, Kind::Info) => family.name.as_str().strip_suffix("_info").unwrap(),
             _ => family.name.as_str(),
         };
         facts.insert(format!("{name} unit {}", family.unit));
@@ -84,15 +76,11 @@ fn our_facts(document: &Document, format: Format) -> Facts {
 
 fn our_numbers(metric: &Metric) -> Numbers {
     let mut numbers = Numbers::new();
-    let mut note =
-        |what: String, number: Option<f64>| numbers.extend(number.map(|number| (what, number)));
+    let mut note = |what: String, number: Option<f64>| numbers.extend(number.map(|number| (what, number)));
     note("created".into(), metric.created);
     note(
         "exemplar".into(),
-        metric
-            .exemplar
-            .as_ref()
-            .map(|exemplar: &Exemplar| exemplar.value),
+        metric.exemplar.as_ref().map(|exemplar: &Exemplar| exemplar.value),
     );
     match &metric.value {
         Value::Number(value) => note("value".into(), Some(*value)),
@@ -109,10 +97,7 @@ fn our_numbers(metric: &Metric) -> Numbers {
         }
         Value::Summary(summary) => {
             for quantile in &summary.quantiles {
-                note(
-                    format!("quantile {}", quantile.quantile),
-                    Some(quantile.value),
-                );
+                note(format!("quantile {}", quantile.quantile), Some(quantile.value));
             }
             note("sum".into(), summary.sum);
             note("count".into(), summary.count.map(|count| count as f64));
@@ -136,11 +121,7 @@ where
             let labels = their_labels(sample);
             let timestamp = sample.timestamp.map(|time| time / per_second);
             for (what, number) in numbers(&sample.value) {
-                facts.insert(format!(
-                    "{name}{labels:?} {what} {:?} at {:?}",
-                    number + 0.0,
-                    timestamp
-                ));
+                facts.insert(format!("{name}{labels:?} {what} {:?} at {:?}", number + 0.0, timestamp));
             }
         }
     }
@@ -149,10 +130,7 @@ where
 
 fn their_labels<V: RenderableMetricValue + Clone>(sample: &Sample<V>) -> Vec<(String, String)> {
     let set = sample.get_labelset().unwrap();
-    let mut labels: Vec<_> = set
-        .iter()
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect();
+    let mut labels: Vec<_> = set.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
     labels.sort();
     labels
 }
@@ -164,10 +142,7 @@ fn plain(number: &MetricNumber) -> Numbers {
 fn histogram(value: &HistogramValue) -> Numbers {
     let mut numbers = Numbers::new();
     for bucket in &value.buckets {
-        numbers.push((
-            format!("up to {}", bucket.upper_bound),
-            bucket.count.as_f64(),
-        ));
+        numbers.push((format!("up to {}", bucket.upper_bound), bucket.count.as_f64()));
         let exemplar = bucket
             .exemplar
             .as_ref()
@@ -194,9 +169,9 @@ fn summary(value: &SummaryValue) -> Numbers {
 
 fn open_numbers(value: &OpenMetricsValue) -> Numbers {
     match value {
-        OpenMetricsValue::Unknown(number)
-        | OpenMetricsValue::Gauge(number)
-        | OpenMetricsValue::StateSet(number) => plain(number),
+        OpenMetricsValue::Unknown(number) | OpenMetricsValue::Gauge(number) | OpenMetricsValue::StateSet(number) => {
+            plain(number)
+        }
         OpenMetricsValue::Counter(counter) => {
             let mut numbers = plain(&counter.value);
             numbers.extend(counter.created.map(|created| ("created".into(), created)));
@@ -208,9 +183,7 @@ fn open_numbers(value: &OpenMetricsValue) -> Numbers {
             );
             numbers
         }
-        OpenMetricsValue::Histogram(value) | OpenMetricsValue::GaugeHistogram(value) => {
-            histogram(value)
-        }
+        OpenMetricsValue::Histogram(value) | OpenMetricsValue::GaugeHistogram(value) => histogram(value),
         OpenMetricsValue::Info => vec![("value".into(), 1.0)],
         OpenMetricsValue::Summary(value) => summary(value),
     }

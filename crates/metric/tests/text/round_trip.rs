@@ -7,12 +7,7 @@ use crate::{FORMATS, arbitrary, arbitrary::Names, check_stable, exact};
 fn check(format: Format, document: &Document) {
     let text = write(document, format, Escaping::AllowUtf8);
     match parse(format, &text) {
-        Ok(read) => assert_eq!(
-            exact(&read),
-            exact(document),
-            "{}",
-            String::from_utf8_lossy(&text)
-        ),
+        Ok(read) => assert_eq!(exact(&read), exact(document), "{}", String::from_utf8_lossy(&text)),
         Err(error) => panic!("{error} in {}", String::from_utf8_lossy(&text)),
     }
 }

@@ -71,10 +71,7 @@ impl ApiKey {
             return Ok(());
         }
         let name = Arc::clone(&self.name);
-        Err(Denied::Scope {
-            name,
-            missing: scope,
-        })
+        Err(Denied::Scope { name, missing: scope })
     }
 
     /// Whether it has the scope and covers the metric. No scope, not even `admin`, gets past a prefix.
@@ -94,9 +91,7 @@ impl ApiKey {
 
     /// Whether a metric of this name is within the prefix.
     pub(crate) fn covers(&self, metric: &str) -> bool {
-        self.prefix
-            .as_ref()
-            .is_none_or(|prefix| prefix.covers(metric))
+        self.prefix.as_ref().is_none_or(|prefix| prefix.covers(metric))
     }
 }
 
@@ -181,13 +176,7 @@ mod tests {
 
     #[test]
     fn a_key_may_what_its_scopes_and_prefix_say() {
-        fn check(
-            scopes: &str,
-            prefix: Option<&str>,
-            asked: Scope,
-            metric: &str,
-            expected: Result<(), &str>,
-        ) {
+        fn check(scopes: &str, prefix: Option<&str>, asked: Scope, metric: &str, expected: Result<(), &str>) {
             let answer = key(scopes, prefix)
                 .may(asked, metric)
                 .map_err(|denied| denied.to_string());
@@ -275,10 +264,7 @@ mod tests {
     fn what_is_unwise_is_said() {
         fn check(scopes: &str, prefix: Option<&str>, expected: &[&str]) {
             let key = key(scopes, prefix);
-            assert_eq!(
-                warnings(&key.name, key.scopes, key.prefix.as_ref()),
-                expected
-            );
+            assert_eq!(warnings(&key.name, key.scopes, key.prefix.as_ref()), expected);
         }
         check("read,admin", None, &[]);
         check("read", Some("team_"), &[]);

@@ -65,17 +65,7 @@ mod tests {
 
     #[test]
     fn what_is_not_base64_is_refused() {
-        for text in [
-            "Z",
-            "Z===",
-            "Zg=",
-            "Zm9v=",
-            "Zm9vYg==Zg==",
-            "=",
-            "Zm-_",
-            "Zm 9v",
-            "ä",
-        ] {
+        for text in ["Z", "Z===", "Zg=", "Zm9v=", "Zm9vYg==Zg==", "=", "Zm-_", "Zm 9v", "ä"] {
             assert_eq!(decode(text), None, "{text}");
         }
     }

@@ -69,10 +69,7 @@ pub(crate) fn credentials(headers: &HeaderMap) -> Result<Credential<'_>, Credent
     }
 }
 
-fn single<'a>(
-    headers: &'a HeaderMap,
-    name: &HeaderName,
-) -> Result<Option<&'a str>, CredentialError> {
+fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, CredentialError> {
     let mut values = headers.get_all(name).iter();
     let Some(value) = values.next() else {
         return Ok(None);
@@ -150,37 +147,21 @@ mod tests {
         check("x-api-key", b"  ", "it is empty");
         check("x-api-key", b"\xff", "it is not UTF-8");
         check("authorization", b"", "a scheme and a key are expected");
-        check(
-            "authorization",
-            b"Bearer",
-            "a scheme and a key are expected",
-        );
-        check(
-            "authorization",
-            b"Bearer ",
-            "a scheme and a key are expected",
-        );
+        check("authorization", b"Bearer", "a scheme and a key are expected");
+        check("authorization", b"Bearer ", "a scheme and a key are expected");
         check("authorization", b"K1", "a scheme and a key are expected");
         check(
             "authorization",
             b"Digest K1",
             "the scheme must be Bearer, token or Basic",
         );
-        check(
-            "authorization",
-            b"Basic !",
-            "Basic is expected to be base64 of UTF-8",
-        );
+        check("authorization", b"Basic !", "Basic is expected to be base64 of UTF-8");
         check(
             "authorization",
             b"Basic //8=",
             "Basic is expected to be base64 of UTF-8",
         );
-        check(
-            "authorization",
-            b"Basic SzE=",
-            "Basic is expected to hold user:key",
-        );
+        check("authorization", b"Basic SzE=", "Basic is expected to hold user:key");
         check(
             "authorization",
             b"Basic dXNlcjo=",

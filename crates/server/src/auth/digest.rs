@@ -22,10 +22,7 @@ impl Digest {
             .collect::<Option<_>>()?;
         let bytes: Vec<u8> = digits.chunks_exact(2).filter_map(pair).collect();
         let whole = digits.len() == 64;
-        <[u8; 32]>::try_from(bytes)
-            .ok()
-            .filter(|_| whole)
-            .map(Digest)
+        <[u8; 32]>::try_from(bytes).ok().filter(|_| whole).map(Digest)
     }
 
     /// 64 hexadecimal digits.

@@ -74,10 +74,7 @@ mod tests {
         let state = StatePaths::in_directory(directory.path());
         let made = ensure_admin_key(&state, &[], false).unwrap();
         assert_eq!(made, Some(FirstKey::Written(state.admin_key_file())));
-        let mode = fs::metadata(state.admin_key_file())
-            .unwrap()
-            .permissions()
-            .mode();
+        let mode = fs::metadata(state.admin_key_file()).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         let text = fs::read_to_string(state.admin_key_file()).unwrap();
         let (ring, _) = Keyring::open(&state, &[]).unwrap();

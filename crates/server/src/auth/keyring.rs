@@ -45,16 +45,10 @@ impl Keyring {
     ///
     /// # Errors
     /// [`KeysError::Io`], [`KeysError::Broken`]: a hub must not start then.
-    pub(crate) fn open(
-        state: &StatePaths,
-        configured: &[ConfiguredKey],
-    ) -> Result<(Self, Vec<String>), KeysError> {
+    pub(crate) fn open(state: &StatePaths, configured: &[ConfiguredKey]) -> Result<(Self, Vec<String>), KeysError> {
         let keyring = Keyring(Arc::new(Shared {
             ring: ArcSwap::default(),
-            configured: configured
-                .iter()
-                .map(|key| Arc::new(of_config(key)))
-                .collect(),
+            configured: configured.iter().map(|key| Arc::new(of_config(key))).collect(),
             file: KeysFile::of(state),
             seen: Mutex::new(None),
         }));
@@ -74,9 +68,7 @@ impl Keyring {
         let digest = Digest::of(presented);
         let ring = self.0.ring.load();
         // The map compares digests, and not in constant time; but nobody can choose a digest's bytes to learn from that.
-        ring.get(&digest)
-            .filter(|key| key.digest.is(digest))
-            .map(Arc::clone)
+        ring.get(&digest).filter(|key| key.digest.is(digest)).map(Arc::clone)
     }
 
     /// All keys, by name.
@@ -164,9 +156,7 @@ impl Shared {
 impl fmt::Debug for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let keys = self.0.ring.load().len();
-        f.debug_struct("Keyring")
-            .field("keys", &keys)
-            .finish_non_exhaustive()
+        f.debug_struct("Keyring").field("keys", &keys).finish_non_exhaustive()
     }
 }
 
@@ -241,22 +231,13 @@ mod tests {
         let good = fs::read(state.keys_file()).unwrap();
 
         fs::write(state.keys_file(), "keys: [").unwrap();
-        assert!(matches!(
-            ring.reload_if_changed(),
-            Err(KeysError::Broken { .. })
-        ));
+        assert!(matches!(ring.reload_if_changed(), Err(KeysError::Broken { .. })));
         assert_eq!(ring.reload_if_changed().unwrap(), Reload::Unchanged);
         assert!(ring.find(secret.expose()).is_some());
-        assert!(matches!(
-            Keyring::open(&state, &[]),
-            Err(KeysError::Broken { .. })
-        ));
+        assert!(matches!(Keyring::open(&state, &[]), Err(KeysError::Broken { .. })));
 
         fs::remove_file(state.keys_file()).unwrap();
-        assert!(matches!(
-            ring.reload_if_changed(),
-            Err(KeysError::Io { .. })
-        ));
+        assert!(matches!(ring.reload_if_changed(), Err(KeysError::Io { .. })));
         assert_eq!(ring.reload_if_changed().unwrap(), Reload::Unchanged);
         assert!(ring.find(secret.expose()).is_some());
 

@@ -146,11 +146,7 @@ impl KeysFile {
         self.change(|keys| {
             let before = keys.len();
             keys.retain(|key| &*key.name != name);
-            if keys.len() < before {
-                Ok(())
-            } else {
-                Err(unknown())
-            }
+            if keys.len() < before { Ok(()) } else { Err(unknown()) }
         })
     }
 
@@ -174,10 +170,7 @@ impl KeysFile {
         parse(&text).map_err(|reason| self.broken(reason))
     }
 
-    fn change<T>(
-        &self,
-        change: impl FnOnce(&mut Vec<ApiKey>) -> Result<T, KeysError>,
-    ) -> Result<T, KeysError> {
+    fn change<T>(&self, change: impl FnOnce(&mut Vec<ApiKey>) -> Result<T, KeysError>) -> Result<T, KeysError> {
         let _lock = self.lock()?;
         let mut keys = self.read()?;
         let result = change(&mut keys)?;
@@ -207,8 +200,7 @@ impl KeysFile {
 
     fn write(&self, keys: &[ApiKey]) -> Result<(), KeysError> {
         let text = render(keys).map_err(|reason| self.broken(reason))?;
-        files::write_durably(&self.path, files::OWNER_ONLY, text.as_bytes())
-            .map_err(|error| self.io(error))
+        files::write_durably(&self.path, files::OWNER_ONLY, text.as_bytes()).map_err(|error| self.io(error))
     }
 
     /// Held until it is dropped. Not on the file itself, since that one is replaced.
@@ -281,10 +273,7 @@ fn parse(text: &str) -> Result<Vec<ApiKey>, String> {
     for (index, entry) in entries.into_iter().enumerate() {
         let key = read_entry(entry).map_err(|reason| format!("keys[{index}]: {reason}"))?;
         if !names.insert(Arc::clone(&key.name)) {
-            return Err(format!(
-                "keys[{index}]: another key is named {} already",
-                key.name
-            ));
+            return Err(format!("keys[{index}]: another key is named {} already", key.name));
         }
         if !digests.insert(key.digest) {
             return Err(format!("keys[{index}]: the same key stands there already"));
@@ -335,9 +324,7 @@ impl Entry {
             sha256: key.digest.to_hex(),
             scopes: key.scopes.iter().map(|scope| scope.to_string()).collect(),
             prefix: key.prefix.as_ref().map(ToString::to_string),
-            created: created
-                .format(&Rfc3339)
-                .map_err(|error| error.to_string())?,
+            created: created.format(&Rfc3339).map_err(|error| error.to_string())?,
         })
     }
 
@@ -356,8 +343,7 @@ impl Entry {
             name: check_name(&self.name).ok_or_else(|| format!("name: expected {NAME_RULE}"))?,
             scopes,
             prefix: prefix.map_err(|error: String| format!("prefix: {error}"))?,
-            digest: Digest::from_hex(&self.sha256)
-                .ok_or("sha256: expected 64 hexadecimal digits")?,
+            digest: Digest::from_hex(&self.sha256).ok_or("sha256: expected 64 hexadecimal digits")?,
             created: Some(
                 OffsetDateTime::parse(&self.created, &Rfc3339)
                     .map_err(|_| "created: expected a time such as 2026-11-01T12:00:00Z")?,

@@ -80,9 +80,7 @@ impl Scopes {
 
     /// In the order of [`Scope::ALL`].
     pub(crate) fn iter(self) -> impl Iterator<Item = Scope> {
-        Scope::ALL
-            .into_iter()
-            .filter(move |scope| self.contains(*scope))
+        Scope::ALL.into_iter().filter(move |scope| self.contains(*scope))
     }
 }
 
@@ -97,9 +95,7 @@ impl FromStr for Scopes {
 
     /// At least one, with commas, each perhaps between spaces.
     fn from_str(text: &str) -> Result<Self, String> {
-        text.split(',')
-            .map(|word| word.trim().parse::<Scope>())
-            .collect()
+        text.split(',').map(|word| word.trim().parse::<Scope>()).collect()
     }
 }
 
@@ -138,8 +134,7 @@ mod tests {
     #[test]
     fn what_is_no_scope_is_named() {
         fn check(text: &str, named: &str) {
-            let expected =
-                format!("expected scopes out of read, write, scrape, admin, got {named:?}");
+            let expected = format!("expected scopes out of read, write, scrape, admin, got {named:?}");
             assert_eq!(text.parse::<Scopes>(), Err(expected));
         }
         check("", "");

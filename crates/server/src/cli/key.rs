@@ -2,9 +2,7 @@
 
 use super::{Failure, PlaceArgs};
 use crate::{
-    auth::{
-        self, ApiKey, Keyring, KeysError, KeysFile, NAME_RULE, NewKey, Prefix, Scopes, check_name,
-    },
+    auth::{self, ApiKey, Keyring, KeysError, KeysFile, NAME_RULE, NewKey, Prefix, Scopes, check_name},
     config::{Config, Environment},
 };
 use clap::{Args, Subcommand};
@@ -76,12 +74,7 @@ impl KeyCommand {
 }
 
 impl NewArgs {
-    fn run(
-        &self,
-        config: &Config,
-        output: &mut dyn Write,
-        notes: &mut dyn Write,
-    ) -> Result<(), Failure> {
+    fn run(&self, config: &Config, output: &mut dyn Write, notes: &mut dyn Write) -> Result<(), Failure> {
         if config.keys.iter().any(|key| key.name == self.name) {
             return Err(KeysError::Exists(Arc::clone(&self.name)).into());
         }
@@ -96,10 +89,7 @@ impl NewArgs {
             file.revoke(&self.name)?;
             return Err(error.into());
         }
-        warn(
-            notes,
-            &auth::warnings(&self.name, self.scope, self.prefix.as_ref()),
-        )?;
+        warn(notes, &auth::warnings(&self.name, self.scope, self.prefix.as_ref()))?;
         Ok(())
     }
 }
@@ -133,9 +123,7 @@ fn row(key: &ApiKey) -> [String; 5] {
     [
         key.name.to_string(),
         key.scopes.to_string(),
-        key.prefix
-            .as_ref()
-            .map_or_else(|| "-".to_owned(), ToString::to_string),
+        key.prefix.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
         created.unwrap_or_else(|| "-".to_owned()),
         key.source.to_string(),
     ]
@@ -150,10 +138,7 @@ fn table(rows: &[[String; 5]]) -> Vec<String> {
         }
     }
     let line = |row: &[String; 5]| {
-        let cells = row
-            .iter()
-            .zip(widths)
-            .map(|(cell, width)| format!("{cell:<width$}"));
+        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     rows.iter().map(line).collect()

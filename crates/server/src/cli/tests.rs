@@ -16,10 +16,7 @@ fn run(line: &str) -> Result<(String, String), (u8, String)> {
         other => panic!("{other:?}"),
     };
     done.map_err(|failure| (failure.exit_code(), failure.to_string()))?;
-    Ok((
-        String::from_utf8(output).unwrap(),
-        String::from_utf8(notes).unwrap(),
-    ))
+    Ok((String::from_utf8(output).unwrap(), String::from_utf8(notes).unwrap()))
 }
 
 fn in_state(directory: &Path, line: &str) -> Result<(String, String), (u8, String)> {
@@ -110,25 +107,15 @@ fn a_key_is_made_listed_and_revoked() {
     );
 
     let (list, _) = in_state(&state, "key list").unwrap();
-    let rows: Vec<Vec<&str>> = list
-        .lines()
-        .map(|line| line.split_whitespace().collect())
-        .collect();
+    let rows: Vec<Vec<&str>> = list.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(rows[0], ["NAME", "SCOPES", "PREFIX", "CREATED", "FROM"]);
     assert_eq!(rows[1][..3], ["ci", "read,write,scrape", "-"]);
     assert_eq!(rows[2][..3], ["team", "write,admin", "team"]);
     assert_eq!(rows[2][4], "keys.yaml");
-    assert!(
-        rows[2][3].ends_with('Z') && rows[2][3].len() == 20,
-        "{list}"
-    );
+    assert!(rows[2][3].ends_with('Z') && rows[2][3].len() == 20, "{list}");
 
     let (code, text) = in_state(&state, "key new ci").unwrap_err();
-    assert_eq!(
-        (code, text.contains("a key named ci already")),
-        (1, true),
-        "{text}"
-    );
+    assert_eq!((code, text.contains("a key named ci already")), (1, true), "{text}");
     in_state(&state, "key revoke ci").unwrap();
     let (code, text) = in_state(&state, "key revoke ci").unwrap_err();
     assert_eq!(
@@ -170,11 +157,7 @@ fn keys_are_found_by_the_configuration_too() {
 
     fs::write(&config, "prot: 3000").unwrap();
     let (code, text) = with("key list").unwrap_err();
-    assert_eq!(
-        (code, text.contains("did you mean `port`?")),
-        (64, true),
-        "{text}"
-    );
+    assert_eq!((code, text.contains("did you mean `port`?")), (64, true), "{text}");
 }
 
 #[test]
@@ -198,15 +181,10 @@ fn a_key_that_cannot_be_printed_is_no_key() {
         }
     }
     let directory = tempfile::tempdir().unwrap();
-    let Ok(Command::Key(command)) = parsed(&format!(
-        "key new ci --state {}",
-        directory.path().display()
-    )) else {
+    let Ok(Command::Key(command)) = parsed(&format!("key new ci --state {}", directory.path().display())) else {
         panic!("expected a key command");
     };
-    let failure = command
-        .run(&|_| None, &mut Closed, &mut Vec::new())
-        .unwrap_err();
+    let failure = command.run(&|_| None, &mut Closed, &mut Vec::new()).unwrap_err();
     assert_eq!(failure.exit_code(), 1);
     let (list, _) = in_state(directory.path(), "key list").unwrap();
     assert_eq!(list.lines().count(), 1);
@@ -214,10 +192,7 @@ fn a_key_that_cannot_be_printed_is_no_key() {
 
 #[test]
 fn the_example_is_printed_and_passes_its_own_check() {
-    assert_eq!(
-        run("config default"),
-        Ok((EXAMPLE.to_owned(), String::new()))
-    );
+    assert_eq!(run("config default"), Ok((EXAMPLE.to_owned(), String::new())));
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("hub.yaml");
     let line = format!("config check {}", file.display());

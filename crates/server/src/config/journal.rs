@@ -22,11 +22,9 @@ impl Journal {
         let section = top.section("journal");
         let mut journal = Journal::default();
         let range = 64 << 10..=64 << 30;
-        section.set(
-            "segment_bytes_max",
-            &mut journal.segment_bytes_max,
-            |value| units::size(value, &range),
-        );
+        section.set("segment_bytes_max", &mut journal.segment_bytes_max, |value| {
+            units::size(value, &range)
+        });
         section.finish();
         journal
     }

@@ -29,10 +29,7 @@ const KEY_BYTES_MAX: usize = 4096;
 pub(super) fn read(top: &Section<'_>, warnings: &mut Vec<String>) -> Vec<ConfiguredKey> {
     let items = top.list("keys");
     if items.len() > KEYS_MAX {
-        top.mistake(
-            "keys",
-            format!("expected at most {KEYS_MAX} keys, got {}", items.len()),
-        );
+        top.mistake("keys", format!("expected at most {KEYS_MAX} keys, got {}", items.len()));
         return Vec::new();
     }
     let mut keys: Vec<ConfiguredKey> = Vec::new();
@@ -66,18 +63,11 @@ pub(super) fn form(top: &Section<'_>) -> Form {
     }
 }
 
-fn read_one(
-    top: &Section<'_>,
-    index: usize,
-    item: &Value,
-    warnings: &mut Vec<String>,
-) -> Option<ConfiguredKey> {
+fn read_one(top: &Section<'_>, index: usize, item: &Value, warnings: &mut Vec<String>) -> Option<ConfiguredKey> {
     let place = format!("keys[{index}]");
     let (name, digest, scopes, prefix) = match item {
         Value::String(text) => {
-            let key = plain_key(text)
-                .map_err(|text| top.mistake(&place, text))
-                .ok()?;
+            let key = plain_key(text).map_err(|text| top.mistake(&place, text)).ok()?;
             warnings.extend(short(&place, text));
             (None, Digest::of(key), None, None)
         }
@@ -120,16 +110,13 @@ fn digest(section: &Section<'_>, place: &str, warnings: &mut Vec<String>) -> Opt
     });
     let digest = section.get("sha256", |value| {
         let digest = value.as_str().and_then(Digest::from_hex);
-        digest.ok_or_else(|| {
-            "expected 64 hexadecimal digits in quotes, the SHA-256 of the key".to_owned()
-        })
+        digest.ok_or_else(|| "expected 64 hexadecimal digits in quotes, the SHA-256 of the key".to_owned())
     });
     key.or(digest)
 }
 
 fn name(text: &str) -> Result<Arc<str>, String> {
-    check_name(text)
-        .ok_or_else(|| format!("expected {NAME_RULE}, got {}", super::section::quote(text)))
+    check_name(text).ok_or_else(|| format!("expected {NAME_RULE}, got {}", super::section::quote(text)))
 }
 
 /// A list of scopes, or the same as one text with commas.
@@ -137,10 +124,7 @@ fn scopes(value: &Value) -> Result<Scopes, String> {
     let Value::Sequence(items) = value else {
         return units::parsed(value);
     };
-    let scopes: Scopes = items
-        .iter()
-        .map(units::parsed::<Scope>)
-        .collect::<Result<_, _>>()?;
+    let scopes: Scopes = items.iter().map(units::parsed::<Scope>).collect::<Result<_, _>>()?;
     if scopes.is_empty() {
         Err("expected at least one scope".to_owned())
     } else {

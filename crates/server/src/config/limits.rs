@@ -111,26 +111,17 @@ impl Limits {
 
     fn check(&self, section: &Section<'_>) {
         if self.body_decompressed_bytes_max < self.body_bytes_max {
-            section.mistake(
-                "body_decompressed_bytes_max",
-                "must not be less than `body_bytes_max`",
-            );
+            section.mistake("body_decompressed_bytes_max", "must not be less than `body_bytes_max`");
         }
         if self.queue_bytes_max < self.body_decompressed_bytes_max {
-            section.mistake(
-                "queue_bytes_max",
-                "must not be less than `body_decompressed_bytes_max`",
-            );
+            section.mistake("queue_bytes_max", "must not be less than `body_decompressed_bytes_max`");
         }
     }
 
     fn slots(&mut self) -> Vec<(&'static str, Slot<'_>)> {
         use Slot::{Count, Size, Time};
         vec![
-            (
-                "series_per_key_max",
-                Count(&mut self.series_per_key_max, SERIES),
-            ),
+            ("series_per_key_max", Count(&mut self.series_per_key_max, SERIES)),
             ("series_max", Count(&mut self.series_max, SERIES)),
             ("families_max", Count(&mut self.families_max, SERIES)),
             (
@@ -198,10 +189,7 @@ mod tests {
                     let (low, high) = range.into_inner();
                     let show = |time: Duration| format!("{}ms", time.as_millis());
                     let step = Duration::from_millis(1);
-                    (
-                        [show(low), show(high)],
-                        [show(low - step), show(high + step)],
-                    )
+                    ([show(low), show(high)], [show(low - step), show(high + step)])
                 }
             };
             for value in ends {

@@ -64,20 +64,13 @@ impl FromStr for ListenAddress {
 
     /// `host:port`, `[::1]:port`; `:port` is every IPv4 address of the machine.
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || {
-            format!(
-                "expected an address such as 127.0.0.1:3000, got {}",
-                quote(text)
-            )
-        };
+        let wrong = || format!("expected an address such as 127.0.0.1:3000, got {}", quote(text));
         let (before, port) = text.rsplit_once(':').ok_or_else(wrong)?;
         if port.is_empty() || !port.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(wrong());
         }
         let port = port.parse().map_err(|_| wrong())?;
-        let bracketed = before
-            .strip_prefix('[')
-            .and_then(|rest| rest.strip_suffix(']'));
+        let bracketed = before.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
         let host = match bracketed {
             Some(inside) => inside.parse::<Ipv6Addr>().map_err(|_| wrong())?.to_string(),
             None if before.contains(':') => {
@@ -118,10 +111,7 @@ fn host(text: &str) -> Result<String, String> {
     if text.len() <= 253 && text.chars().all(legal) {
         return Ok(text.to_owned());
     }
-    Err(format!(
-        "expected an address or a host name, got {}",
-        quote(text)
-    ))
+    Err(format!("expected an address or a host name, got {}", quote(text)))
 }
 
 /// A number, or the same as a text.
@@ -148,11 +138,7 @@ pub(crate) enum Transport {
 
 impl Transport {
     pub(super) fn from_plain_http(plain: bool) -> Self {
-        if plain {
-            Transport::PlainHttp
-        } else {
-            Transport::Tls
-        }
+        if plain { Transport::PlainHttp } else { Transport::Tls }
     }
 
     pub(super) fn read(top: &Section<'_>) -> Self {
@@ -172,11 +158,7 @@ mod tests {
     fn addresses() {
         fn check(text: &str, host: &str, port: u16, shown: &str) {
             let address: ListenAddress = text.parse().unwrap();
-            assert_eq!(
-                (address.host.as_str(), address.port),
-                (host, port),
-                "{text}"
-            );
+            assert_eq!((address.host.as_str(), address.port), (host, port), "{text}");
             assert_eq!(address.to_string(), shown);
             assert_eq!(shown.parse(), Ok(address));
         }
@@ -185,12 +167,7 @@ mod tests {
         check("[::1]:3000", "::1", 3000, "[::1]:3000");
         check(":3000", "0.0.0.0", 3000, "0.0.0.0:3000");
         check("localhost:80", "localhost", 80, "localhost:80");
-        check(
-            "hub-1.example.org:80",
-            "hub-1.example.org",
-            80,
-            "hub-1.example.org:80",
-        );
+        check("hub-1.example.org:80", "hub-1.example.org", 80, "hub-1.example.org:80");
     }
 
     #[test]
@@ -211,20 +188,13 @@ mod tests {
             assert_eq!(text.parse::<ListenAddress>(), Err(expected));
         }
         let expected = r#"expected an IPv6 address in brackets, as in [::1]:3000, got "::1:3000""#;
-        assert_eq!(
-            "::1:3000".parse::<ListenAddress>(),
-            Err(expected.to_owned())
-        );
+        assert_eq!("::1:3000".parse::<ListenAddress>(), Err(expected.to_owned()));
     }
 
     #[test]
     fn which_addresses_only_this_machine_reaches() {
         fn check(text: &str, expected: bool) {
-            assert_eq!(
-                text.parse::<ListenAddress>().unwrap().is_loopback(),
-                expected,
-                "{text}"
-            );
+            assert_eq!(text.parse::<ListenAddress>().unwrap().is_loopback(), expected, "{text}");
         }
         check("127.0.0.1:1", true);
         check("127.1.2.3:1", true);

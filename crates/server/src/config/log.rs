@@ -54,14 +54,15 @@ impl Log {
 
 /// A filter. A bare word that is no level is refused: the library would take `inof` for a module, and say nothing else.
 pub(super) fn level(text: &str) -> Result<String, String> {
-    let known = |part: &&str| {
-        part.contains('=') || (!part.is_empty() && part.parse::<LevelFilter>().is_ok())
-    };
+    let known = |part: &&str| part.contains('=') || (!part.is_empty() && part.parse::<LevelFilter>().is_ok());
     let parts: Vec<&str> = text.split(',').map(str::trim).collect();
     let filter = parts.join(",");
     let good = !filter.is_empty() && parts.iter().all(known) && EnvFilter::try_new(&filter).is_ok();
     good.then_some(filter).ok_or_else(|| {
-        format!("expected a level (off, error, warn, info, debug, trace), and module=level behind commas, got {}", quote(text))
+        format!(
+            "expected a level (off, error, warn, info, debug, trace), and module=level behind commas, got {}",
+            quote(text)
+        )
     })
 }
 
@@ -83,9 +84,6 @@ mod tests {
         check("info,", false);
         check("info,hyper", false);
         check("hyper=loud", false);
-        assert_eq!(
-            level(" warn, hyper=info "),
-            Ok("warn,hyper=info".to_owned())
-        );
+        assert_eq!(level(" warn, hyper=info "), Ok("warn,hyper=info".to_owned()));
     }
 }

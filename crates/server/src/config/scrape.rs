@@ -24,13 +24,7 @@ impl Scrape {
         let section = top.section("scrape");
         let mut scrape = Scrape::default();
         section.set("created", &mut scrape.created, |value| {
-            units::truth(value).map(|exposed| {
-                if exposed {
-                    Created::Exposed
-                } else {
-                    Created::Hidden
-                }
-            })
+            units::truth(value).map(|exposed| if exposed { Created::Exposed } else { Created::Hidden })
         });
         section.finish();
         scrape

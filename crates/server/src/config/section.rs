@@ -50,12 +50,7 @@ impl<'a> Section<'a> {
 
     /// The mapping at `name`; an empty one if there is none.
     pub(super) fn section(&self, name: &'static str) -> Section<'a> {
-        Section::new(
-            self.file,
-            self.path_of(name),
-            self.value(name),
-            self.mistakes,
-        )
+        Section::new(self.file, self.path_of(name), self.value(name), self.mistakes)
     }
 
     /// The item `index` of the list at `name`, as a mapping.
@@ -79,20 +74,12 @@ impl<'a> Section<'a> {
 
     /// The items of the list at `name`, without a word if it is none.
     pub(super) fn list_if_any(&self, name: &'static str) -> &'a [Value] {
-        self.value(name)
-            .and_then(Value::as_sequence)
-            .map_or(&[], Vec::as_slice)
+        self.value(name).and_then(Value::as_sequence).map_or(&[], Vec::as_slice)
     }
 
     /// The setting `name` as `parse` understands it; nothing if it is absent, or wrong and thereby reported.
-    pub(super) fn get<T>(
-        &self,
-        name: &'static str,
-        parse: impl FnOnce(&'a Value) -> Result<T, String>,
-    ) -> Option<T> {
-        parse(self.value(name)?)
-            .map_err(|text| self.mistake(name, text))
-            .ok()
+    pub(super) fn get<T>(&self, name: &'static str, parse: impl FnOnce(&'a Value) -> Result<T, String>) -> Option<T> {
+        parse(self.value(name)?).map_err(|text| self.mistake(name, text)).ok()
     }
 
     /// Puts the setting `name` into `target`, if it is there and right.
@@ -210,10 +197,7 @@ fn edits(from: &str, to: &str) -> usize {
     for (index, left) in from.chars().take(64).enumerate() {
         let mut diagonal = index;
         let mut before = index + 1;
-        for (cell, right) in row
-            .iter_mut()
-            .zip(std::iter::once(None).chain(to.chars().map(Some)))
-        {
+        for (cell, right) in row.iter_mut().zip(std::iter::once(None).chain(to.chars().map(Some))) {
             let Some(right) = right else {
                 *cell = before;
                 continue;

@@ -61,18 +61,13 @@ impl StatePaths {
         let says_directory = path.is_dir() || path.as_os_str().as_encoded_bytes().ends_with(b"/");
         let says_file = path.is_file()
             || form == Form::MetricNexus
-            || path
-                .extension()
-                .is_some_and(|end| end == "yaml" || end == "yml");
+            || path.extension().is_some_and(|end| end == "yaml" || end == "yml");
         if says_directory || !says_file {
             return Self::in_directory(path);
         }
         let file = Self::beside_file(path);
         let ours = Self::in_directory(crate::files::directory_of(path));
-        if path.file_name() == ours.snapshot.file_name()
-            && ours.journal_dir().is_dir()
-            && !file.directory.exists()
-        {
+        if path.file_name() == ours.snapshot.file_name() && ours.journal_dir().is_dir() && !file.directory.exists() {
             return ours;
         }
         file
@@ -82,9 +77,7 @@ impl StatePaths {
     pub(super) fn read(top: &Section<'_>, form: Form, file: Option<&Path>) -> Self {
         match (top.get("state", units::path).flatten(), form, file) {
             (Some(path), _, _) => Self::of_form(&path, form),
-            (None, Form::MetricNexus, Some(file)) => {
-                Self::of_form(&metric_nexus_default(file), form)
-            }
+            (None, Form::MetricNexus, Some(file)) => Self::of_form(&metric_nexus_default(file), form),
             (None, _, _) => Self::default(),
         }
     }
@@ -128,9 +121,7 @@ impl Default for StatePaths {
 
 /// The configuration's path without `.yaml` or `.yml`, and `.state.yaml`.
 fn metric_nexus_default(config: &Path) -> PathBuf {
-    let says_yaml = config
-        .extension()
-        .is_some_and(|end| end == "yaml" || end == "yml");
+    let says_yaml = config.extension().is_some_and(|end| end == "yaml" || end == "yml");
     let stem = if says_yaml {
         config.with_extension("")
     } else {
@@ -158,10 +149,7 @@ mod tests {
         assert_eq!(state.admin_key_file(), Path::new("/x/state/admin.key"));
         let state = StatePaths::beside_file("/x/foo.state.yaml");
         assert_eq!(state.snapshot, Path::new("/x/foo.state.yaml"));
-        assert_eq!(
-            state.journal_dir(),
-            Path::new("/x/foo.state.yaml.d/journal")
-        );
+        assert_eq!(state.journal_dir(), Path::new("/x/foo.state.yaml.d/journal"));
     }
 
     #[test]
@@ -177,11 +165,7 @@ mod tests {
             } else {
                 StatePaths::in_directory(&path)
             };
-            assert_eq!(
-                StatePaths::of_form(&path, form),
-                expected,
-                "{path:?} {form:?}"
-            );
+            assert_eq!(StatePaths::of_form(&path, form), expected, "{path:?} {form:?}");
         };
         check("new", Form::Ours, false);
         check("new/", Form::Ours, false);
@@ -198,22 +182,13 @@ mod tests {
     fn the_snapshot_of_a_state_directory_stands_for_the_directory() {
         let there = tempfile::tempdir().unwrap();
         let snapshot = there.path().join("state.yaml");
-        assert_eq!(
-            StatePaths::at(&snapshot),
-            StatePaths::beside_file(&snapshot)
-        );
+        assert_eq!(StatePaths::at(&snapshot), StatePaths::beside_file(&snapshot));
         fs::create_dir(there.path().join("journal")).unwrap();
-        assert_eq!(
-            StatePaths::at(&snapshot),
-            StatePaths::in_directory(there.path())
-        );
+        assert_eq!(StatePaths::at(&snapshot), StatePaths::in_directory(there.path()));
         let other = there.path().join("other.yaml");
         assert_eq!(StatePaths::at(&other), StatePaths::beside_file(&other));
         fs::create_dir(there.path().join("state.yaml.d")).unwrap();
-        assert_eq!(
-            StatePaths::at(&snapshot),
-            StatePaths::beside_file(&snapshot)
-        );
+        assert_eq!(StatePaths::at(&snapshot), StatePaths::beside_file(&snapshot));
     }
 
     #[test]

@@ -7,11 +7,7 @@ pub(crate) fn load(yaml: &str) -> Result<Config, ConfigErrors> {
     load_all(yaml, &[], &ServeArgs::default())
 }
 
-fn load_all(
-    yaml: &str,
-    variables: &[(&str, &str)],
-    flags: &ServeArgs,
-) -> Result<Config, ConfigErrors> {
+fn load_all(yaml: &str, variables: &[(&str, &str)], flags: &ServeArgs) -> Result<Config, ConfigErrors> {
     let find = |name: &str| {
         variables
             .iter()
@@ -31,13 +27,7 @@ fn file(path: &str, text: &str) -> ConfigFile {
 /// The mistakes in a file, without the file's name.
 fn mistakes(yaml: &str) -> Vec<String> {
     let errors = load(yaml).unwrap_err();
-    let inside = |mistake: &Mistake| {
-        mistake
-            .to_string()
-            .strip_prefix("config.yaml: ")
-            .unwrap()
-            .to_owned()
-    };
+    let inside = |mistake: &Mistake| mistake.to_string().strip_prefix("config.yaml: ").unwrap().to_owned();
     errors.mistakes().iter().map(inside).collect()
 }
 
@@ -68,10 +58,9 @@ fn the_example_is_the_default_and_has_every_setting() {
             ("host" | "port" | "cert" | "key", None) => {
                 assert!(EXAMPLE.contains(&format!("`{first}`")), "{path}");
             }
-            ("keys[0]", Some(name)) => assert!(
-                EXAMPLE.contains(&format!("#     {name}: ")) || name == "name",
-                "{path}"
-            ),
+            ("keys[0]", Some(name)) => {
+                assert!(EXAMPLE.contains(&format!("#     {name}: ")) || name == "name", "{path}")
+            }
             (_, None) => assert!(!example[first].is_null(), "{path}"),
             (_, Some(second)) => assert!(!example[first][second].is_null(), "{path}"),
         }
@@ -116,11 +105,7 @@ fn a_configuration_of_metric_nexus_works_unchanged() {
 #[test]
 fn metric_nexus_without_a_state_keeps_it_beside_the_configuration() {
     fn check(yaml: &str, expected: &StatePaths) {
-        let config = Config::load(
-            &ServeArgs::default(),
-            &|_| None,
-            Some(&file("/nowhere/hub.yaml", yaml)),
-        );
+        let config = Config::load(&ServeArgs::default(), &|_| None, Some(&file("/nowhere/hub.yaml", yaml)));
         assert_eq!(&config.unwrap().state, expected, "{yaml}");
     }
     let beside = StatePaths::beside_file("/nowhere/hub.state.yaml");
@@ -135,10 +120,7 @@ fn metric_nexus_without_a_state_keeps_it_beside_the_configuration() {
     let ours = StatePaths::default();
     check("listen: 127.0.0.1:3000", &ours);
     check("keys: [{key: 0123456789abcdef}]", &ours);
-    check(
-        "state: /nowhere/values",
-        &StatePaths::in_directory("/nowhere/values"),
-    );
+    check("state: /nowhere/values", &StatePaths::in_directory("/nowhere/values"));
 }
 
 #[test]
@@ -208,8 +190,7 @@ log: { format: json, level: 'warn,nexus_server=debug' }
 
 #[test]
 fn flags_win_over_the_environment_and_that_over_the_file() {
-    let yaml =
-        "listen: h:1\nstate: /nowhere/1\ndurability: flush\nplain_http: true\nlog: {level: warn}";
+    let yaml = "listen: h:1\nstate: /nowhere/1\ndurability: flush\nplain_http: true\nlog: {level: warn}";
     let variables = [
         ("METRIC_NEXUS_LISTEN", "h:2"),
         ("METRIC_NEXUS_STATE", "/nowhere/2"),
@@ -224,20 +205,15 @@ fn flags_win_over_the_environment_and_that_over_the_file() {
         durability: Some("sync".to_owned()),
         plain_http: true,
     };
-    let check = |variables: &[(&str, &str)],
-                 flags: &ServeArgs,
-                 port: u16,
-                 state: &str,
-                 durability,
-                 transport,
-                 level: &str| {
-        let config = load_all(yaml, variables, flags).unwrap();
-        assert_eq!(config.listen.port, port);
-        assert_eq!(config.state, StatePaths::in_directory(state));
-        assert_eq!(config.durability, durability);
-        assert_eq!(config.transport, transport);
-        assert_eq!(config.log.level, level);
-    };
+    let check =
+        |variables: &[(&str, &str)], flags: &ServeArgs, port: u16, state: &str, durability, transport, level: &str| {
+            let config = load_all(yaml, variables, flags).unwrap();
+            assert_eq!(config.listen.port, port);
+            assert_eq!(config.state, StatePaths::in_directory(state));
+            assert_eq!(config.durability, durability);
+            assert_eq!(config.transport, transport);
+            assert_eq!(config.log.level, level);
+        };
     let none = ServeArgs::default();
     check(
         &[],
@@ -317,31 +293,17 @@ fn every_kind_of_mistake_in_the_file() {
     check("[]", &["expected a mapping of settings, got a list"]);
     check(
         "a: [",
-        &[
-            "not YAML: did not find expected node content at line 2 column 1, while parsing a flow node",
-        ],
+        &["not YAML: did not find expected node content at line 2 column 1, while parsing a flow node"],
     );
-    check(
-        "state: a\nstate: b",
-        &["not YAML: duplicate entry with key \"state\""],
-    );
+    check("state: a\nstate: b", &["not YAML: duplicate entry with key \"state\""]);
     check("hunter2", &["expected a mapping of settings, got a text"]);
-    check(
-        "1: 2",
-        &["expected settings named by text, got 1 as a name"],
-    );
-    check(
-        "limits: 3",
-        &["limits: expected a mapping of settings, got 3"],
-    );
+    check("1: 2", &["expected settings named by text, got 1 as a name"]);
+    check("limits: 3", &["limits: expected a mapping of settings, got 3"]);
     check(
         "limits: {series_mx: 3}",
         &["limits.series_mx: unknown setting; did you mean `series_max`?"],
     );
-    check(
-        "scrape: {x: 1}",
-        &["scrape.x: unknown setting; known here: created"],
-    );
+    check("scrape: {x: 1}", &["scrape.x: unknown setting; known here: created"]);
     check(
         "listen: a:1\nhost: b\nport: 2",
         &[
@@ -353,14 +315,8 @@ fn every_kind_of_mistake_in_the_file() {
         "host: 'a b'",
         &["host: expected an address or a host name, got \"a b\""],
     );
-    check(
-        "port: 65536",
-        &["port: expected a port, 0 to 65535, got 65536"],
-    );
-    check(
-        "port: http",
-        &["port: expected a port, 0 to 65535, got \"http\""],
-    );
+    check("port: 65536", &["port: expected a port, 0 to 65535, got 65536"]);
+    check("port: http", &["port: expected a port, 0 to 65535, got \"http\""]);
     check(
         "plain_http: 'yes'",
         &["plain_http: expected true or false, got \"yes\""],
@@ -428,23 +384,17 @@ fn every_kind_of_mistake_in_a_key_and_none_shows_the_key() {
     check("hunter2", &["keys: expected a list"]);
     check(
         "[12]",
-        &[
-            "keys[0]: expected a key in quotes, or a mapping with name, key or sha256, scopes, prefix",
-        ],
+        &["keys[0]: expected a key in quotes, or a mapping with name, key or sha256, scopes, prefix"],
     );
     check("['']", &["keys[0]: expected a key, got an empty text"]);
-    let spaced =
-        "a key cannot begin or end with a space, or hold control characters: no header carries it";
+    let spaced = "a key cannot begin or end with a space, or hold control characters: no header carries it";
     check("[' hunter2']", &[&format!("keys[0]: {spaced}")]);
     check("[\"hunter2\\n3\"]", &[&format!("keys[0]: {spaced}")]);
     check(
         &format!("[{}]", "x".repeat(4097)),
         &["keys[0]: expected a key of at most 4096 bytes"],
     );
-    check(
-        "[{name: a}]",
-        &["keys[0]: expected either `key` or `sha256`"],
-    );
+    check("[{name: a}]", &["keys[0]: expected either `key` or `sha256`"]);
     check(
         "[{key: hunter2, sha256: hunter2}]",
         &[
@@ -452,16 +402,11 @@ fn every_kind_of_mistake_in_a_key_and_none_shows_the_key() {
             "keys[0].sha256: expected 64 hexadecimal digits in quotes, the SHA-256 of the key",
         ],
     );
-    check(
-        "[{key: [hunter2]}]",
-        &["keys[0].key: expected a key in quotes"],
-    );
+    check("[{key: [hunter2]}]", &["keys[0].key: expected a key in quotes"]);
     check("[{key: ' hunter2'}]", &[&format!("keys[0].key: {spaced}")]);
     check(
         "[{key: hunter2, name: a b}]",
-        &[
-            "keys[0].name: expected a name of 1 to 64 letters, digits, '.', '_' and '-', got \"a b\"",
-        ],
+        &["keys[0].name: expected a name of 1 to 64 letters, digits, '.', '_' and '-', got \"a b\""],
     );
     check(
         "[{key: hunter2, scopes: []}]",
@@ -497,9 +442,7 @@ fn what_is_unwise_is_said() {
     check("plain_http: true", &[]);
     check(
         "plain_http: true\nlisten: ':80'",
-        &[
-            "keys and values travel unencrypted: plain HTTP on 0.0.0.0:80, which other machines reach",
-        ],
+        &["keys and values travel unencrypted: plain HTTP on 0.0.0.0:80, which other machines reach"],
     );
     check(
         "keys: [{name: a, key: 0123456789abcdef, prefix: team}]",
@@ -507,9 +450,7 @@ fn what_is_unwise_is_said() {
     );
     check(
         "keys: [{name: a, key: short}]",
-        &[
-            "keys[0]: a key of fewer than 16 characters can be guessed; `metric-nexus key new` makes a safe one",
-        ],
+        &["keys[0]: a key of fewer than 16 characters can be guessed; `metric-nexus key new` makes a safe one"],
     );
 }
 
@@ -523,10 +464,7 @@ fn no_secret_is_in_the_debug_output() {
 #[test]
 fn the_file_is_found_by_flag_or_environment_and_must_be_there() {
     let directory = tempfile::tempdir().unwrap();
-    let (one, two) = (
-        directory.path().join("1.yaml"),
-        directory.path().join("2.yaml"),
-    );
+    let (one, two) = (directory.path().join("1.yaml"), directory.path().join("2.yaml"));
     fs::write(&one, "listen: h:1").unwrap();
     fs::write(&two, "listen: h:2").unwrap();
     let variable = |name: &str| (name == "METRIC_NEXUS_CONFIG").then(|| one.display().to_string());
@@ -539,9 +477,7 @@ fn the_file_is_found_by_flag_or_environment_and_must_be_there() {
     assert_eq!(port(&flags), 2);
 
     fs::remove_file(&two).unwrap();
-    let error = Config::find_and_load(&flags, &variable)
-        .unwrap_err()
-        .to_string();
+    let error = Config::find_and_load(&flags, &variable).unwrap_err().to_string();
     assert_eq!(
         error,
         format!(

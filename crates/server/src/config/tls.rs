@@ -48,10 +48,7 @@ impl Certificate {
         let read = |name: &'static str| {
             let (ours, old) = (section.get(name, units::path), top.get(name, units::path));
             if ours.is_some() && old.is_some() {
-                top.mistake(
-                    name,
-                    format!("says the same as `tls.{name}`: give only one of them"),
-                );
+                top.mistake(name, format!("says the same as `tls.{name}`: give only one of them"));
             }
             ours.or(old).flatten()
         };
@@ -59,17 +56,11 @@ impl Certificate {
             (Some(cert), Some(key)) => Certificate::Files { cert, key },
             (None, None) => Certificate::Generated,
             (Some(_), None) => {
-                section.mistake(
-                    "key",
-                    "missing, since there is a `cert`: give both or neither",
-                );
+                section.mistake("key", "missing, since there is a `cert`: give both or neither");
                 Certificate::Generated
             }
             (None, Some(_)) => {
-                section.mistake(
-                    "cert",
-                    "missing, since there is a `key`: give both or neither",
-                );
+                section.mistake("cert", "missing, since there is a `key`: give both or neither");
                 Certificate::Generated
             }
         }
@@ -81,11 +72,7 @@ fn read_names(section: &Section<'_>) -> Vec<String> {
     if items.len() > Tls::NAMES_MAX {
         section.mistake(
             "names",
-            format!(
-                "expected at most {} names, got {}",
-                Tls::NAMES_MAX,
-                items.len()
-            ),
+            format!("expected at most {} names, got {}", Tls::NAMES_MAX, items.len()),
         );
     }
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '*');

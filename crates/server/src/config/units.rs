@@ -28,9 +28,7 @@ where
     T: std::str::FromStr,
     T::Err: std::fmt::Display,
 {
-    text(value)?
-        .parse()
-        .map_err(|error: T::Err| error.to_string())
+    text(value)?.parse().map_err(|error: T::Err| error.to_string())
 }
 
 /// A whole number: `2000000`, `2_000_000`.
@@ -39,28 +37,16 @@ pub(super) fn count(value: &Value, range: &RangeInclusive<usize>) -> Result<usiz
         Value::String(text) => text.replace('_', "").parse::<u64>().ok(),
         _ => value.as_u64(),
     };
-    let number =
-        number.ok_or_else(|| format!("expected a whole number, got {}", describe(value)))?;
+    let number = number.ok_or_else(|| format!("expected a whole number, got {}", describe(value)))?;
     usize::try_from(number)
         .ok()
         .filter(|number| range.contains(number))
-        .ok_or_else(|| {
-            format!(
-                "expected {} to {}, got {number}",
-                range.start(),
-                range.end()
-            )
-        })
+        .ok_or_else(|| format!("expected {} to {}, got {number}", range.start(), range.end()))
 }
 
 /// A number of bytes: `65536`, `"64KiB"`, `"16 MiB"`; `kB`, `MB` and `GB` count in thousands.
 pub(super) fn size(value: &Value, range: &RangeInclusive<usize>) -> Result<usize, String> {
-    let expected = || {
-        format!(
-            "expected a size such as 65536 or 16MiB, got {}",
-            describe(value)
-        )
-    };
+    let expected = || format!("expected a size such as 65536 or 16MiB, got {}", describe(value));
     let bytes = match value {
         Value::Number(number) => number.as_u64(),
         Value::String(text) => parse_size(text),
@@ -77,28 +63,14 @@ pub(super) fn size(value: &Value, range: &RangeInclusive<usize>) -> Result<usize
 }
 
 /// A stretch of time: `"500ms"`, `"10s"`, `"1.5m"`, `"1h"`, `"7d"`. A bare number says no unit and is refused.
-pub(super) fn duration(
-    value: &Value,
-    range: &RangeInclusive<Duration>,
-) -> Result<Duration, String> {
-    let expected = || {
-        format!(
-            "expected a duration such as 500ms, 10s or 1m, got {}",
-            describe(value)
-        )
-    };
-    let duration = value
-        .as_str()
-        .and_then(parse_duration)
-        .ok_or_else(expected)?;
+pub(super) fn duration(value: &Value, range: &RangeInclusive<Duration>) -> Result<Duration, String> {
+    let expected = || format!("expected a duration such as 500ms, 10s or 1m, got {}", describe(value));
+    let duration = value.as_str().and_then(parse_duration).ok_or_else(expected)?;
     if range.contains(&duration) {
         return Ok(duration);
     }
     let (low, high) = (range.start(), range.end());
-    Err(format!(
-        "expected {low:?} to {high:?}, got {}",
-        describe(value)
-    ))
+    Err(format!("expected {low:?} to {high:?}, got {}", describe(value)))
 }
 
 /// A part of a whole: above 0, at most 1.
@@ -106,12 +78,7 @@ pub(super) fn share(value: &Value) -> Result<f64, String> {
     value
         .as_f64()
         .filter(|share| *share > 0.0 && *share <= 1.0)
-        .ok_or_else(|| {
-            format!(
-                "expected a number above 0 and at most 1, got {}",
-                describe(value)
-            )
-        })
+        .ok_or_else(|| format!("expected a number above 0 and at most 1, got {}", describe(value)))
 }
 
 /// One of a few words.
@@ -226,10 +193,7 @@ mod tests {
             "99999999999999999999GiB",
         ] {
             let value = yaml(wrong);
-            let expected = format!(
-                "expected a size such as 65536 or 16MiB, got {}",
-                describe(&value)
-            );
+            let expected = format!("expected a size such as 65536 or 16MiB, got {}", describe(&value));
             check(wrong, Err(&expected));
         }
     }
@@ -248,14 +212,9 @@ mod tests {
         check("1h", Ok(Duration::from_secs(3600)));
         check("0s", Err("expected 1ms to 3600s, got \"0s\""));
         check("1d", Err("expected 1ms to 3600s, got \"1d\""));
-        for wrong in [
-            "10", "s", "10sec", "-1s", "1.2.3s", "1e3s", "true", "infs", "''",
-        ] {
+        for wrong in ["10", "s", "10sec", "-1s", "1.2.3s", "1e3s", "true", "infs", "''"] {
             let value = yaml(wrong);
-            let expected = format!(
-                "expected a duration such as 500ms, 10s or 1m, got {}",
-                describe(&value)
-            );
+            let expected = format!("expected a duration such as 500ms, 10s or 1m, got {}", describe(&value));
             check(wrong, Err(&expected));
         }
     }
@@ -263,22 +222,12 @@ mod tests {
     #[test]
     fn shares() {
         fn check(text: &str, expected: Result<f64, &str>) {
-            assert_eq!(
-                share(&yaml(text)),
-                expected.map_err(str::to_owned),
-                "{text}"
-            );
+            assert_eq!(share(&yaml(text)), expected.map_err(str::to_owned), "{text}");
         }
         check("0.1", Ok(0.1));
         check("1", Ok(1.0));
         check("0", Err("expected a number above 0 and at most 1, got 0"));
-        check(
-            "1.01",
-            Err("expected a number above 0 and at most 1, got 1.01"),
-        );
-        check(
-            ".nan",
-            Err("expected a number above 0 and at most 1, got .nan"),
-        );
+        check("1.01", Err("expected a number above 0 and at most 1, got 1.01"));
+        check(".nan", Err("expected a number above 0 and at most 1, got .nan"));
     }
 }

@@ -51,9 +51,7 @@ impl MemoryDisk {
     }
 
     pub(crate) fn put(&self, path: impl AsRef<Path>, bytes: impl Into<Vec<u8>>) {
-        self.files()
-            .bytes
-            .insert(path.as_ref().to_owned(), bytes.into());
+        self.files().bytes.insert(path.as_ref().to_owned(), bytes.into());
     }
 
     /// The disk as it is at this moment, as a crash of the process would leave it.
@@ -86,9 +84,7 @@ impl Disk for MemoryDisk {
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn Read>> {
-        let bytes = self
-            .get(path)
-            .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+        let bytes = self.get(path).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
         Ok(Box::new(Cursor::new(bytes)))
     }
 
@@ -137,11 +133,7 @@ impl DiskFile for MemoryFile {
             .entry(self.path.clone())
             .or_default()
             .extend_from_slice(&bytes[..fits]);
-        if fits < bytes.len() {
-            Err(full())
-        } else {
-            Ok(())
-        }
+        if fits < bytes.len() { Err(full()) } else { Ok(()) }
     }
 
     fn sync(&mut self) -> io::Result<()> {

@@ -46,9 +46,7 @@ impl Compressor {
         Ok(match encoding {
             Encoding::Identity => Compressor::Identity,
             Encoding::Gzip => Compressor::Gzip(GzEncoder::new(Vec::new(), Compression::fast())),
-            Encoding::Zstd => {
-                Compressor::Zstd(zstd::stream::write::Encoder::new(Vec::new(), ZSTD_LEVEL)?)
-            }
+            Encoding::Zstd => Compressor::Zstd(zstd::stream::write::Encoder::new(Vec::new(), ZSTD_LEVEL)?),
         })
     }
 

@@ -22,9 +22,7 @@ pub(crate) enum Shown<'a> {
 
 impl Filter {
     pub(crate) fn shows_name(&self, name: &str) -> bool {
-        self.prefixes
-            .iter()
-            .all(|prefix| name.starts_with(&**prefix))
+        self.prefixes.iter().all(|prefix| name.starts_with(&**prefix))
     }
 
     pub(crate) fn shown(&self, family: &FamilyData) -> Shown<'_> {
@@ -67,9 +65,7 @@ impl Shown<'_> {
             Shown::Everything => true,
             Shown::Some(selectors) => {
                 let pairs: Vec<_> = Labels::pairs_of(labels).collect();
-                selectors
-                    .iter()
-                    .any(|selector| selector.matches_labels(&pairs))
+                selectors.iter().any(|selector| selector.matches_labels(&pairs))
             }
         }
     }

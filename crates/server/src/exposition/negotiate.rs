@@ -28,20 +28,14 @@ pub(crate) fn negotiate(accept: &str) -> Negotiated {
     for (media, quality) in list(accept) {
         let format = match media.name {
             "application/openmetrics-text" => {
-                matches!(media.parameter("version"), None | Some("1.0.0" | "0.0.1"))
-                    .then_some(Format::OpenMetrics)
+                matches!(media.parameter("version"), None | Some("1.0.0" | "0.0.1")).then_some(Format::OpenMetrics)
             }
-            "text/plain" => matches!(media.parameter("version"), None | Some("0.0.4"))
-                .then_some(Format::Prometheus),
+            "text/plain" => matches!(media.parameter("version"), None | Some("0.0.4")).then_some(Format::Prometheus),
             "text/*" | "*/*" => Some(Format::Prometheus),
             _ => None,
         };
-        let escaping: Option<Escaping> = media
-            .parameter("escaping")
-            .and_then(|escaping| escaping.parse().ok());
-        let Some(format) =
-            format.filter(|_| quality > 0 && best.is_none_or(|(best, _)| quality > best))
-        else {
+        let escaping: Option<Escaping> = media.parameter("escaping").and_then(|escaping| escaping.parse().ok());
+        let Some(format) = format.filter(|_| quality > 0 && best.is_none_or(|(best, _)| quality > best)) else {
             continue;
         };
         best = Some((
@@ -127,9 +121,7 @@ mod tests {
 
     #[test]
     fn formats_are_negotiated() {
-        let check = |accept: &str, expected: &str| {
-            assert_eq!(negotiate(accept).content_type(), expected, "{accept}")
-        };
+        let check = |accept: &str, expected: &str| assert_eq!(negotiate(accept).content_type(), expected, "{accept}");
         let text = "text/plain; version=0.0.4; charset=utf-8";
         let open = "application/openmetrics-text; version=1.0.0; charset=utf-8";
         check("", text);
@@ -161,9 +153,7 @@ mod tests {
 
     #[test]
     fn encodings_are_negotiated() {
-        let check = |accept: &str, expected: Encoding| {
-            assert_eq!(accepted_encoding(accept), expected, "{accept}")
-        };
+        let check = |accept: &str, expected: Encoding| assert_eq!(accepted_encoding(accept), expected, "{accept}");
         check("", Encoding::Identity);
         check("gzip", Encoding::Gzip);
         check("gzip, deflate, br, zstd", Encoding::Zstd);

@@ -51,13 +51,7 @@ pub(super) fn slab(
     Some(out.len() > before)
 }
 
-fn histogram(
-    out: &mut Vec<u8>,
-    lines: &Lines<'_>,
-    labels: &str,
-    bounds: &[f64],
-    value: &Histogram,
-) {
+fn histogram(out: &mut Vec<u8>, lines: &Lines<'_>, labels: &str, bounds: &[f64], value: &Histogram) {
     let mut cumulative = 0u64;
     let bounds = bounds.iter().copied().chain([f64::INFINITY]);
     for (bound, count) in bounds.zip(&value.counts) {
@@ -126,11 +120,7 @@ pub(super) fn own(out: &mut Vec<u8>, lines: &Lines<'_>, family: &OwnFamily, show
         let labels = sample.labels.as_text();
         match &sample.value {
             OwnValue::Number(value) => lines.value(out, labels, *value),
-            OwnValue::Histogram {
-                buckets,
-                sum,
-                count,
-            } => {
+            OwnValue::Histogram { buckets, sum, count } => {
                 let mut below = 0;
                 let counts = buckets
                     .iter()

@@ -96,20 +96,12 @@ impl Scrape {
                     &self.filter.shown_names(&family.name, family.kind),
                 );
             }
-            Some((Exposed::Stored(family), slab, header_out)) => {
-                self.stored(out, family, slab, header_out)
-            }
+            Some((Exposed::Stored(family), slab, header_out)) => self.stored(out, family, slab, header_out),
         }
     }
 
     /// Writes one slab of a family; the header comes before the first line, if there ever is one.
-    fn stored(
-        &mut self,
-        out: &mut Vec<u8>,
-        family: Arc<FamilyData>,
-        slab: usize,
-        header_out: bool,
-    ) {
+    fn stored(&mut self, out: &mut Vec<u8>, family: Arc<FamilyData>, slab: usize, header_out: bool) {
         let shown = self.filter.shown(&family);
         if matches!(shown, Shown::Nothing) {
             return;

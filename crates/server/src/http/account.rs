@@ -54,10 +54,21 @@ pub(super) async fn authenticate(State(api): State<Api>, mut request: Request, n
 
 /// A client is told apart by the id that it sends, else by its address.
 fn note_client(api: &Api, key: &ApiKey, request: &Request) {
-    let id = request.headers().get("x-client-id").and_then(|id| id.to_str().ok()).filter(|id| !id.is_empty());
-    let address = || request.extensions().get::<ConnectInfo<std::net::SocketAddr>>().map_or_else(String::new, |info| info.0.ip().to_string());
+    let id = request
+        .headers()
+        .get("x-client-id")
+        .and_then(|id| id.to_str().ok())
+        .filter(|id| !id.is_empty());
+    let address = || {
+        request
+            .extensions()
+            .get::<ConnectInfo<std::net::SocketAddr>>()
+            .map_or_else(String::new, |info| info.0.ip().to_string())
+    };
     match id {
-        Some(id) => api.clients.note(&key.name, id.get(..CLIENT_ID_BYTES_MAX).unwrap_or(id), now_ms()),
+        Some(id) => api
+            .clients
+            .note(&key.name, id.get(..CLIENT_ID_BYTES_MAX).unwrap_or(id), now_ms()),
         None => api.clients.note(&key.name, &address(), now_ms()),
     }
 }

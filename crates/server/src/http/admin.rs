@@ -60,15 +60,25 @@ pub(super) struct KeyMade {
     post, path = "/api/v1/admin/snapshot", tag = "admin",
     responses((status = 200, body = Snapshot), (status = "4XX", body = Problem, content_type = "application/problem+json"), (status = 503, body = Problem))
 )]
-pub(super) async fn snapshot(State(api): State<Api>, Extension(caller): Extension<Caller>) -> Result<Json<Snapshot>, Problem> {
+pub(super) async fn snapshot(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Json<Snapshot>, Problem> {
     caller.has(Scope::Admin)?;
     let taken = blocking(move || api.store.snapshot()).await??;
-    Ok(Json(Snapshot { sequence: taken.position, bytes: taken.bytes, took_ms: taken.took_ms }))
+    Ok(Json(Snapshot {
+        sequence: taken.position,
+        bytes: taken.bytes,
+        took_ms: taken.took_ms,
+    }))
 }
 
 /// List the keys.
 #[utoipa::path(get, path = "/api/v1/admin/keys", tag = "admin", responses((status = 200, body = Vec<Key>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-pub(super) async fn keys(State(api): State<Api>, Extension(caller): Extension<Caller>) -> Result<Json<Vec<Key>>, Problem> {
+pub(super) async fn keys(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Json<Vec<Key>>, Problem> {
     caller.has(Scope::Admin)?;
     Ok(Json(api.keyring.all().iter().map(|key| describe(key)).collect()))
 }
@@ -76,7 +86,11 @@ pub(super) async fn keys(State(api): State<Api>, Extension(caller): Extension<Ca
 fn describe(key: &ApiKey) -> Key {
     Key {
         name: key.name.to_string(),
-        scopes: Scope::ALL.into_iter().filter(|scope| key.scopes.contains(*scope)).map(Scope::as_str).collect(),
+        scopes: Scope::ALL
+            .into_iter()
+            .filter(|scope| key.scopes.contains(*scope))
+            .map(Scope::as_str)
+            .collect(),
         prefix: key.prefix.as_ref().map(|prefix| prefix.as_str().to_owned()),
         created: key.created.and_then(|created| created.format(&Rfc3339).ok()),
         source: match key.source {
@@ -91,9 +105,14 @@ fn describe(key: &ApiKey) -> Key {
     post, path = "/api/v1/admin/keys", tag = "admin", request_body = KeyWanted,
     responses((status = 201, body = KeyMade), (status = "4XX", body = Problem, content_type = "application/problem+json"))
 )]
-pub(super) async fn new_key(State(api): State<Api>, Extension(caller): Extension<Caller>, body: axum::body::Bytes) -> Result<(StatusCode, Json<KeyMade>), Problem> {
+pub(super) async fn new_key(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    body: axum::body::Bytes,
+) -> Result<(StatusCode, Json<KeyMade>), Problem> {
     caller.has(Scope::Admin)?;
-    let wanted: KeyWanted = serde_json::from_slice(&body).map_err(|error| Problem::bad_request(format!("the body is not a key: {error}")))?;
+    let wanted: KeyWanted = serde_json::from_slice(&body)
+        .map_err(|error| Problem::bad_request(format!("the body is not a key: {error}")))?;
     let new = wanted.read()?;
     let name = new.name.to_string();
     // A key of the configuration file has the name already, and counts first.
@@ -107,15 +126,30 @@ pub(super) async fn new_key(State(api): State<Api>, Extension(caller): Extension
     })
     .await??;
     tracing::info!(key = name, by = %caller.key.name, "a key was made");
-    Ok((StatusCode::CREATED, Json(KeyMade { name, key: secret.expose().to_owned() })))
+    Ok((
+        StatusCode::CREATED,
+        Json(KeyMade {
+            name,
+            key: secret.expose().to_owned(),
+        }),
+    ))
 }
 
 impl KeyWanted {
     fn read(&self) -> Result<NewKey, Problem> {
-        let name = check_name(&self.name).ok_or_else(|| Problem::bad_request(format!("{:?} cannot name a key: it takes {NAME_RULE}", self.name)))?;
-        let scopes = self.scopes.as_ref().map_or_else(|| "read,write,scrape".to_owned(), |scopes| scopes.join(","));
+        let name = check_name(&self.name)
+            .ok_or_else(|| Problem::bad_request(format!("{:?} cannot name a key: it takes {NAME_RULE}", self.name)))?;
+        let scopes = self
+            .scopes
+            .as_ref()
+            .map_or_else(|| "read,write,scrape".to_owned(), |scopes| scopes.join(","));
         let scopes: Scopes = scopes.parse().map_err(Problem::bad_request)?;
-        let prefix: Option<Prefix> = self.prefix.as_deref().map(str::parse).transpose().map_err(Problem::bad_request)?;
+        let prefix: Option<Prefix> = self
+            .prefix
+            .as_deref()
+            .map(str::parse)
+            .transpose()
+            .map_err(Problem::bad_request)?;
         Ok(NewKey { name, scopes, prefix })
     }
 }
@@ -125,7 +159,11 @@ impl KeyWanted {
     delete, path = "/api/v1/admin/keys/{name}", tag = "admin", params(("name" = String, Path)),
     responses((status = 204), (status = "4XX", body = Problem, content_type = "application/problem+json"))
 )]
-pub(super) async fn revoke_key(State(api): State<Api>, Extension(caller): Extension<Caller>, Path(name): Path<String>) -> Result<StatusCode, Problem> {
+pub(super) async fn revoke_key(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+) -> Result<StatusCode, Problem> {
     caller.has(Scope::Admin)?;
     let revoked = name.clone();
     blocking(move || {
@@ -150,10 +188,18 @@ pub(super) struct Reloaded {
 /// Read keys and certificate again at once; the hub does so by itself within a second. The configuration file is read at
 /// a start only.
 #[utoipa::path(post, path = "/-/reload", tag = "admin", responses((status = 200, body = Reloaded), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-pub(super) async fn reload(State(api): State<Api>, Extension(caller): Extension<Caller>) -> Result<Json<Reloaded>, Problem> {
+pub(super) async fn reload(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Json<Reloaded>, Problem> {
     caller.has(Scope::Admin)?;
-    let changed = blocking(move || api.reloader.reload()).await?.map_err(Problem::conflict)?;
-    Ok(Json(Reloaded { keys: changed.keys, certificate: changed.certificate }))
+    let changed = blocking(move || api.reloader.reload())
+        .await?
+        .map_err(Problem::conflict)?;
+    Ok(Json(Reloaded {
+        keys: changed.keys,
+        certificate: changed.certificate,
+    }))
 }
 
 /// Files may be slow; other requests do not wait for them.

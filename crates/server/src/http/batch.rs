@@ -23,11 +23,20 @@ pub(super) struct Written {
         op is one of create, set, add, sub, inc, dec, observe, merge, delete", content_type = "application/json", content = Vec<serde_json::Value>),
     responses((status = 200, body = Written), (status = "4XX", body = Problem, content_type = "application/problem+json"))
 )]
-pub(super) async fn batch(State(api): State<Api>, Extension(caller): Extension<Caller>, headers: HeaderMap, body: Body) -> Result<Json<Written>, Problem> {
+pub(super) async fn batch(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Written>, Problem> {
     caller.has(Scope::Write)?;
     let bytes = body::read(&headers, body, &api.config.limits).await?;
     let changes = batch::parse(&bytes, api.config.limits.changes_per_request_max)?;
     let count = changes.len();
     let applied = submit::all(&api, &caller, changes).await?;
-    Ok(Json(Written { changes: count, created: applied.created, deleted: applied.deleted }))
+    Ok(Json(Written {
+        changes: count,
+        created: applied.created,
+        deleted: applied.deleted,
+    }))
 }

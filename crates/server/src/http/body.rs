@@ -1,6 +1,9 @@
 use std::io::{self, Read};
 
-use axum::{body::Body, http::{HeaderMap, header::CONTENT_ENCODING}};
+use axum::{
+    body::Body,
+    http::{HeaderMap, header::CONTENT_ENCODING},
+};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 
@@ -18,7 +21,9 @@ pub(super) async fn read(headers: &HeaderMap, body: Body, limits: &Limits) -> Re
     match coding {
         Coding::Identity => Ok(bytes),
         coding if bytes.len() <= INLINE_BYTES_MAX => decompress(coding, &bytes, max),
-        coding => tokio::task::spawn_blocking(move || decompress(coding, &bytes, max)).await.map_err(|_| Problem::internal())?,
+        coding => tokio::task::spawn_blocking(move || decompress(coding, &bytes, max))
+            .await
+            .map_err(|_| Problem::internal())?,
     }
 }
 
@@ -31,7 +36,9 @@ enum Coding {
 
 fn coding(headers: &HeaderMap) -> Result<Coding, Problem> {
     let mut codings = headers.get_all(CONTENT_ENCODING).iter();
-    let Some(first) = codings.next() else { return Ok(Coding::Identity) };
+    let Some(first) = codings.next() else {
+        return Ok(Coding::Identity);
+    };
     let text = first.to_str().unwrap_or("?").trim().to_ascii_lowercase();
     match (&*text, codings.next()) {
         ("identity" | "", None) => Ok(Coding::Identity),
@@ -49,7 +56,9 @@ async fn collect(mut body: Body, max: usize) -> Result<Bytes, Problem> {
     }
     let mut collected = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(|error| read_error(&error))?.into_data() else { continue };
+        let Ok(data) = frame.map_err(|error| read_error(&error))?.into_data() else {
+            continue;
+        };
         if collected.len() + data.len() > max {
             return Err(too_large());
         }
@@ -62,7 +71,11 @@ async fn collect(mut body: Body, max: usize) -> Result<Bytes, Problem> {
 }
 
 fn read_error(error: &axum::Error) -> Problem {
-    if BodyStalled::caused(error) { Problem::body_timeout() } else { Problem::bad_request(format!("the body cannot be read: {error}")) }
+    if BodyStalled::caused(error) {
+        Problem::body_timeout()
+    } else {
+        Problem::bad_request(format!("the body cannot be read: {error}"))
+    }
 }
 
 fn decompress(coding: Coding, bytes: &[u8], max: usize) -> Result<Bytes, Problem> {
@@ -71,7 +84,9 @@ fn decompress(coding: Coding, bytes: &[u8], max: usize) -> Result<Bytes, Problem
     let limit = max as u64 + 1;
     let read = match coding {
         Coding::Identity => return Ok(Bytes::copy_from_slice(bytes)),
-        Coding::Gzip => flate2::read::MultiGzDecoder::new(bytes).take(limit).read_to_end(&mut out),
+        Coding::Gzip => flate2::read::MultiGzDecoder::new(bytes)
+            .take(limit)
+            .read_to_end(&mut out),
         Coding::Zstd => zstd(bytes, limit, &mut out),
     };
     read.map_err(|error| Problem::bad_request(format!("the body is not sound {coding:?}: {error}")))?;
@@ -101,7 +116,11 @@ mod tests {
     }
 
     async fn check(encoding: &str, body: Vec<u8>, expected: Result<&[u8], &str>) {
-        let limits = Limits { body_bytes_max: 1000, body_decompressed_bytes_max: 2000, ..Limits::default() };
+        let limits = Limits {
+            body_bytes_max: 1000,
+            body_decompressed_bytes_max: 2000,
+            ..Limits::default()
+        };
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_ENCODING, encoding.parse().unwrap());
         let found = read(&headers, Body::from(body), &limits).await;
@@ -115,12 +134,32 @@ mod tests {
     #[tokio::test]
     async fn bodies_are_read_within_their_limits() {
         check("identity", vec![b'x'; 1000], Ok(&[b'x'; 1000])).await;
-        check("identity", vec![b'x'; 1001], Err("limit of 1000 bytes (limits.body_bytes_max)")).await;
+        check(
+            "identity",
+            vec![b'x'; 1001],
+            Err("limit of 1000 bytes (limits.body_bytes_max)"),
+        )
+        .await;
         check("gzip", gzip(&[b'x'; 2000]), Ok(&[b'x'; 2000])).await;
-        check("gzip", gzip(&[b'x'; 2001]), Err("limit of 2000 bytes (limits.body_decompressed_bytes_max)")).await;
+        check(
+            "gzip",
+            gzip(&[b'x'; 2001]),
+            Err("limit of 2000 bytes (limits.body_decompressed_bytes_max)"),
+        )
+        .await;
         check("GZIP", gzip(&[b'x'; 100_000]), Err("body_decompressed_bytes_max")).await;
-        check("zstd", zstd::encode_all(&[b'x'; 2000][..], 1).unwrap(), Ok(&[b'x'; 2000])).await;
-        check("zstd", zstd::encode_all(&[b'x'; 2001][..], 1).unwrap(), Err("body_decompressed_bytes_max")).await;
+        check(
+            "zstd",
+            zstd::encode_all(&[b'x'; 2000][..], 1).unwrap(),
+            Ok(&[b'x'; 2000]),
+        )
+        .await;
+        check(
+            "zstd",
+            zstd::encode_all(&[b'x'; 2001][..], 1).unwrap(),
+            Err("body_decompressed_bytes_max"),
+        )
+        .await;
         check("gzip", b"nonsense".to_vec(), Err("not sound Gzip")).await;
         check("gzip", gzip(b"hello")[..10].to_vec(), Err("not sound Gzip")).await;
         check("zstd", b"nonsense".to_vec(), Err("not sound Zstd")).await;

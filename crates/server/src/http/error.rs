@@ -97,17 +97,27 @@ impl Problem {
     }
 
     pub(super) fn body_too_large(max: usize, setting: &str) -> Self {
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", format!("the body is over the limit of {max} bytes (limits.{setting})"))
+        Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "body-too-large",
+            format!("the body is over the limit of {max} bytes (limits.{setting})"),
+        )
     }
 
     pub(super) fn unsupported_encoding(found: &str) -> Self {
         let detail = format!("Content-Encoding {found:?} is not understood: send gzip, zstd or nothing");
-        Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-encoding", detail)
-            .with(HeaderName::from_static("accept-encoding"), HeaderValue::from_static("gzip, zstd"))
+        Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-encoding", detail).with(
+            HeaderName::from_static("accept-encoding"),
+            HeaderValue::from_static("gzip, zstd"),
+        )
     }
 
     pub(super) fn body_timeout() -> Self {
-        Problem::new(StatusCode::REQUEST_TIMEOUT, "body-timeout", "the body stopped arriving (limits.body_idle_timeout)")
+        Problem::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "body-timeout",
+            "the body stopped arriving (limits.body_idle_timeout)",
+        )
     }
 
     pub(super) fn unknown_key() -> Self {
@@ -123,22 +133,37 @@ impl Problem {
     }
 
     pub(super) fn internal() -> Self {
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the hub failed; its log says why")
+        Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "the hub failed; its log says why",
+        )
     }
 
     fn challenged(self) -> Self {
-        self.with(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"metric-nexus\""))
+        self.with(
+            WWW_AUTHENTICATE,
+            HeaderValue::from_static("Bearer realm=\"metric-nexus\""),
+        )
     }
 
     fn render(self, accept: &HeaderMap) -> Response {
-        let accept: Vec<&str> = accept.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
+        let accept: Vec<&str> = accept
+            .get_all(ACCEPT)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .collect();
         let json = accept.iter().any(|value| value.contains("json"));
         let mut response = if json {
             let body = serde_json::to_vec(&self).unwrap_or_default();
             ([(CONTENT_TYPE, "application/problem+json")], body).into_response()
         } else {
             let lines: Vec<String> = std::iter::once(self.detail)
-                .chain(self.errors.iter().map(|item| format!("item {}: {}", item.index, item.detail)))
+                .chain(
+                    self.errors
+                        .iter()
+                        .map(|item| format!("item {}: {}", item.index, item.detail)),
+                )
                 .collect();
             ([(CONTENT_TYPE, "text/plain; charset=utf-8")], lines.join("\n") + "\n").into_response()
         };
@@ -166,8 +191,14 @@ pub(super) async fn render(request: Request, next: Next) -> Response {
     }
     if response.status() == StatusCode::METHOD_NOT_ALLOWED {
         let allow = response.headers().get(ALLOW).cloned();
-        let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Method Not Allowed");
-        return allow.map_or_else(|| problem.clone(), |allow| problem.clone().with(ALLOW, allow)).render(&accept);
+        let problem = Problem::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method-not-allowed",
+            "Method Not Allowed",
+        );
+        return allow
+            .map_or_else(|| problem.clone(), |allow| problem.clone().with(ALLOW, allow))
+            .render(&accept);
     }
     response
 }
@@ -216,8 +247,15 @@ impl From<BatchError> for Problem {
             BatchError::Malformed { .. } => Problem::new(StatusCode::BAD_REQUEST, "bad-item", detail),
             BatchError::Items(items) => {
                 let detail = format!("{detail}; nothing was changed");
-                let errors = items.into_iter().map(|BadItem { index, reason }| ItemProblem { index, kind: urn("bad-item"), detail: reason });
-                Problem { errors: errors.collect(), ..Problem::new(StatusCode::BAD_REQUEST, "bad-item", detail) }
+                let errors = items.into_iter().map(|BadItem { index, reason }| ItemProblem {
+                    index,
+                    kind: urn("bad-item"),
+                    detail: reason,
+                });
+                Problem {
+                    errors: errors.collect(),
+                    ..Problem::new(StatusCode::BAD_REQUEST, "bad-item", detail)
+                }
             }
         }
     }
@@ -273,14 +311,20 @@ pub(super) fn refused_one(refusal: &Refusal) -> Problem {
 
 /// What a write with many changes tells: the first refusal gives the status, and all are listed.
 pub(super) fn refused(refusals: &[Refusal]) -> Problem {
-    let Some(first) = refusals.first() else { return Problem::internal() };
+    let Some(first) = refusals.first() else {
+        return Problem::internal();
+    };
     let errors = refusals.iter().map(|refusal| ItemProblem {
         index: refusal.index,
         kind: urn(reason(&refusal.reason).1),
         detail: refusal.reason.to_string(),
     });
     let detail = format!("{} of the changes cannot be; nothing was changed", refusals.len());
-    Problem { detail, errors: errors.collect(), ..refused_one(first) }
+    Problem {
+        detail,
+        errors: errors.collect(),
+        ..refused_one(first)
+    }
 }
 
 /// What became of a write that did not happen, or perhaps did.
@@ -296,8 +340,14 @@ pub(super) fn outcome(outcome: &Outcome) -> Problem {
         .retry_after(1),
         Outcome::Unavailable(why) => {
             let (slug, detail) = match why {
-                Unavailable::QueueFull => ("queue-full", "too many writes are waiting (limits.queue_writes_max, limits.queue_bytes_max)"),
-                Unavailable::ReadOnly => ("read-only", "the journal cannot be written, so no writes are taken; /-/ready says why"),
+                Unavailable::QueueFull => (
+                    "queue-full",
+                    "too many writes are waiting (limits.queue_writes_max, limits.queue_bytes_max)",
+                ),
+                Unavailable::ReadOnly => (
+                    "read-only",
+                    "the journal cannot be written, so no writes are taken; /-/ready says why",
+                ),
                 Unavailable::Stopping => ("stopping", "the hub is stopping"),
             };
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, slug, detail).retry_after(1)

@@ -40,10 +40,18 @@ const PAGE_MAX: usize = 10_000;
     params(("prefix" = Option<String>, Query), ("after" = Option<String>, Query, description = "Begin behind this name"), ("limit" = Option<usize>, Query, description = "How many, 1000 if nothing is said")),
     responses((status = 200, body = Families), (status = "4XX", body = Problem, content_type = "application/problem+json"))
 )]
-pub(super) async fn families(State(api): State<Api>, Extension(caller): Extension<Caller>, uri: Uri) -> Result<Json<Families>, Problem> {
+pub(super) async fn families(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    uri: Uri,
+) -> Result<Json<Families>, Problem> {
     caller.has(Scope::Read)?;
     let parameters = Parameters::read(uri.query(), &["prefix", "after", "limit"])?;
-    let (prefix, after, limit) = (parameters.one("prefix")?.unwrap_or_default(), parameters.one("after")?, parameters.limit(PAGE, PAGE_MAX)?);
+    let (prefix, after, limit) = (
+        parameters.one("prefix")?.unwrap_or_default(),
+        parameters.one("after")?,
+        parameters.limit(PAGE, PAGE_MAX)?,
+    );
     let families = api.store.catalog().families();
     let mut shown = families.iter().filter(|family| {
         let name = family.family.name.as_str();

@@ -7,7 +7,9 @@ use super::{
 
 /// What may be asked without a key.
 pub(super) fn routes() -> Router<Api> {
-    Router::new().route("/-/healthy", get(healthy)).route("/-/ready", get(ready))
+    Router::new()
+        .route("/-/healthy", get(healthy))
+        .route("/-/ready", get(ready))
 }
 
 /// The process answers.

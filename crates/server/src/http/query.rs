@@ -9,17 +9,29 @@ pub(super) struct Parameters(Vec<(String, String)>);
 impl Parameters {
     /// Refuses what is not in `known`: a misspelt filter would show everything.
     pub(super) fn read(query: Option<&str>, known: &[&str]) -> Result<Self, Problem> {
-        let pairs: Vec<(Cow<'_, str>, Cow<'_, str>)> = form_urlencoded::parse(query.unwrap_or_default().as_bytes()).collect();
+        let pairs: Vec<(Cow<'_, str>, Cow<'_, str>)> =
+            form_urlencoded::parse(query.unwrap_or_default().as_bytes()).collect();
         for (name, _) in &pairs {
             if !known.contains(&&**name) {
-                return Err(Problem::bad_request(format!("unknown parameter {name:?}: this endpoint knows {}", known.join(", "))));
+                return Err(Problem::bad_request(format!(
+                    "unknown parameter {name:?}: this endpoint knows {}",
+                    known.join(", ")
+                )));
             }
         }
-        Ok(Parameters(pairs.into_iter().map(|(name, value)| (name.into_owned(), value.into_owned())).collect()))
+        Ok(Parameters(
+            pairs
+                .into_iter()
+                .map(|(name, value)| (name.into_owned(), value.into_owned()))
+                .collect(),
+        ))
     }
 
     pub(super) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
-        self.0.iter().filter(move |(found, _)| found == name).map(|(_, value)| value.as_str())
+        self.0
+            .iter()
+            .filter(move |(found, _)| found == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// The value of a parameter that may be given once.
@@ -28,7 +40,9 @@ impl Parameters {
         let first = values.next();
         match values.next() {
             None => Ok(first),
-            Some(_) => Err(Problem::bad_request(format!("parameter {name} is given more than once"))),
+            Some(_) => Err(Problem::bad_request(format!(
+                "parameter {name} is given more than once"
+            ))),
         }
     }
 
@@ -38,7 +52,9 @@ impl Parameters {
 
     /// A number from 1 to `max`.
     pub(super) fn limit(&self, default: usize, max: usize) -> Result<usize, Problem> {
-        let Some(text) = self.one("limit")? else { return Ok(default) };
+        let Some(text) = self.one("limit")? else {
+            return Ok(default);
+        };
         let limit = text.parse().ok().filter(|limit| (1..=max).contains(limit));
         limit.ok_or_else(|| Problem::bad_request(format!("limit {text:?} is not a number from 1 to {max}")))
     }

@@ -26,11 +26,19 @@ use crate::{
     responses((status = 200, description = "Text 0.0.4 or OpenMetrics 1.0, as negotiated", body = String, content_type = "text/plain"),
         (status = "4XX", body = Problem, content_type = "application/problem+json"))
 )]
-pub(super) async fn scrape(State(api): State<Api>, Extension(caller): Extension<Caller>, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
+pub(super) async fn scrape(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     caller.has(Scope::Scrape)?;
     let parameters = Parameters::read(uri.query(), &["prefix", "match[]"])?;
     let prefixes = [caller.prefix()].into_iter().chain(parameters.all("prefix"));
-    let filter = Filter { prefixes: prefixes.map(Into::into).collect(), selectors: parameters.selectors()? };
+    let filter = Filter {
+        prefixes: prefixes.map(Into::into).collect(),
+        selectors: parameters.selectors()?,
+    };
     let negotiated = negotiate(&list_of(&headers, &ACCEPT));
     let encoding = accepted_encoding(&list_of(&headers, &ACCEPT_ENCODING));
     let own = api.own.gather(&api);
@@ -41,7 +49,10 @@ pub(super) async fn scrape(State(api): State<Api>, Extension(caller): Extension<
     };
     let mut response = stream_body(scrape, encoding)?.into_response();
     let set = response.headers_mut();
-    set.insert(CONTENT_TYPE, axum::http::HeaderValue::from_static(negotiated.content_type()));
+    set.insert(
+        CONTENT_TYPE,
+        axum::http::HeaderValue::from_static(negotiated.content_type()),
+    );
     set.insert(VARY, axum::http::HeaderValue::from_static("accept, accept-encoding"));
     if let Some(encoding) = encoding.as_str() {
         set.insert(CONTENT_ENCODING, axum::http::HeaderValue::from_static(encoding));
@@ -51,13 +62,22 @@ pub(super) async fn scrape(State(api): State<Api>, Extension(caller): Extension<
 
 /// The same under the name that Prometheus asks for if it is told none.
 #[utoipa::path(get, path = "/metrics", tag = "scrape", responses((status = 200, description = "As /__metrics")))]
-pub(super) async fn alias(api: State<Api>, caller: Extension<Caller>, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
+pub(super) async fn alias(
+    api: State<Api>,
+    caller: Extension<Caller>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     scrape(api, caller, uri, headers).await
 }
 
 /// All lines of a header as one list.
 fn list_of(headers: &HeaderMap, name: &HeaderName) -> String {
-    let lines: Vec<&str> = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
+    let lines: Vec<&str> = headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .collect();
     lines.join(",")
 }
 
@@ -68,9 +88,13 @@ fn stream_body(scrape: Scrape, encoding: Encoding) -> Result<Body, Problem> {
         Problem::internal()
     })?;
     let chunks = stream::try_unfold(Some((scrape, compressor)), |state| async move {
-        let Some((scrape, compressor)) = state else { return Ok(None) };
+        let Some((scrape, compressor)) = state else {
+            return Ok(None);
+        };
         // Writing numbers and compressing is work for a thread of its own, or other requests would wait for it.
-        tokio::task::spawn_blocking(|| next(scrape, compressor)).await.map_err(std::io::Error::other)?
+        tokio::task::spawn_blocking(|| next(scrape, compressor))
+            .await
+            .map_err(std::io::Error::other)?
     });
     Ok(Body::from_stream(chunks))
 }

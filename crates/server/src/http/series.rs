@@ -78,10 +78,17 @@ const DRY_RUN_LISTED_MAX: usize = 100;
         ("after" = Option<String>, Query, description = "`next` of the page before"), ("limit" = Option<usize>, Query, description = "How many, 1000 if nothing is said")),
     responses((status = 200, body = Page), (status = "4XX", body = Problem, content_type = "application/problem+json"))
 )]
-pub(super) async fn list(State(api): State<Api>, Extension(caller): Extension<Caller>, uri: Uri) -> Result<Json<Page>, Problem> {
+pub(super) async fn list(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    uri: Uri,
+) -> Result<Json<Page>, Problem> {
     caller.has(Scope::Read)?;
     let parameters = Parameters::read(uri.query(), &["match[]", "after", "limit"])?;
-    let filter = Filter { prefixes: vec![caller.prefix().into()], selectors: parameters.selectors()? };
+    let filter = Filter {
+        prefixes: vec![caller.prefix().into()],
+        selectors: parameters.selectors()?,
+    };
     let limit = parameters.limit(PAGE, PAGE_MAX)?;
     let after = parameters.one("after")?.map(Cursor::read).transpose()?;
     Ok(Json(page(&api, &filter, after.as_ref(), limit)))
@@ -99,7 +106,11 @@ impl Cursor {
         let read = || {
             let (slab, rest) = text.split_once(':')?;
             let (offset, family) = rest.split_once(':')?;
-            Some(Cursor { family: family.to_owned(), slab: slab.parse().ok()?, offset: offset.parse().ok()? })
+            Some(Cursor {
+                family: family.to_owned(),
+                slab: slab.parse().ok()?,
+                offset: offset.parse().ok()?,
+            })
         };
         read().ok_or_else(|| Problem::bad_request(format!("after {text:?} is not the `next` of a page")))
     }
@@ -114,7 +125,9 @@ fn page(api: &Api, filter: &Filter, after: Option<&Cursor>, limit: usize) -> Pag
         if after.is_some_and(|after| name < after.family.as_str()) {
             continue;
         }
-        let behind = after.filter(|after| after.family == name).map(|after| (after.slab, after.offset));
+        let behind = after
+            .filter(|after| after.family == name)
+            .map(|after| (after.slab, after.offset));
         for (number, slab) in family.slabs().iter().enumerate() {
             let full = slab.look(|fixed| {
                 for (offset, entry, labels) in fixed.iter() {
@@ -146,7 +159,9 @@ fn describe(api: &Api, family: &FamilyData, entry: &crate::store::Entry, labels:
     };
     Series {
         name: family.family.name.to_string(),
-        labels: Labels::pairs_of(labels).map(|(name, value)| (name.into_owned(), value.into_owned())).collect(),
+        labels: Labels::pairs_of(labels)
+            .map(|(name, value)| (name.into_owned(), value.into_owned()))
+            .collect(),
         value: number,
         histogram,
         owner: api.store.catalog().owners.name(entry.owner).to_string(),
@@ -162,9 +177,16 @@ fn buckets(bounds: &[f64], histogram: &crate::store::Histogram) -> Histogram {
         count = count.saturating_add(*more);
         let mut le = Vec::new();
         number::write_bound(&mut le, bound);
-        Bucket { le: String::from_utf8_lossy(&le).into_owned(), count }
+        Bucket {
+            le: String::from_utf8_lossy(&le).into_owned(),
+            count,
+        }
     });
-    Histogram { buckets: buckets.collect(), sum: json_number(histogram.sum), count: histogram.count() }
+    Histogram {
+        buckets: buckets.collect(),
+        sum: json_number(histogram.sum),
+        count: histogram.count(),
+    }
 }
 
 /// JSON has no NaN and no infinity: those are texts.
@@ -186,7 +208,11 @@ fn json_number(value: f64) -> serde_json::Value {
     params(("match[]" = Vec<String>, Query), ("dry_run" = Option<bool>, Query, description = "Only say what would go")),
     responses((status = 200, body = Deleted), (status = "4XX", body = Problem, content_type = "application/problem+json"))
 )]
-pub(super) async fn delete(State(api): State<Api>, Extension(caller): Extension<Caller>, uri: Uri) -> Result<Json<Deleted>, Problem> {
+pub(super) async fn delete(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    uri: Uri,
+) -> Result<Json<Deleted>, Problem> {
     caller.has(Scope::Write)?;
     let parameters = Parameters::read(uri.query(), &["match[]", "dry_run"])?;
     let selectors = parameters.selectors()?;
@@ -196,23 +222,47 @@ pub(super) async fn delete(State(api): State<Api>, Extension(caller): Extension<
     match parameters.one("dry_run")? {
         None | Some("false" | "0") => {}
         Some("" | "true" | "1") => return Ok(Json(would_delete(&api, &caller, &selectors))),
-        Some(other) => return Err(Problem::bad_request(format!("dry_run {other:?} is neither true nor false"))),
+        Some(other) => {
+            return Err(Problem::bad_request(format!(
+                "dry_run {other:?} is neither true nor false"
+            )));
+        }
     }
     let prefix = caller.prefix();
-    let changes = selectors.into_iter().map(|selector| Change::DeleteMatching { selector, prefix: prefix.into() });
+    let changes = selectors.into_iter().map(|selector| Change::DeleteMatching {
+        selector,
+        prefix: prefix.into(),
+    });
     let applied = submit::all(&api, &caller, changes.collect()).await?;
-    Ok(Json(Deleted { deleted: applied.deleted, dry_run: false, series: Vec::new() }))
+    Ok(Json(Deleted {
+        deleted: applied.deleted,
+        dry_run: false,
+        series: Vec::new(),
+    }))
 }
 
 fn would_delete(api: &Api, caller: &Caller, selectors: &[Selector]) -> Deleted {
     let mut found = std::collections::BTreeSet::new();
     for family in api.store.catalog().families() {
         let name = family.family.name.as_str();
-        for selector in selectors.iter().filter(|selector| caller.key.covers(name) && selector.matches_name(name)) {
+        for selector in selectors
+            .iter()
+            .filter(|selector| caller.key.covers(name) && selector.matches_name(name))
+        {
             let labels = matching(&family, selector);
-            found.extend(labels.into_iter().map(|labels| if labels.is_empty() { name.to_owned() } else { format!("{name}{{{labels}}}") }));
+            found.extend(labels.into_iter().map(|labels| {
+                if labels.is_empty() {
+                    name.to_owned()
+                } else {
+                    format!("{name}{{{labels}}}")
+                }
+            }));
         }
     }
     let deleted = found.len() as u64;
-    Deleted { deleted, dry_run: true, series: found.into_iter().take(DRY_RUN_LISTED_MAX).collect() }
+    Deleted {
+        deleted,
+        dry_run: true,
+        series: found.into_iter().take(DRY_RUN_LISTED_MAX).collect(),
+    }
 }

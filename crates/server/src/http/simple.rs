@@ -41,7 +41,13 @@ pub(super) fn with_trailing_slash() -> Router<Api> {
     responses((status = 201, description = "It was made; `Location` has its name"), (status = 200, description = "It exists already, and was not changed"),
         (status = "4XX", body = Problem, content_type = "application/problem+json"))
 )]
-pub(super) async fn create(State(api): State<Api>, Extension(caller): Extension<Caller>, uri: Uri, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
+pub(super) async fn create(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
     let (target, applied) = write(&api, &caller, Verb::Create, &uri, &headers, body).await?;
     Ok(if applied.created == 0 {
         "OK".into_response()
@@ -55,17 +61,27 @@ pub(super) async fn create(State(api): State<Api>, Extension(caller): Extension<
     get, path = "/{metric}", tag = "simple", params(("metric" = String, Path), ),
     responses((status = 200, body = f64, content_type = "text/plain"), (status = "4XX", body = Problem, content_type = "application/problem+json"))
 )]
-pub(super) async fn read(State(api): State<Api>, Extension(caller): Extension<Caller>, uri: Uri) -> Result<Response, Problem> {
+pub(super) async fn read(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    uri: Uri,
+) -> Result<Response, Problem> {
     let target = rest::target(metric(&uri), uri.query().unwrap_or_default())?;
     let (name, labels) = (target.family.as_str(), &target.labels);
     caller.key.may(Scope::Read, name)?;
     if name == clients::METRIC && labels.is_empty() {
         return Ok(api.clients.active(now_ms()).to_string().into_response());
     }
-    let family = api.store.catalog().family(name).ok_or_else(|| Problem::not_found(format!("there is no metric {name}")))?;
+    let family = api
+        .store
+        .catalog()
+        .family(name)
+        .ok_or_else(|| Problem::not_found(format!("there is no metric {name}")))?;
     match family.value(labels.as_text()) {
         None => Err(Problem::not_found(format!("there is no series {name}{labels}"))),
-        Some(Value::Histogram(_)) => Err(Problem::conflict(format!("{name} is a histogram, not one number: read /api/v1/series?match[]={name}"))),
+        Some(Value::Histogram(_)) => Err(Problem::conflict(format!(
+            "{name} is a histogram, not one number: read /api/v1/series?match[]={name}"
+        ))),
         Some(Value::Number(value, _)) => {
             let mut text = Vec::new();
             number::write(&mut text, value);
@@ -80,7 +96,13 @@ pub(super) async fn read(State(api): State<Api>, Extension(caller): Extension<Ca
     request_body(content = f64, content_type = "text/plain"),
     responses((status = 204), (status = "4XX", body = Problem, content_type = "application/problem+json"))
 )]
-pub(super) async fn set(State(api): State<Api>, Extension(caller): Extension<Caller>, uri: Uri, headers: HeaderMap, body: Body) -> Result<StatusCode, Problem> {
+pub(super) async fn set(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<StatusCode, Problem> {
     write(&api, &caller, Verb::Set, &uri, &headers, body).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -90,7 +112,13 @@ pub(super) async fn set(State(api): State<Api>, Extension(caller): Extension<Cal
     delete, path = "/{metric}", tag = "simple", params(("metric" = String, Path), ),
     responses((status = 204), (status = "4XX", body = Problem, content_type = "application/problem+json"))
 )]
-pub(super) async fn delete(State(api): State<Api>, Extension(caller): Extension<Caller>, uri: Uri, headers: HeaderMap, body: Body) -> Result<StatusCode, Problem> {
+pub(super) async fn delete(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<StatusCode, Problem> {
     write(&api, &caller, Verb::Delete, &uri, &headers, body).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -102,20 +130,38 @@ pub(super) async fn delete(State(api): State<Api>, Extension(caller): Extension<
     request_body(content = f64, content_type = "text/plain"),
     responses((status = 204), (status = "4XX", body = Problem, content_type = "application/problem+json"))
 )]
-pub(super) async fn change(State(api): State<Api>, Extension(caller): Extension<Caller>, uri: Uri, headers: HeaderMap, body: Body) -> Result<StatusCode, Problem> {
+pub(super) async fn change(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<StatusCode, Problem> {
     let verb = match uri.path().split('/').nth(2) {
         Some("inc") => Verb::Increment,
         Some("dec") => Verb::Decrement,
         Some("add") => Verb::Add,
         Some("sub") => Verb::Subtract,
         Some("observe") => Verb::Observe,
-        other => return Err(Problem::not_found(format!("there is no operation {:?}: use inc, dec, add, sub or observe", other.unwrap_or_default()))),
+        other => {
+            return Err(Problem::not_found(format!(
+                "there is no operation {:?}: use inc, dec, add, sub or observe",
+                other.unwrap_or_default()
+            )));
+        }
     };
     write(&api, &caller, verb, &uri, &headers, body).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn write(api: &Api, caller: &Caller, verb: Verb, uri: &Uri, headers: &HeaderMap, body: Body) -> Result<(String, Applied), Problem> {
+async fn write(
+    api: &Api,
+    caller: &Caller,
+    verb: Verb,
+    uri: &Uri,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<(String, Applied), Problem> {
     caller.has(Scope::Write)?;
     let query = uri.query().unwrap_or_default();
     let target = rest::target(metric(uri), query)?;

@@ -9,7 +9,11 @@ use crate::{
 
 /// Checks what can be checked without the state, then lets the store decide.
 async fn submit(api: &Api, caller: &Caller, changes: Vec<Change>) -> Result<Applied, Outcome> {
-    let write = Write { owner: caller.key.name.clone(), idempotency: None, changes };
+    let write = Write {
+        owner: caller.key.name.clone(),
+        idempotency: None,
+        changes,
+    };
     let refusals = write.validate(&api.request_limits());
     if !refusals.is_empty() {
         return Err(Outcome::Refused(refusals));
@@ -23,17 +27,21 @@ async fn submit(api: &Api, caller: &Caller, changes: Vec<Change>) -> Result<Appl
 /// Submits one change; its refusal is the whole answer.
 pub(super) async fn one(api: &Api, caller: &Caller, change: Change) -> Result<Applied, Problem> {
     may(caller, &change)?;
-    submit(api, caller, vec![change]).await.map_err(|outcome| match &outcome {
-        Outcome::Refused(refusals) => refusals.first().map_or_else(Problem::internal, error::refused_one),
-        other => error::outcome(other),
-    })
+    submit(api, caller, vec![change])
+        .await
+        .map_err(|outcome| match &outcome {
+            Outcome::Refused(refusals) => refusals.first().map_or_else(Problem::internal, error::refused_one),
+            other => error::outcome(other),
+        })
 }
 
 /// Submits changes that happen all or not at all.
 pub(super) async fn all(api: &Api, caller: &Caller, changes: Vec<Change>) -> Result<Applied, Problem> {
     caller.has(Scope::Write)?;
     changes.iter().try_for_each(|change| may(caller, change))?;
-    submit(api, caller, changes).await.map_err(|outcome| error::outcome(&outcome))
+    submit(api, caller, changes)
+        .await
+        .map_err(|outcome| error::outcome(&outcome))
 }
 
 fn may(caller: &Caller, change: &Change) -> Result<(), Denied> {
@@ -41,7 +49,9 @@ fn may(caller: &Caller, change: &Change) -> Result<(), Denied> {
         Change::Delete { family, .. } => caller.key.may(Scope::Write, family.as_str()),
         // It carries the prefix with it, and touches nothing else.
         Change::DeleteMatching { .. } => caller.has(Scope::Write),
-        other => other.target().map_or(Ok(()), |target| caller.key.may(Scope::Write, target.family.as_str())),
+        other => other
+            .target()
+            .map_or(Ok(()), |target| caller.key.may(Scope::Write, target.family.as_str())),
     }
 }
 

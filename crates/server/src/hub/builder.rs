@@ -25,7 +25,12 @@ impl HubBuilder {
     pub fn api_key(mut self, key: &str) -> Self {
         let digest = Digest::of(key);
         let name = format!("config-{}", digest.short()).into();
-        self.config.keys.push(ConfiguredKey { name, digest, scopes: Scopes::CLIENT, prefix: None });
+        self.config.keys.push(ConfiguredKey {
+            name,
+            digest,
+            scopes: Scopes::CLIENT,
+            prefix: None,
+        });
         self
     }
 
@@ -43,7 +48,10 @@ impl HubBuilder {
 
     /// Serves with this certificate instead of one that the hub makes; both files are PEM, and are made if neither exists.
     pub fn certificate(mut self, cert: impl AsRef<Path>, key: impl AsRef<Path>) -> Self {
-        self.config.tls.certificate = Certificate::Files { cert: cert.as_ref().to_owned(), key: key.as_ref().to_owned() };
+        self.config.tls.certificate = Certificate::Files {
+            cert: cert.as_ref().to_owned(),
+            key: key.as_ref().to_owned(),
+        };
         self
     }
 

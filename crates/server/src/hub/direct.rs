@@ -58,7 +58,12 @@ impl Hub {
     /// See [`CallError`].
     pub async fn create_update(&self, key: &str, description: &str, value: impl Into<f64>) -> Result<(), CallError> {
         let (target, value) = (self.define(key, description)?, value.into());
-        self.submit(vec![Change::Create { target: target.clone() }, Change::Set { target, value }]).await.map(drop)
+        self.submit(vec![
+            Change::Create { target: target.clone() },
+            Change::Set { target, value },
+        ])
+        .await
+        .map(drop)
     }
 
     /// The value of a metric.
@@ -113,22 +118,38 @@ impl Hub {
     /// See [`CallError`].
     pub async fn delete(&self, key: &str) -> Result<(), CallError> {
         let family = self.target(key)?.family;
-        self.submit(vec![Change::Delete { family, labels: None }]).await.map(drop)
+        self.submit(vec![Change::Delete { family, labels: None }])
+            .await
+            .map(drop)
     }
 
     fn target(&self, key: &str) -> Result<Target, CallError> {
         let family = Name::legacy(key).map_err(|error| CallError::Refused(error.to_string()))?;
-        Ok(Target { family, labels: Labels::none(), define: None })
+        Ok(Target {
+            family,
+            labels: Labels::none(),
+            define: None,
+        })
     }
 
     fn define(&self, key: &str, description: &str) -> Result<Target, CallError> {
-        let define = Definition { help: description.into(), ..Definition::default() };
-        Ok(Target { define: Some(Arc::new(define)), ..self.target(key)? })
+        let define = Definition {
+            help: description.into(),
+            ..Definition::default()
+        };
+        Ok(Target {
+            define: Some(Arc::new(define)),
+            ..self.target(key)?
+        })
     }
 
     /// How many series came into being.
     async fn submit(&self, changes: Vec<Change>) -> Result<u64, CallError> {
-        let write = Write { owner: OWNER.into(), idempotency: None, changes };
+        let write = Write {
+            owner: OWNER.into(),
+            idempotency: None,
+            changes,
+        };
         let refusals = write.validate(&self.shared.api.request_limits());
         let outcome = match refusals.is_empty() {
             true => self.shared.api.store.submit(write).await,
@@ -136,7 +157,12 @@ impl Hub {
         };
         match outcome {
             Outcome::Applied(applied) => Ok(applied.created),
-            Outcome::Refused(refusals) => Err(CallError::Refused(refusals.first().map(|refusal| refusal.reason.to_string()).unwrap_or_default())),
+            Outcome::Refused(refusals) => Err(CallError::Refused(
+                refusals
+                    .first()
+                    .map(|refusal| refusal.reason.to_string())
+                    .unwrap_or_default(),
+            )),
             Outcome::Unknown => Err(CallError::Unknown),
             Outcome::Unavailable(crate::write::Unavailable::Stopping) => Err(CallError::Stopping),
             Outcome::Unavailable(_) => Err(CallError::Unavailable),

@@ -8,7 +8,7 @@ use std::{
 
 use super::{Hub, Shared};
 use crate::{
-    auth::{FirstKey, KeysError, Keyring, ensure_admin_key},
+    auth::{FirstKey, Keyring, KeysError, ensure_admin_key},
     clients::Clients,
     config::{Certificate, Config, Transport},
     disk::RealDisk,
@@ -81,8 +81,22 @@ fn open(config: Config, terminal: bool) -> Result<Started, Reason> {
     let serving = Arc::new(Counters::default());
     let own = OwnMetrics::new(serving.clone())?;
     let reloader = Reloader::new(keyring.clone(), tls.clone());
-    let api = Api { store, keyring, clients, own, config: Arc::new(config), reloader };
-    let hub = Hub { shared: Arc::new(Shared { api, tls, serving, _lock: lock }) };
+    let api = Api {
+        store,
+        keyring,
+        clients,
+        own,
+        config: Arc::new(config),
+        reloader,
+    };
+    let hub = Hub {
+        shared: Arc::new(Shared {
+            api,
+            tls,
+            serving,
+            _lock: lock,
+        }),
+    };
     Ok(Started { hub, first_key })
 }
 
@@ -136,11 +150,19 @@ fn tls_settings(config: &Config) -> Result<tls::Settings, Reason> {
         Certificate::Files { cert, key } => (Some(cert.clone()), Some(key.clone())),
     };
     let listen = listen_address(config).map_err(|error| Reason::Address(config.listen.to_string(), error))?;
-    Ok(tls::Settings { directory: config.state.tls_dir(), cert, key, names: config.tls.names.clone(), listen })
+    Ok(tls::Settings {
+        directory: config.state.tls_dir(),
+        cert,
+        key,
+        names: config.tls.names.clone(),
+        listen,
+    })
 }
 
 /// The first address that the configured name stands for.
 pub(crate) fn listen_address(config: &Config) -> io::Result<SocketAddr> {
-    let found = (config.listen.host.as_str(), config.listen.port).to_socket_addrs()?.next();
+    let found = (config.listen.host.as_str(), config.listen.port)
+        .to_socket_addrs()?
+        .next();
     found.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the name has no address"))
 }

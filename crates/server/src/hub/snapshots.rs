@@ -23,7 +23,12 @@ pub(super) async fn run(store: Store, config: Arc<Config>, shutdown: Shutdown) {
         let began = Instant::now();
         let taker = store.clone();
         match tokio::task::spawn_blocking(move || taker.snapshot()).await {
-            Ok(Ok(taken)) => tracing::debug!(sequence = taken.position, bytes = taken.bytes, took_ms = taken.took_ms, "wrote a snapshot"),
+            Ok(Ok(taken)) => tracing::debug!(
+                sequence = taken.position,
+                bytes = taken.bytes,
+                took_ms = taken.took_ms,
+                "wrote a snapshot"
+            ),
             Ok(Err(error)) => tracing::error!(%error, "the snapshot failed; the one before it is still there"),
             Err(error) => tracing::error!(%error, "the snapshot failed"),
         }

@@ -2,9 +2,7 @@
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
-use nexus_metric::{
-    Buckets, BucketsError, Kind, LabelError, Labels, Name, NameError, UnknownKind, text::number,
-};
+use nexus_metric::{Buckets, BucketsError, Kind, LabelError, Labels, Name, NameError, UnknownKind, text::number};
 use serde::{
     Deserialize, Deserializer,
     de::{self, MapAccess, SeqAccess},
@@ -177,10 +175,7 @@ impl Item<'_> {
         self.has_only_what_its_op_takes()?;
         let op = self.op;
         if op == Op::Delete {
-            let labels = self
-                .labels
-                .map(|pairs| Labels::from_pairs(pairs.0))
-                .transpose()?;
+            let labels = self.labels.map(|pairs| Labels::from_pairs(pairs.0)).transpose()?;
             return Ok(Change::Delete {
                 family: Name::new(&self.metric)?,
                 labels,
@@ -194,10 +189,7 @@ impl Item<'_> {
         let what: fn(Target, f64) -> Change = match op {
             Op::Set => |target, value| Change::Set { target, value },
             Op::Add | Op::Inc => |target, delta| Change::Add { target, delta },
-            Op::Sub | Op::Dec => |target, delta| Change::Add {
-                target,
-                delta: -delta,
-            },
+            Op::Sub | Op::Dec => |target, delta| Change::Add { target, delta: -delta },
             Op::Observe => |target, value| Change::Observe { target, value },
             Op::Create | Op::Merge | Op::Delete => |target, _| Change::Create { target },
         };
@@ -207,10 +199,7 @@ impl Item<'_> {
             Op::Create | Op::Merge | Op::Delete => 0.0,
         };
         if op == Op::Merge {
-            let counts = self.counts.clone().ok_or(ItemError::Missing {
-                op,
-                field: "counts",
-            })?;
+            let counts = self.counts.clone().ok_or(ItemError::Missing { op, field: "counts" })?;
             let sum = self.sum.ok_or(ItemError::Missing { op, field: "sum" })?.0;
             return Ok(Change::Merge {
                 target: self.target()?,
@@ -396,10 +385,7 @@ mod tests {
             r#"[{"op":"set","metric":"a","labels":{"q":"x","p":"y"},"value":"+Inf"}]"#,
             r#"set a{p="y",q="x"} inf"#,
         );
-        check(
-            r#"[{"op":"set","metric":"my.näme","value":1e3}]"#,
-            "set my.näme 1000",
-        );
+        check(r#"[{"op":"set","metric":"my.näme","value":1e3}]"#, "set my.näme 1000");
         check(
             r#"[{"op":"observe","metric":"h","value":0.5,"buckets":[1,2]}]"#,
             "observe h 0.5",
@@ -420,10 +406,7 @@ mod tests {
             r#"[{"op":"inc","metric":"a"},{"op":"set","metric":"a"},{"op":"inc","metric":""}]"#,
             "1: Set needs \"value\"; 2: a metric name must not be empty",
         );
-        check(
-            r#"[{"op":"inc","metric":"a","value":1}]"#,
-            "0: Inc takes no \"value\"",
-        );
+        check(r#"[{"op":"inc","metric":"a","value":1}]"#, "0: Inc takes no \"value\"");
         check(
             r#"[{"op":"inc","metric":"a","labels":{"x":"1","x":"2"}}]"#,
             "0: label \"x\" is given more than once",

@@ -2,9 +2,7 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use nexus_metric::{
-    Buckets, Kind, LabelError, Labels, Name, NameError, is_legacy_label_name, text::number,
-};
+use nexus_metric::{Buckets, Kind, LabelError, Labels, Name, NameError, is_legacy_label_name, text::number};
 
 use crate::write::{Change, Definition, Target};
 
@@ -34,9 +32,7 @@ pub(crate) enum RestError {
     LabelName(String),
     #[error("parameter {0} is given more than once")]
     Repeated(String),
-    #[error(
-        "unknown parameter {0}: those that begin with __ are __type__, __help__, __unit__ and __buckets__"
-    )]
+    #[error("unknown parameter {0}: those that begin with __ are __type__, __help__, __unit__ and __buckets__")]
     UnknownParameter(String),
     #[error("{0} is not percent-encoded UTF-8")]
     Encoding(&'static str),
@@ -70,12 +66,7 @@ pub(crate) fn target(raw_name: &str, raw_query: &str) -> Result<Target, RestErro
 }
 
 /// The change that a verb asks for.
-pub(crate) fn change(
-    verb: Verb,
-    mut target: Target,
-    raw_query: &str,
-    body: &[u8],
-) -> Result<Change, RestError> {
+pub(crate) fn change(verb: Verb, mut target: Target, raw_query: &str, body: &[u8]) -> Result<Change, RestError> {
     Ok(match verb {
         Verb::Create => {
             let mut definition = target
@@ -94,10 +85,7 @@ pub(crate) fn change(
             value: value(body)?,
         },
         Verb::Increment => Change::Add { target, delta: 1.0 },
-        Verb::Decrement => Change::Add {
-            target,
-            delta: -1.0,
-        },
+        Verb::Decrement => Change::Add { target, delta: -1.0 },
         Verb::Add => Change::Add {
             target,
             delta: value(body)?,
@@ -122,8 +110,7 @@ pub(crate) fn change(
 
 /// A metric's name as metric-nexus reads it: percent-decoded, in lower case, `-`, blank and dot as `_`.
 pub(crate) fn name(raw: &str) -> Result<Name, RestError> {
-    let decoded =
-        percent_decode(raw, Plus::Literal).ok_or(RestError::Encoding("the metric's name"))?;
+    let decoded = percent_decode(raw, Plus::Literal).ok_or(RestError::Encoding("the metric's name"))?;
     if RESERVED.contains(&&*decoded) {
         return Err(RestError::ReservedPath(decoded.into_owned()));
     }
@@ -142,14 +129,7 @@ pub(crate) fn value(body: &[u8]) -> Result<f64, RestError> {
     let parsed = std::str::from_utf8(body)
         .ok()
         .and_then(|text| number::parse(text.trim()));
-    parsed.ok_or_else(|| {
-        RestError::NotANumber(
-            String::from_utf8_lossy(body)
-                .chars()
-                .take(SHOWN_CHARS)
-                .collect(),
-        )
-    })
+    parsed.ok_or_else(|| RestError::NotANumber(String::from_utf8_lossy(body).chars().take(SHOWN_CHARS).collect()))
 }
 
 #[derive(Debug, Default)]
@@ -165,8 +145,7 @@ fn query(raw: &str) -> Result<Query<'_>, RestError> {
     let mut seen: Vec<Cow<'_, str>> = Vec::new();
     for pair in raw.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let decode =
-            |text| percent_decode(text, Plus::Blank).ok_or(RestError::Encoding("the query"));
+        let decode = |text| percent_decode(text, Plus::Blank).ok_or(RestError::Encoding("the query"));
         let (name, value) = (decode(name)?, decode(value)?);
         if seen.contains(&name) {
             return Err(RestError::Repeated(name.into_owned()));
@@ -211,9 +190,9 @@ fn query(raw: &str) -> Result<Query<'_>, RestError> {
 }
 
 fn bounds(text: &str) -> Result<Buckets, RestError> {
-    let bounds = text.split(',').map(|bound| {
-        number::parse(bound.trim()).ok_or_else(|| RestError::NotANumber(bound.to_owned()))
-    });
+    let bounds = text
+        .split(',')
+        .map(|bound| number::parse(bound.trim()).ok_or_else(|| RestError::NotANumber(bound.to_owned())));
     Ok(Buckets::new(&bounds.collect::<Result<Vec<f64>, _>>()?)?)
 }
 
@@ -286,25 +265,18 @@ mod tests {
 
     #[test]
     fn values_are_numbers_with_blanks_around() {
-        let check = |body: &str, expected: Option<f64>| {
-            assert_eq!(value(body.as_bytes()).ok(), expected, "{body:?}")
-        };
+        let check = |body: &str, expected: Option<f64>| assert_eq!(value(body.as_bytes()).ok(), expected, "{body:?}");
         check("5", Some(5.0));
         check(" 5\r\n", Some(5.0));
         check("-1.5e3", Some(-1500.0));
         check("+Inf", Some(f64::INFINITY));
         check("Infinity", Some(f64::INFINITY));
         check("9007199254740993", Some(9007199254740992.0));
-        for bad in [
-            "", " ", "abc", "0x10", "1_000", "1e400", "1,5", "5 5", "5;", "--5",
-        ] {
+        for bad in ["", " ", "abc", "0x10", "1_000", "1e400", "1,5", "5 5", "5;", "--5"] {
             check(bad, None);
         }
         assert!(value(b"NaN").unwrap().is_nan());
-        assert_eq!(
-            value(b"abc").unwrap_err().to_string(),
-            "\"abc\" is not a number"
-        );
+        assert_eq!(value(b"abc").unwrap_err().to_string(), "\"abc\" is not a number");
         assert!(value(&[0xff; 1000]).unwrap_err().to_string().len() < 300);
     }
 
@@ -314,9 +286,7 @@ mod tests {
             let found = target("m", query).map_or_else(
                 |error| error.to_string(),
                 |target| {
-                    let define = target
-                        .define
-                        .map_or_else(String::new, |define| format!(" {define:?}"));
+                    let define = target.define.map_or_else(String::new, |define| format!(" {define:?}"));
                     format!("{}{}", target.labels, define)
                 },
             );

@@ -86,12 +86,7 @@ impl Frame {
         rest.extend_from_slice(&self.at_ms.to_le_bytes());
         if let Some((header, payload)) = self.bytes.split_first_chunk_mut::<HEADER_BYTES>() {
             let checksum = checksum(length, &rest, payload);
-            let parts = [
-                &MAGIC[..],
-                &length.to_le_bytes(),
-                &checksum.to_le_bytes(),
-                &rest,
-            ];
+            let parts = [&MAGIC[..], &length.to_le_bytes(), &checksum.to_le_bytes(), &rest];
             header
                 .iter_mut()
                 .zip(parts.into_iter().flatten())
@@ -141,10 +136,7 @@ pub(crate) fn check(header: &[u8; HEADER_BYTES], payload: &[u8]) -> Option<Frame
     let (first, rest) = rest.split_first_chunk()?;
     let (synced, at_ms) = rest.split_first_chunk()?;
     let (count, first) = (u32::from_le_bytes(*count), u64::from_le_bytes(*first));
-    let (synced, at_ms) = (
-        u64::from_le_bytes(*synced),
-        u64::from_le_bytes(*at_ms.first_chunk()?),
-    );
+    let (synced, at_ms) = (u64::from_le_bytes(*synced), u64::from_le_bytes(*at_ms.first_chunk()?));
     (count > 0).then_some(FrameHeader {
         first,
         count,
@@ -171,10 +163,7 @@ pub(crate) struct JournaledWrite {
 }
 
 /// The writes in a frame's payload.
-pub(crate) fn writes(
-    header: &FrameHeader,
-    payload: &[u8],
-) -> Result<Vec<JournaledWrite>, crate::write::CodecError> {
+pub(crate) fn writes(header: &FrameHeader, payload: &[u8]) -> Result<Vec<JournaledWrite>, crate::write::CodecError> {
     let mut reader = Reader::new(payload);
     let mut first = header.first;
     let mut writes = Vec::new();
@@ -182,11 +171,7 @@ pub(crate) fn writes(
         let created = reader.byte()? != 0;
         let write = reader.write()?;
         let used = sequences_of(write.changes.len());
-        writes.push(JournaledWrite {
-            first,
-            created,
-            write,
-        });
+        writes.push(JournaledWrite { first, created, write });
         first = first.saturating_add(u64::from(used));
     }
     Ok(writes)

@@ -44,11 +44,7 @@ pub(crate) enum JournalError {
     #[error("{file}: {error}", file = .0.display(), error = .1)]
     Header(PathBuf, #[source] HeaderError),
     #[error("{file} is damaged at offset {offset}: change {sequence} should stand there and was durable", file = .file.display())]
-    Damaged {
-        file: PathBuf,
-        offset: u64,
-        sequence: u64,
-    },
+    Damaged { file: PathBuf, offset: u64, sequence: u64 },
     #[error("{file}, frame at offset {offset}: {error}", file = .file.display())]
     Record {
         file: PathBuf,
@@ -102,10 +98,9 @@ impl Segment {
     fn open(disk: &dyn Disk, directory: &Path, number: u64) -> Result<Self, JournalError> {
         let path = directory.join(segment::file_name(number));
         let mut bytes = Vec::new();
-        let read = disk.open(&path).and_then(|file| {
-            file.take(segment::HEADER_BYTES as u64)
-                .read_to_end(&mut bytes)
-        });
+        let read = disk
+            .open(&path)
+            .and_then(|file| file.take(segment::HEADER_BYTES as u64).read_to_end(&mut bytes));
         read.map_err(|error| JournalError::Io(path.clone(), error))?;
         match SegmentHeader::decode(&bytes) {
             Ok(header) => Ok(Segment {
@@ -176,22 +171,13 @@ fn replay_segment(
 }
 
 /// The frames end here. Either that is all, or what follows is a tail, or it is damage.
-fn end_of_segment(
-    frames: Frames,
-    promises: bool,
-    durable: u64,
-    recovered: &mut Recovered,
-) -> Result<(), JournalError> {
+fn end_of_segment(frames: Frames, promises: bool, durable: u64, recovered: &mut Recovered) -> Result<(), JournalError> {
     let (file, offset) = (frames.path.clone(), frames.at);
     let rest = frames.into_rest()?;
     let sequence = recovered.last.saturating_add(1);
     let durable = durable.max(if promises { synced_behind(&rest) } else { 0 });
     if durable >= sequence {
-        return Err(JournalError::Damaged {
-            file,
-            offset,
-            sequence,
-        });
+        return Err(JournalError::Damaged { file, offset, sequence });
     }
     if !rest.is_empty() {
         recovered.cut.push(Cut {
@@ -271,11 +257,7 @@ impl Frames {
     /// Up to `length` bytes; fewer only at the end of the file.
     fn read(&mut self, length: usize) -> Result<Vec<u8>, JournalError> {
         let mut bytes = Vec::new();
-        let read = self
-            .file
-            .by_ref()
-            .take(length as u64)
-            .read_to_end(&mut bytes);
+        let read = self.file.by_ref().take(length as u64).read_to_end(&mut bytes);
         read.map_err(|error| JournalError::Io(self.path.clone(), error))?;
         Ok(bytes)
     }

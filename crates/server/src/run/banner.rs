@@ -10,7 +10,9 @@ use crate::{auth::FirstKey, hub::Hub};
 pub(super) fn print(hub: &Hub, address: SocketAddr, first_key: Option<&FirstKey>) {
     let text = text(hub, address, first_key);
     // A closed output is no reason not to serve.
-    let _ = io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush());
+    let _ = io::stdout()
+        .write_all(text.as_bytes())
+        .and_then(|()| io::stdout().flush());
     if let Some(FirstKey::Written(path)) = first_key {
         tracing::warn!(file = %path.display(), "the admin key is in this file: take it, and delete the file");
     }
@@ -23,7 +25,10 @@ fn text(hub: &Hub, address: SocketAddr, first_key: Option<&FirstKey>) -> String 
     let mut line = |name: &str, value: &str| {
         let _ = writeln!(out, "  {name:<12} {value}");
     };
-    line("state", &format!("{} (durability {})", config.state.snapshot.display(), config.durability));
+    line(
+        "state",
+        &format!("{} (durability {})", config.state.snapshot.display(), config.durability),
+    );
     let ca = hub.ca_file();
     if let Some(ca) = &ca {
         line("ca", &ca.display().to_string());

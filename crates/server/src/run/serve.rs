@@ -43,7 +43,9 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let address = listener.local_addr().map_err(|error| Failure::of(&error))?;
     let terminal = io::stdout().is_terminal();
     let opened = tokio::task::spawn_blocking(move || Hub::open(config, terminal)).await;
-    let Started { hub, first_key } = opened.map_err(|error| Failure::of(&error))?.map_err(|error| Failure::of(&error))?;
+    let Started { hub, first_key } = opened
+        .map_err(|error| Failure::of(&error))?
+        .map_err(|error| Failure::of(&error))?;
     banner::print(&hub, address, first_key.as_ref());
     let reload = tokio::spawn(reload_on_hangup(hub.clone()));
     hub.serve(listener, async move {
@@ -65,12 +67,19 @@ async fn listen(config: &Config) -> Result<TcpListener, Failure> {
         Ok(address) => TcpListener::bind(address).await,
         Err(error) => Err(error),
     };
-    bound.map_err(|error| Failure::of(&io::Error::new(error.kind(), format!("cannot listen on {}: {error}", config.listen))))
+    bound.map_err(|error| {
+        Failure::of(&io::Error::new(
+            error.kind(),
+            format!("cannot listen on {}: {error}", config.listen),
+        ))
+    })
 }
 
 /// SIGHUP reads keys and certificate again, as operators are used to.
 async fn reload_on_hangup(hub: Hub) {
-    let Ok(mut hangups) = signal(SignalKind::hangup()) else { return };
+    let Ok(mut hangups) = signal(SignalKind::hangup()) else {
+        return;
+    };
     while hangups.recv().await.is_some() {
         let hub = hub.clone();
         // What went wrong is in the log.

@@ -46,10 +46,7 @@ pub(super) fn matchers(text: &str) -> Result<Vec<Matcher>, SelectorError> {
     if !cursor.rest().is_empty() {
         return Err(cursor.error("nothing more"));
     }
-    let names = matchers
-        .iter()
-        .filter(|matcher| &*matcher.label == "__name__")
-        .count();
+    let names = matchers.iter().filter(|matcher| &*matcher.label == "__name__").count();
     if !name.is_empty() && names > 1 {
         return Err(cursor.error("the name only once"));
     }
@@ -126,12 +123,7 @@ fn regex(pattern: &str) -> Result<regex::Regex, SelectorError> {
 }
 
 fn quoted(cursor: &mut Cursor<'_>) -> Result<String, SelectorError> {
-    let Some(quote) = cursor
-        .rest()
-        .chars()
-        .next()
-        .filter(|c| ['"', '\'', '`'].contains(c))
-    else {
+    let Some(quote) = cursor.rest().chars().next().filter(|c| ['"', '\'', '`'].contains(c)) else {
         return Err(cursor.error("a quoted text"));
     };
     cursor.at += 1;
@@ -179,9 +171,7 @@ impl<'a> Cursor<'a> {
 
     fn take_while(&mut self, accept: impl Fn(char) -> bool) -> &'a str {
         let rest = self.rest();
-        let taken = rest
-            .split_once(|c| !accept(c))
-            .map_or(rest, |(head, _)| head);
+        let taken = rest.split_once(|c| !accept(c)).map_or(rest, |(head, _)| head);
         self.at += taken.len();
         taken
     }

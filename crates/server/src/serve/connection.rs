@@ -28,11 +28,7 @@ pub(super) async fn run(stream: TcpStream, peer: SocketAddr, server: &Server) {
     let stream = Metered::new(stream, activity.clone(), server.counters.clone());
     let session = |tls| Session {
         server,
-        info: ConnectionInfo {
-            peer,
-            tls,
-            activity,
-        },
+        info: ConnectionInfo { peer, tls, activity },
     };
     let Some(tls) = &server.tls else {
         return session(false).http1(stream).await;

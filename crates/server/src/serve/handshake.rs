@@ -15,12 +15,7 @@ use super::Server;
 use crate::tls::Tls;
 
 /// The encrypted stream, or `None` when there is to be none; that has been counted and logged.
-pub(super) async fn shake<T>(
-    stream: T,
-    peer: SocketAddr,
-    tls: &Tls,
-    server: &Server,
-) -> Option<TlsStream<T>>
+pub(super) async fn shake<T>(stream: T, peer: SocketAddr, tls: &Tls, server: &Server) -> Option<TlsStream<T>>
 where
     T: AsyncRead + AsyncWrite + Unpin,
 {
@@ -65,9 +60,7 @@ fn reason(error: &io::Error) -> &'static str {
         Some(rustls::Error::PeerMisbehaved(PeerMisbehaved::ServerNameMustContainOneHostName)) => {
             "the client named the server by what is no host name"
         }
-        Some(rustls::Error::PeerIncompatible(_)) => {
-            "client and hub have no version or cipher of TLS in common"
-        }
+        Some(rustls::Error::PeerIncompatible(_)) => "client and hub have no version or cipher of TLS in common",
         Some(_) => "the client broke the protocol, or found that we did",
         None => "the client went away",
     }

@@ -45,12 +45,7 @@ impl BodyStalled {
 }
 
 impl Requests {
-    pub(super) fn new(
-        app: Router,
-        info: ConnectionInfo,
-        counters: Arc<Counters>,
-        limits: &Limits,
-    ) -> Self {
+    pub(super) fn new(app: Router, info: ConnectionInfo, counters: Arc<Counters>, limits: &Limits) -> Self {
         Self {
             app,
             info,
@@ -60,10 +55,7 @@ impl Requests {
     }
 
     /// Lets the router answer. The request is under way from here until its answer is dropped.
-    pub(super) async fn answer(
-        self,
-        request: Request<Incoming>,
-    ) -> Result<Response<Answer>, Infallible> {
+    pub(super) async fn answer(self, request: Request<Incoming>) -> Result<Response<Answer>, Infallible> {
         let mut under_way = self.info.activity.begin();
         let peer = self.info.peer;
         let mut request = request.map(|inner| Arriving {
@@ -95,10 +87,7 @@ impl HttpBody for Arriving {
     type Data = Bytes;
     type Error = Box<dyn Error + Send + Sync>;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         if let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(cx) {
             self.alarm = None;
             return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
@@ -132,10 +121,7 @@ impl HttpBody for Answer {
     type Data = Bytes;
     type Error = axum::Error;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let frame = Pin::new(&mut self.inner).poll_frame(cx);
         self.under_way.set_answering(frame.is_ready());
         self.under_way.note_piece();

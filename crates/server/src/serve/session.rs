@@ -30,8 +30,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// Bytes beyond a header that may be read with it. hyper panics on less.
 const READ_AHEAD: usize = 8192;
 
-const HEADER_TOO_SLOW: &[u8] =
-    b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+const HEADER_TOO_SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
 /// How a connection came to its end.
 #[derive(Debug)]
@@ -120,10 +119,7 @@ impl Session<'_> {
 
     fn requests(&self) -> Requests {
         let Server {
-            app,
-            counters,
-            limits,
-            ..
+            app, counters, limits, ..
         } = self.server;
         Requests::new(app.clone(), self.info.clone(), counters.clone(), limits)
     }

@@ -92,8 +92,7 @@ fn app(gate: Gate) -> Router {
         gate.acquire().await.unwrap().forget();
         "waited"
     };
-    let whoami = async |ConnectInfo(peer): ConnectInfo<SocketAddr>,
-                        Extension(info): Extension<ConnectionInfo>| {
+    let whoami = async |ConnectInfo(peer): ConnectInfo<SocketAddr>, Extension(info): Extension<ConnectionInfo>| {
         assert_eq!(peer, info.peer);
         assert!(info.wire_bytes_in() > 0);
         format!("{peer} {}", info.tls)
@@ -102,10 +101,7 @@ fn app(gate: Gate) -> Router {
         .route("/hello", get(async || "hello"))
         .route("/echo", post(echo))
         .route("/big", get(async || vec![b'x'; BIG]))
-        .route(
-            "/panic",
-            get(async || -> &'static str { panic!("as asked") }),
-        )
+        .route("/panic", get(async || -> &'static str { panic!("as asked") }))
         .route("/wait", get(wait))
         .route("/whoami", get(whoami))
         .with_state(gate)
@@ -143,14 +139,7 @@ impl Served {
             gate: gate.clone(),
             waiting: waiting.clone(),
         });
-        let serving = serve(
-            listener,
-            tls.clone(),
-            app,
-            limits,
-            counters.clone(),
-            shutdown,
-        );
+        let serving = serve(listener, tls.clone(), app, limits, counters.clone(), shutdown);
         Self {
             address,
             counters,

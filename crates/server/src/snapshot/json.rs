@@ -13,13 +13,7 @@ pub(super) fn put_text(out: &mut Vec<u8>, text: &str) {
             '"' => out.extend_from_slice(b"\\\""),
             '\\' => out.extend_from_slice(b"\\\\"),
             '\n' => out.extend_from_slice(b"\\n"),
-            '\0'..='\u{1f}'
-            | '\u{7f}'..='\u{9f}'
-            | '\u{2028}'
-            | '\u{2029}'
-            | '\u{feff}'
-            | '\u{fffe}'
-            | '\u{ffff}' => {
+            '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}' => {
                 out.extend_from_slice(format!("\\u{:04x}", u32::from(c)).as_bytes());
             }
             other => out.extend_from_slice(other.encode_utf8(&mut [0; 4]).as_bytes()),
@@ -34,11 +28,7 @@ pub(super) fn put_value(out: &mut Vec<u8>, value: f64) {
         return out.extend_from_slice(b"\"NaN\"");
     }
     if value.is_infinite() {
-        return out.extend_from_slice(if value > 0.0 {
-            b"\"+Inf\""
-        } else {
-            b"\"-Inf\""
-        });
+        return out.extend_from_slice(if value > 0.0 { b"\"+Inf\"" } else { b"\"-Inf\"" });
     }
     let mut buffer = zmij::Buffer::new();
     let text = buffer.format_finite(value);

@@ -35,11 +35,7 @@ pub(crate) enum LoadError {
     #[error("cannot read {file}: {source}", file = .0.display(), source = .1)]
     Io(PathBuf, #[source] io::Error),
     #[error("{file}, line {line}: {reason}", file = .file.display())]
-    Line {
-        file: PathBuf,
-        line: u64,
-        reason: String,
-    },
+    Line { file: PathBuf, line: u64, reason: String },
     #[error("{file}: its checksum is wrong: it is damaged, or was edited by hand", file = .0.display())]
     Checksum(PathBuf),
     #[error("{file} has no checksum line at its end: it was cut short", file = .0.display())]
@@ -86,12 +82,9 @@ pub(crate) fn load(disk: &dyn Disk, path: &Path) -> Result<Option<Loaded>, LoadE
 
 fn foreign(disk: &dyn Disk, path: &Path) -> Result<Loaded, LoadError> {
     let mut text = String::new();
-    let read = disk
-        .open(path)
-        .and_then(|mut file| file.read_to_string(&mut text));
+    let read = disk.open(path).and_then(|mut file| file.read_to_string(&mut text));
     read.map_err(|error| LoadError::Io(path.to_owned(), error))?;
-    let foreign = super::State::from_yaml(&text)
-        .map_err(|error| LoadError::Foreign(path.to_owned(), error))?;
+    let foreign = super::State::from_yaml(&text).map_err(|error| LoadError::Foreign(path.to_owned(), error))?;
     let (state, position) = foreign
         .into_store()
         .map_err(|error| LoadError::Foreign(path.to_owned(), error))?;
@@ -177,11 +170,7 @@ impl Loading {
                 Section::Series => self.series(parse(item)?),
                 Section::Idempotency => Ok(()),
                 Section::Clients => {
-                    let ClientLine {
-                        key,
-                        client,
-                        seen_ms,
-                    } = parse(item)?;
+                    let ClientLine { key, client, seen_ms } = parse(item)?;
                     self.loaded.clients.push(ClientSeen {
                         key: key.into(),
                         client: client.into(),
@@ -252,23 +241,19 @@ impl Loading {
             sequence: line.sequence,
             at_ms: line.changed_ms,
         };
-        let value =
-            match (line.value, line.counts, line.sum) {
-                (Some(value), None, None) => Value::Number(value.0, stamp),
-                (None, Some(counts), Some(sum))
-                    if counts.len() == family.family.buckets.bounds().len() + 1 =>
-                {
-                    Value::Histogram(Histogram {
-                        counts,
-                        sum: sum.0,
-                        stamp,
-                    })
-                }
-                _ => return Err(
-                    "a series needs a value, or as many counts as its family has buckets and a sum"
-                        .to_owned(),
-                ),
-            };
+        let value = match (line.value, line.counts, line.sum) {
+            (Some(value), None, None) => Value::Number(value.0, stamp),
+            (None, Some(counts), Some(sum)) if counts.len() == family.family.buckets.bounds().len() + 1 => {
+                Value::Histogram(Histogram {
+                    counts,
+                    sum: sum.0,
+                    stamp,
+                })
+            }
+            _ => {
+                return Err("a series needs a value, or as many counts as its family has buckets and a sum".to_owned());
+            }
+        };
         let series = RestoredSeries {
             labels: labels.as_text(),
             owner: Arc::from(&*line.owner),

@@ -90,9 +90,7 @@ fn is_gauge(kind: &str) -> bool {
 }
 
 /// metric-nexus writes `metrics:` and nothing more when it has none.
-fn list_or_nothing<'de, D: serde::Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Vec<StateMetric>, D::Error> {
+fn list_or_nothing<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<StateMetric>, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
@@ -104,8 +102,7 @@ impl State {
     /// # Errors
     /// The file cannot be read, or is damaged.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, StateError> {
-        let loaded = super::load(&RealDisk, path.as_ref())
-            .map_err(|error| StateError::Yaml(error.to_string()))?;
+        let loaded = super::load(&RealDisk, path.as_ref()).map_err(|error| StateError::Yaml(error.to_string()))?;
         let loaded = loaded.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
         Ok(State::from_store(&loaded.state))
     }
@@ -115,8 +112,7 @@ impl State {
     /// # Errors
     /// The file cannot be written.
     pub fn write(&self, path: impl AsRef<Path>) -> Result<(), StateError> {
-        let text =
-            yaml_serde::to_string(self).map_err(|error| StateError::Yaml(error.to_string()))?;
+        let text = yaml_serde::to_string(self).map_err(|error| StateError::Yaml(error.to_string()))?;
         Ok(fs::write(path, text)?)
     }
 
@@ -142,9 +138,7 @@ impl State {
     pub(super) fn from_yaml(text: &str) -> Result<Self, StateError> {
         let document: Option<State> =
             yaml_serde::from_str(text).map_err(|error| StateError::Yaml(error.to_string()))?;
-        document.ok_or_else(|| {
-            StateError::Yaml("the file is empty: it should begin with `metrics:`".to_owned())
-        })
+        document.ok_or_else(|| StateError::Yaml("the file is empty: it should begin with `metrics:`".to_owned()))
     }
 
     fn from_store(state: &store::State) -> Self {
@@ -167,11 +161,7 @@ impl State {
     pub(super) fn into_store(self) -> Result<(store::State, u64), StateError> {
         let mut state = store::State::default();
         let mut position = 0;
-        for metric in self
-            .metrics
-            .into_iter()
-            .filter(|metric| metric.key != CLIENTS)
-        {
+        for metric in self.metrics.into_iter().filter(|metric| metric.key != CLIENTS) {
             let fail = |reason: String| StateError::Metric {
                 key: metric.key.clone(),
                 reason,
@@ -182,9 +172,7 @@ impl State {
                 idempotency: None,
                 changes,
             };
-            if let Some(Refusal { reason, .. }) =
-                state.check(&write, &store::StoreLimits::NONE).first()
-            {
+            if let Some(Refusal { reason, .. }) = state.check(&write, &store::StoreLimits::NONE).first() {
                 return Err(fail(reason.to_string()));
             }
             if state.apply(&write, position + 1, 0).created == 0 {

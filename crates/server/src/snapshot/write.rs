@@ -64,12 +64,8 @@ impl Snapshot {
     /// Puts the snapshot in the place of the old one, durably.
     pub(crate) fn commit(self) -> io::Result<()> {
         self.disk.rename(&self.beside, &self.path)?;
-        let directory = self
-            .path
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty());
-        self.disk
-            .sync_directory(directory.unwrap_or(Path::new(".")))
+        let directory = self.path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        self.disk.sync_directory(directory.unwrap_or(Path::new(".")))
     }
 }
 
@@ -120,9 +116,7 @@ fn put_family(line: &mut Vec<u8>, family: &Family, data: &FamilyData) {
     put_text(line, &family.unit);
     if !family.buckets.bounds().is_empty() {
         line.extend_from_slice(b", \"buckets\": ");
-        put_list(line, family.buckets.bounds(), |line, bound| {
-            put_value(line, *bound)
-        });
+        put_list(line, family.buckets.bounds(), |line, bound| put_value(line, *bound));
     }
     line.extend_from_slice(b", \"defined_ms\": ");
     put_number(line, data.defined.at_ms);
@@ -174,9 +168,7 @@ fn put_one_series(
         }
         Value::Histogram(histogram) => {
             line.extend_from_slice(b"\"counts\": ");
-            put_list(line, &histogram.counts, |line, count| {
-                put_number(line, *count)
-            });
+            put_list(line, &histogram.counts, |line, count| put_number(line, *count));
             line.extend_from_slice(b", \"sum\": ");
             put_value(line, histogram.sum);
         }

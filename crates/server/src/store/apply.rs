@@ -27,48 +27,24 @@ impl State {
         };
         for (sequence, change) in (first..).zip(&write.changes) {
             applied.sequence = sequence;
-            self.apply_change(
-                change,
-                &write.owner,
-                Stamp { sequence, at_ms },
-                &mut applied,
-            );
+            self.apply_change(change, &write.owner, Stamp { sequence, at_ms }, &mut applied);
         }
         applied
     }
 
-    fn apply_change(
-        &mut self,
-        change: &Change,
-        owner: &Arc<str>,
-        stamp: Stamp,
-        applied: &mut Applied,
-    ) {
+    fn apply_change(&mut self, change: &Change, owner: &Arc<str>, stamp: Stamp, applied: &mut Applied) {
         match change {
             Change::Create { target } => self.change(target, owner, stamp, applied, |_, _| {}),
-            Change::Set { target, value } => {
-                self.change_number(target, owner, stamp, applied, |_| *value)
-            }
-            Change::Add { target, delta } => {
-                self.change_number(target, owner, stamp, applied, |old| old + delta)
-            }
-            Change::Observe { target, value } => {
-                self.change(target, owner, stamp, applied, |family, slot| {
-                    let bucket = family.family.buckets.index_of(*value);
-                    family.change_histogram(slot, |histogram| {
-                        histogram.observe(bucket, *value, stamp)
-                    });
-                })
-            }
-            Change::Merge { target, delta } => {
-                self.change(target, owner, stamp, applied, |family, slot| {
-                    family.change_histogram(slot, |histogram| histogram.merge(delta, stamp));
-                })
-            }
-            Change::Delete {
-                family,
-                labels: None,
-            } => {
+            Change::Set { target, value } => self.change_number(target, owner, stamp, applied, |_| *value),
+            Change::Add { target, delta } => self.change_number(target, owner, stamp, applied, |old| old + delta),
+            Change::Observe { target, value } => self.change(target, owner, stamp, applied, |family, slot| {
+                let bucket = family.family.buckets.index_of(*value);
+                family.change_histogram(slot, |histogram| histogram.observe(bucket, *value, stamp));
+            }),
+            Change::Merge { target, delta } => self.change(target, owner, stamp, applied, |family, slot| {
+                family.change_histogram(slot, |histogram| histogram.merge(delta, stamp));
+            }),
+            Change::Delete { family, labels: None } => {
                 if self.is_older(family, stamp) {
                     applied.deleted += self.undefine(family);
                 }
@@ -77,9 +53,7 @@ impl State {
                 family,
                 labels: Some(labels),
             } => self.delete_series(family, labels, stamp, applied),
-            Change::DeleteMatching { selector, prefix } => {
-                self.delete_matching(selector, prefix, stamp, applied)
-            }
+            Change::DeleteMatching { selector, prefix } => self.delete_matching(selector, prefix, stamp, applied),
         }
     }
 
@@ -153,13 +127,7 @@ impl State {
 
     /// A selector that looks at names only removes families whole. Otherwise families stay, even without series: whether
     /// one is empty depends on changes that a snapshot may have seen already and that replay could not tell apart.
-    fn delete_matching(
-        &mut self,
-        selector: &Selector,
-        prefix: &str,
-        stamp: Stamp,
-        applied: &mut Applied,
-    ) {
+    fn delete_matching(&mut self, selector: &Selector, prefix: &str, stamp: Stamp, applied: &mut Applied) {
         let families = self.catalog.families();
         let meant = |family: &&Arc<FamilyData>| {
             let name = family.family.name.as_str();

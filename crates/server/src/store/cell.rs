@@ -83,9 +83,7 @@ pub(crate) struct Histogram {
 
 impl Histogram {
     pub(crate) fn count(&self) -> u64 {
-        self.counts
-            .iter()
-            .fold(0, |total, count| total.saturating_add(*count))
+        self.counts.iter().fold(0, |total, count| total.saturating_add(*count))
     }
 }
 
@@ -96,12 +94,7 @@ pub(crate) struct HistogramCell(Mutex<Histogram>);
 impl HistogramCell {
     pub(crate) fn with<T>(&self, look: impl FnOnce(&mut Histogram) -> T) -> T {
         // A panic while the lock is held leaves at worst a histogram that misses an observation.
-        look(
-            &mut self
-                .0
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner),
-        )
+        look(&mut self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 }
 
@@ -115,22 +108,13 @@ mod tests {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 for n in 1..200_000u64 {
-                    cell.put(
-                        n as f64,
-                        Stamp {
-                            sequence: n,
-                            at_ms: n,
-                        },
-                    );
+                    cell.put(n as f64, Stamp { sequence: n, at_ms: n });
                 }
             });
             let mut last = 0;
             while last < 199_999 {
                 let (value, stamp) = cell.get();
-                assert_eq!(
-                    (value, stamp.at_ms),
-                    (stamp.sequence as f64, stamp.sequence)
-                );
+                assert_eq!((value, stamp.at_ms), (stamp.sequence as f64, stamp.sequence));
                 assert!(stamp.sequence >= last);
                 last = stamp.sequence;
             }

@@ -127,11 +127,8 @@ impl<'a> Check<'a> {
         let family = definition.family(name);
         self.may_define(&family)?;
         let family = Arc::new(family);
-        self.exposed.extend(
-            exposed_names(&family)
-                .into_iter()
-                .map(|exposed| (exposed, name)),
-        );
+        self.exposed
+            .extend(exposed_names(&family).into_iter().map(|exposed| (exposed, name)));
         self.families.insert(name, Some(family.clone()));
         self.families_len += 1;
         Ok(Found::Planned(family))
@@ -165,12 +162,9 @@ impl<'a> Check<'a> {
                 by: by.clone(),
             });
         }
-        limit(
-            self.families_len + 1,
-            self.limits.families_max,
-            "families_max",
-            || "the number of metrics".to_owned(),
-        )
+        limit(self.families_len + 1, self.limits.families_max, "families_max", || {
+            "the number of metrics".to_owned()
+        })
     }
 
     fn number(&mut self, target: &'a Target) -> Result<Found<'a>, Reason> {
@@ -190,17 +184,10 @@ impl<'a> Check<'a> {
     }
 
     /// Looks at what the change would leave in the series, and counts the series if it would be made.
-    fn store(
-        &mut self,
-        target: &'a Target,
-        found: &Found<'a>,
-        new: impl FnOnce(f64) -> f64,
-    ) -> Result<(), Reason> {
+    fn store(&mut self, target: &'a Target, found: &Found<'a>, new: impl FnOnce(f64) -> f64) -> Result<(), Reason> {
         let key = (&target.family, &target.labels);
         let stored = || match found {
-            Found::Stored(data) => data
-                .find(target.labels.as_text())
-                .map(|slot| data.number(slot)),
+            Found::Stored(data) => data.find(target.labels.as_text()).map(|slot| data.number(slot)),
             Found::Planned(_) => None,
         };
         let remembered = self.series.get(&key).copied();
@@ -240,21 +227,16 @@ impl<'a> Check<'a> {
         limit(all, self.limits.series_max, "series_max", || {
             "the number of series".to_owned()
         })?;
-        limit(
-            own,
-            self.limits.series_per_key_max,
-            "series_per_key_max",
-            || format!("the number of series of key {:?}", self.owner),
-        )
+        limit(own, self.limits.series_per_key_max, "series_per_key_max", || {
+            format!("the number of series of key {:?}", self.owner)
+        })
     }
 
     fn delete(&mut self, name: &'a Name, labels: Option<&'a Labels>) -> Result<(), Reason> {
         if is_reserved(name.as_str()) {
             return Err(Reason::ReservedName(name.clone()));
         }
-        let found = self
-            .find(name)
-            .ok_or_else(|| Reason::UnknownFamily(name.clone()))?;
+        let found = self.find(name).ok_or_else(|| Reason::UnknownFamily(name.clone()))?;
         let Some(labels) = labels else {
             self.series.retain(|(family, _), _| *family != name);
             self.exposed.retain(|_, by| *by != name);
@@ -262,13 +244,8 @@ impl<'a> Check<'a> {
             self.families_len -= 1;
             return Ok(());
         };
-        let stored =
-            || matches!(&found, Found::Stored(data) if data.find(labels.as_text()).is_some());
-        if !self
-            .series
-            .get(&(name, labels))
-            .map_or_else(stored, Option::is_some)
-        {
+        let stored = || matches!(&found, Found::Stored(data) if data.find(labels.as_text()).is_some());
+        if !self.series.get(&(name, labels)).map_or_else(stored, Option::is_some) {
             return Err(Reason::UnknownSeries(name.clone(), labels.clone()));
         }
         self.series.insert((name, labels), None);
@@ -289,9 +266,7 @@ fn agrees(family: &Family, definition: Option<&Definition>) -> Result<(), Reason
         return Err(conflict(family, &format!("it cannot be a {kind}")));
     }
     match &definition.buckets {
-        Some(buckets) if *buckets != family.buckets => {
-            Err(Reason::BucketsConflict(family.name.clone()))
-        }
+        Some(buckets) if *buckets != family.buckets => Err(Reason::BucketsConflict(family.name.clone())),
         _ => Ok(()),
     }
 }
@@ -315,12 +290,7 @@ fn finite(family: &Family, value: f64) -> Result<(), Reason> {
     })
 }
 
-fn limit(
-    amount: u64,
-    max: u64,
-    setting: &'static str,
-    what: impl FnOnce() -> String,
-) -> Result<(), Reason> {
+fn limit(amount: u64, max: u64, setting: &'static str, what: impl FnOnce() -> String) -> Result<(), Reason> {
     if amount <= max {
         return Ok(());
     }

@@ -92,9 +92,7 @@ impl FamilyData {
         let slabs = read(&self.slabs);
         index
             .table
-            .find(spread(hash), |(h, slot)| {
-                *h == hash && is_at(&slabs, *slot, labels)
-            })
+            .find(spread(hash), |(h, slot)| *h == hash && is_at(&slabs, *slot, labels))
             .map(|(_, slot)| Slot(*slot))
     }
 
@@ -110,18 +108,8 @@ impl FamilyData {
     }
 
     /// Makes a series; its value is `value`. The caller has seen that there is none with these labels.
-    pub(super) fn insert(
-        &self,
-        labels: &str,
-        owner: OwnerId,
-        created_ms: u64,
-        value: Value,
-    ) -> Slot {
-        let reused = self
-            .free
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop();
+    pub(super) fn insert(&self, labels: &str, owner: OwnerId, created_ms: u64, value: Value) -> Slot {
+        let reused = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let slot = reused.unwrap_or_else(|| {
             let mut index = write(&self.index);
             index.next += 1;
@@ -145,35 +133,30 @@ impl FamilyData {
         let slot = {
             let mut index = write(&self.index);
             let slabs = read(&self.slabs);
-            let found = index.table.find_entry(spread(hash), |(h, slot)| {
-                *h == hash && is_at(&slabs, *slot, labels)
-            });
+            let found = index
+                .table
+                .find_entry(spread(hash), |(h, slot)| *h == hash && is_at(&slabs, *slot, labels));
             found.ok()?.remove().0.1
         };
         let (slab, offset) = self.locate(Slot(slot))?;
         let entry = slab.vacate(offset);
-        self.free
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(slot);
+        self.free.lock().unwrap_or_else(PoisonError::into_inner).push(slot);
         self.live.fetch_sub(1, Ordering::Relaxed);
         entry
     }
 
     /// The sequence of a series' last change.
     pub(super) fn sequence(&self, slot: Slot) -> u64 {
-        self.locate(slot)
-            .map_or(0, |(slab, offset)| match &slab.cells {
-                Cells::Numbers(cells) => cells.get(offset).map_or(0, NumberCell::sequence),
-                Cells::Histograms(cells) => cells
-                    .get(offset)
-                    .map_or(0, |cell| cell.with(|histogram| histogram.stamp.sequence)),
-            })
+        self.locate(slot).map_or(0, |(slab, offset)| match &slab.cells {
+            Cells::Numbers(cells) => cells.get(offset).map_or(0, NumberCell::sequence),
+            Cells::Histograms(cells) => cells
+                .get(offset)
+                .map_or(0, |cell| cell.with(|histogram| histogram.stamp.sequence)),
+        })
     }
 
     pub(super) fn number(&self, slot: Slot) -> f64 {
-        self.with_number(slot, NumberCell::value)
-            .unwrap_or_default()
+        self.with_number(slot, NumberCell::value).unwrap_or_default()
     }
 
     pub(super) fn put_number(&self, slot: Slot, value: f64, stamp: Stamp) {
@@ -223,9 +206,7 @@ impl Slab {
                 let (value, stamp) = cells.get(offset)?.get();
                 Value::Number(value, stamp)
             }
-            Cells::Histograms(cells) => {
-                Value::Histogram(cells.get(offset)?.with(|histogram| histogram.clone()))
-            }
+            Cells::Histograms(cells) => Value::Histogram(cells.get(offset)?.with(|histogram| histogram.clone())),
         })
     }
 
@@ -241,17 +222,16 @@ impl Slab {
                     cell.with(|cell| *cell = histogram);
                 }
             }
-            (Cells::Numbers(_), Value::Histogram(_))
-            | (Cells::Histograms(_), Value::Number(..)) => {}
+            (Cells::Numbers(_), Value::Histogram(_)) | (Cells::Histograms(_), Value::Number(..)) => {}
         }
     }
 }
 
 fn is_at(slabs: &[Arc<Slab>], slot: u32, labels: &str) -> bool {
     let (number, offset) = locate(slot);
-    slabs.get(number).is_some_and(|slab| {
-        slab.look(|fixed| fixed.get(offset).is_some_and(|(_, text)| text == labels))
-    })
+    slabs
+        .get(number)
+        .is_some_and(|slab| slab.look(|fixed| fixed.get(offset).is_some_and(|(_, text)| text == labels)))
 }
 
 /// Clients that write are authenticated, so a fixed seed is enough; 32 bits keep an index entry at eight bytes.

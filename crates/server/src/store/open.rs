@@ -83,7 +83,9 @@ struct Read {
 fn read(settings: &Settings) -> Result<Read, OpenError> {
     let disk = &*settings.disk;
     let mut loaded = snapshot::load(disk, &settings.snapshot)?;
-    let mut state = loaded.as_mut().map_or_else(super::State::default, |loaded| std::mem::take(&mut loaded.state));
+    let mut state = loaded
+        .as_mut()
+        .map_or_else(super::State::default, |loaded| std::mem::take(&mut loaded.state));
     let foreign = loaded.as_ref().is_some_and(|loaded| loaded.foreign);
     let position = loaded.as_ref().filter(|_| !foreign).map_or(0, |loaded| loaded.position);
     let recovered = recovery::replay(disk, &settings.journal, position, |frame, write| {
@@ -92,7 +94,11 @@ fn read(settings: &Settings) -> Result<Read, OpenError> {
     if foreign && recovered.frames > 0 {
         return Err(OpenError::ForeignBesideJournal(settings.snapshot.clone()));
     }
-    Ok(Read { loaded, state, recovered })
+    Ok(Read {
+        loaded,
+        state,
+        recovered,
+    })
 }
 
 impl Store {
@@ -110,7 +116,11 @@ impl Store {
 
     /// Reads snapshot and journal, and starts the writer. Blocks the thread.
     pub(crate) fn open(settings: Settings, clients: Clients) -> Result<Opened, OpenError> {
-        let Read { loaded, state, recovered } = read(&settings)?;
+        let Read {
+            loaded,
+            state,
+            recovered,
+        } = read(&settings)?;
         let foreign = loaded.as_ref().is_some_and(|loaded| loaded.foreign);
         let position = loaded.as_ref().map_or(0, |loaded| loaded.position);
         let last = recovered.last.max(position);
@@ -127,10 +137,20 @@ impl Store {
             let written = files.write_snapshot(&state.catalog(), last, || Ok(()));
             written.map_err(|error| OpenError::Io(settings.snapshot.clone(), error))?;
         }
-        let journal = Journal::begin(settings.disk.clone(), &settings.journal, settings.durability, recovered.next_number, last);
+        let journal = Journal::begin(
+            settings.disk.clone(),
+            &settings.journal,
+            settings.durability,
+            recovered.next_number,
+            last,
+        );
         let journal = journal.map_err(|error| OpenError::Io(settings.journal.clone(), error))?;
         let store = start_writer(settings, state, journal, Arc::new(files), last, position)?;
-        Ok(Opened { store, recovered, imported })
+        Ok(Opened {
+            store,
+            recovered,
+            imported,
+        })
     }
 }
 
@@ -139,10 +159,7 @@ fn keep_original(settings: &Settings) -> Result<PathBuf, OpenError> {
     let copy = settings.snapshot.with_added_extension("original");
     let copied = || -> io::Result<()> {
         let mut bytes = Vec::new();
-        settings
-            .disk
-            .open(&settings.snapshot)?
-            .read_to_end(&mut bytes)?;
+        settings.disk.open(&settings.snapshot)?.read_to_end(&mut bytes)?;
         settings.disk.remove(&copy)?;
         let mut file = settings.disk.create(&copy)?;
         file.append(&bytes)?;
@@ -174,9 +191,7 @@ fn start_writer(
         status: status.clone(),
         files: files.clone(),
         next: last + 1,
-        mode: Mode::Open {
-            snapshot_begun: false,
-        },
+        mode: Mode::Open { snapshot_begun: false },
     };
     let thread = std::thread::Builder::new()
         .name("writer".to_owned())

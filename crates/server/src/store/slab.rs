@@ -50,22 +50,14 @@ impl Slab {
     pub(crate) fn numbers(capacity: usize) -> Self {
         Slab {
             fixed: RwLock::default(),
-            cells: Cells::Numbers(
-                std::iter::repeat_with(NumberCell::default)
-                    .take(capacity)
-                    .collect(),
-            ),
+            cells: Cells::Numbers(std::iter::repeat_with(NumberCell::default).take(capacity).collect()),
         }
     }
 
     pub(crate) fn histograms(capacity: usize) -> Self {
         Slab {
             fixed: RwLock::default(),
-            cells: Cells::Histograms(
-                std::iter::repeat_with(HistogramCell::default)
-                    .take(capacity)
-                    .collect(),
-            ),
+            cells: Cells::Histograms(std::iter::repeat_with(HistogramCell::default).take(capacity).collect()),
         }
     }
 
@@ -101,13 +93,10 @@ impl Cells {
 impl Fixed {
     /// The series that are there: place, what never changes, labels as text.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, &Entry, &str)> {
-        self.entries
-            .iter()
-            .enumerate()
-            .filter_map(|(offset, entry)| {
-                let entry = entry.as_ref()?;
-                Some((offset, entry, self.labels(entry)))
-            })
+        self.entries.iter().enumerate().filter_map(|(offset, entry)| {
+            let entry = entry.as_ref()?;
+            Some((offset, entry, self.labels(entry)))
+        })
     }
 
     pub(crate) fn get(&self, offset: usize) -> Option<(&Entry, &str)> {
@@ -117,9 +106,7 @@ impl Fixed {
 
     fn labels(&self, entry: &Entry) -> &str {
         let start = entry.start as usize;
-        self.text
-            .get(start..start + entry.length as usize)
-            .unwrap_or_default()
+        self.text.get(start..start + entry.length as usize).unwrap_or_default()
     }
 
     fn insert(&mut self, offset: usize, labels: &str, owner: OwnerId, created_ms: u64) {
@@ -154,10 +141,7 @@ impl Fixed {
         let mut text = String::with_capacity(self.text.len() - self.garbage);
         for entry in self.entries.iter_mut().flatten() {
             let start = entry.start as usize;
-            let labels = self
-                .text
-                .get(start..start + entry.length as usize)
-                .unwrap_or_default();
+            let labels = self.text.get(start..start + entry.length as usize).unwrap_or_default();
             entry.start = u32::try_from(text.len()).unwrap_or(u32::MAX);
             text.push_str(labels);
         }
@@ -208,18 +192,8 @@ mod tests {
     fn places_are_used_again_and_their_text_does_not_pile_up() {
         let slab = Slab::numbers(4);
         for round in 0..10_000 {
-            slab.occupy(
-                round % 4,
-                &format!("round=\"{round}\""),
-                OwnerId::default(),
-                0,
-            );
-            slab.look(|fixed| {
-                assert_eq!(
-                    fixed.get(round % 4).unwrap().1,
-                    format!("round=\"{round}\"")
-                )
-            });
+            slab.occupy(round % 4, &format!("round=\"{round}\""), OwnerId::default(), 0);
+            slab.look(|fixed| assert_eq!(fixed.get(round % 4).unwrap().1, format!("round=\"{round}\"")));
             slab.vacate(round % 4);
         }
         slab.look(|fixed| assert!(fixed.text.len() < 3 * GARBAGE_BYTES_MIN));

@@ -51,11 +51,7 @@ pub(super) struct Snapshotter {
 
 impl Files {
     /// Writes a snapshot and puts it in place, with nobody writing meanwhile; `None` if another one is being written.
-    pub(super) fn try_write_snapshot(
-        &self,
-        catalog: &Catalog,
-        position: u64,
-    ) -> Option<io::Result<SnapshotTaken>> {
+    pub(super) fn try_write_snapshot(&self, catalog: &Catalog, position: u64) -> Option<io::Result<SnapshotTaken>> {
         let _guard = match self.one_at_a_time.try_lock() {
             Ok(guard) => guard,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
@@ -100,18 +96,13 @@ impl Snapshotter {
     /// Writes a snapshot that stands for the position at which the writer begins a new segment; then removes the segments
     /// that it makes needless.
     pub(super) fn take(&self, queue: &SyncSender<Command>) -> Result<SnapshotTaken, SnapshotError> {
-        let _guard: MutexGuard<'_, ()> = self
-            .files
-            .one_at_a_time
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let _guard: MutexGuard<'_, ()> = self.files.one_at_a_time.lock().unwrap_or_else(PoisonError::into_inner);
         let taken = self.take_alone(queue);
         let _ = queue.send(Command::EndSnapshot);
         match &taken {
-            Ok(taken) => {
-                self.status
-                    .snapshot_taken(taken.position, now_ms(), taken.took_ms, taken.bytes)
-            }
+            Ok(taken) => self
+                .status
+                .snapshot_taken(taken.position, now_ms(), taken.took_ms, taken.bytes),
             Err(_) => self.status.snapshot_failed(),
         }
         taken
@@ -120,18 +111,13 @@ impl Snapshotter {
     fn take_alone(&self, queue: &SyncSender<Command>) -> Result<SnapshotTaken, SnapshotError> {
         let io_error = |error| SnapshotError::Io(self.files.snapshot.clone(), error);
         let Begun { position, segment } = ask(queue, Command::BeginSnapshot)?.map_err(io_error)?;
-        let sync = || {
-            ask(queue, Command::Sync)
-                .unwrap_or_else(|error| Err(io::Error::other(error.to_string())))
-        };
+        let sync = || ask(queue, Command::Sync).unwrap_or_else(|error| Err(io::Error::other(error.to_string())));
         let taken = self
             .files
             .write_snapshot(&self.catalog, position, sync)
             .map_err(io_error)?;
         // The snapshot is safe; old segments that cannot be removed only take room.
-        if let Err(error) =
-            Journal::remove_older_than(&*self.files.disk, &self.files.journal, segment)
-        {
+        if let Err(error) = Journal::remove_older_than(&*self.files.disk, &self.files.journal, segment) {
             tracing::warn!(%error, directory = %self.files.journal.display(), "cannot remove old journal segments");
         }
         Ok(taken)
@@ -143,8 +129,6 @@ fn ask<T>(
     command: impl FnOnce(oneshot::Sender<T>) -> Command,
 ) -> Result<T, SnapshotError> {
     let (reply, answer) = oneshot::channel();
-    queue
-        .send(command(reply))
-        .map_err(|_| SnapshotError::NoWriter)?;
+    queue.send(command(reply)).map_err(|_| SnapshotError::NoWriter)?;
     answer.blocking_recv().map_err(|_| SnapshotError::NoWriter)
 }

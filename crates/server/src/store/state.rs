@@ -76,10 +76,7 @@ impl State {
     /// The first name that `family` would expose and another family exposes already, with that other family.
     pub(super) fn collision(&self, family: &Family) -> Option<(Box<str>, &Name)> {
         exposed_names(family).into_iter().find_map(|exposed| {
-            let by = self
-                .exposed
-                .get(&exposed)
-                .filter(|by| **by != family.name)?;
+            let by = self.exposed.get(&exposed).filter(|by| **by != family.name)?;
             Some((exposed, by))
         })
     }
@@ -119,14 +116,7 @@ impl State {
     }
 
     /// Makes a series that is not there.
-    pub(super) fn insert(
-        &self,
-        family: &FamilyData,
-        labels: &str,
-        owner: &Arc<str>,
-        created_ms: u64,
-        value: Value,
-    ) {
+    pub(super) fn insert(&self, family: &FamilyData, labels: &str, owner: &Arc<str>, created_ms: u64, value: Value) {
         let owner = self.catalog.owners.id(owner);
         family.insert(labels, owner, created_ms, value);
         self.catalog.owners.gained(owner);
@@ -147,13 +137,7 @@ impl State {
     pub(crate) fn restore(&self, family: &FamilyData, series: RestoredSeries<'_>) -> bool {
         let missing = family.find(series.labels).is_none();
         if missing {
-            self.insert(
-                family,
-                series.labels,
-                &series.owner,
-                series.created_ms,
-                series.value,
-            );
+            self.insert(family, series.labels, &series.owner, series.created_ms, series.value);
         }
         missing
     }

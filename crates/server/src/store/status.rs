@@ -59,20 +59,14 @@ impl Status {
 
     /// Why no writes are accepted, if so.
     pub(crate) fn read_only(&self) -> Option<String> {
-        self.read_only
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.read_only.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn set_read_only(&self, reason: Option<String>) {
         if reason.is_some() {
             self.journal_errors.fetch_add(1, Relaxed);
         }
-        *self
-            .read_only
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = reason;
+        *self.read_only.lock().unwrap_or_else(PoisonError::into_inner) = reason;
     }
 
     pub(super) fn set_sequence(&self, sequence: u64) {

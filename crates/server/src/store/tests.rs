@@ -65,9 +65,7 @@ fn write_of(changes: Vec<Change>) -> Write {
 }
 
 fn submit(store: &Store, changes: Vec<Change>) -> Outcome {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(store.submit(write_of(changes)))
 }
 

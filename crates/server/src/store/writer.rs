@@ -80,17 +80,16 @@ impl Writer {
         loop {
             let command = match self.mode {
                 Mode::Open { .. } => self.queue.recv().ok(),
-                Mode::ReadOnly { retry } => match self
-                    .queue
-                    .recv_timeout(retry.saturating_duration_since(Instant::now()))
-                {
-                    Ok(command) => Some(command),
-                    Err(RecvTimeoutError::Timeout) => {
-                        self.come_back();
-                        continue;
+                Mode::ReadOnly { retry } => {
+                    match self.queue.recv_timeout(retry.saturating_duration_since(Instant::now())) {
+                        Ok(command) => Some(command),
+                        Err(RecvTimeoutError::Timeout) => {
+                            self.come_back();
+                            continue;
+                        }
+                        Err(RecvTimeoutError::Disconnected) => None,
                     }
-                    Err(RecvTimeoutError::Disconnected) => None,
-                },
+                }
             };
             match command {
                 Some(Command::Write(job)) => {
@@ -188,13 +187,8 @@ impl Writer {
 
     /// Puts the frame where the durability mode wants it.
     fn keep(&mut self, frame: &mut Frame) -> io::Result<()> {
-        let journalled = self.durability != Durability::Snapshot
-            || matches!(
-                self.mode,
-                Mode::Open {
-                    snapshot_begun: true
-                }
-            );
+        let journalled =
+            self.durability != Durability::Snapshot || matches!(self.mode, Mode::Open { snapshot_begun: true });
         if frame.is_empty() || !journalled {
             return Ok(());
         }
@@ -228,9 +222,7 @@ impl Writer {
             return Err(error);
         }
         self.status.rotated();
-        self.mode = Mode::Open {
-            snapshot_begun: true,
-        };
+        self.mode = Mode::Open { snapshot_begun: true };
         Ok(Begun {
             position,
             segment: self.journal.number(),
@@ -249,9 +241,7 @@ impl Writer {
     fn must_be_open(&self) -> io::Result<()> {
         match self.mode {
             Mode::Open { .. } => Ok(()),
-            Mode::ReadOnly { .. } => {
-                Err(io::Error::other("the journal failed; the hub is read-only"))
-            }
+            Mode::ReadOnly { .. } => Err(io::Error::other("the journal failed; the hub is read-only")),
         }
     }
 
@@ -279,15 +269,10 @@ impl Writer {
         };
         match back {
             Ok(()) => {
-                tracing::warn!(
-                    position,
-                    "the journal can be written again: the hub takes writes"
-                );
+                tracing::warn!(position, "the journal can be written again: the hub takes writes");
                 self.status.rotated();
                 self.status.set_read_only(None);
-                self.mode = Mode::Open {
-                    snapshot_begun: false,
-                };
+                self.mode = Mode::Open { snapshot_begun: false };
             }
             Err(error) => {
                 tracing::debug!(%error, "the journal still cannot be written");

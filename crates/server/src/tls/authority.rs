@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, SerialNumber,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    SerialNumber,
 };
 use rustls::RootCertStore;
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
@@ -62,9 +62,7 @@ impl Authority {
             return Self::create(directory, now);
         };
         if authority.not_after <= now {
-            warn!(
-                "the local authority has ended: a new one is made, and every client must be given its ca.pem"
-            );
+            warn!("the local authority has ended: a new one is made, and every client must be given its ca.pem");
             return Self::create(directory, now);
         }
         if authority.not_after < now + WARN_BEFORE_END {
@@ -141,9 +139,7 @@ impl Authority {
         params.not_before = (now - CLOCK_SKEW).into();
         params.not_after = self.server_end(now).into();
         params.distinguished_name = rcgen::DistinguishedName::new();
-        params
-            .distinguished_name
-            .push(DnType::CommonName, "Metric Nexus");
+        params.distinguished_name.push(DnType::CommonName, "Metric Nexus");
         params.is_ca = IsCa::ExplicitNoCa;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
@@ -202,11 +198,10 @@ fn read_key(path: &Path) -> Result<Option<KeyPair>, TlsError> {
     let Some(pem) = files::read(path)? else {
         return Ok(None);
     };
-    let key =
-        KeyPair::from_pem(&String::from_utf8_lossy(&pem)).map_err(|source| TlsError::Key {
-            path: path.to_owned(),
-            source,
-        })?;
+    let key = KeyPair::from_pem(&String::from_utf8_lossy(&pem)).map_err(|source| TlsError::Key {
+        path: path.to_owned(),
+        source,
+    })?;
     Ok(Some(key))
 }
 

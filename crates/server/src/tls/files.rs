@@ -74,11 +74,7 @@ fn write_new(path: &Path, contents: &str, readers: Readers) -> io::Result<()> {
         Readers::Owner => 0o600,
         Readers::All => 0o644,
     };
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(path)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
     file.write_all(contents.as_bytes())?;
     file.sync_all()
 }

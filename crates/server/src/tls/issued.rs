@@ -40,11 +40,7 @@ impl Issuing {
     }
 
     /// The pair of this place, made or renewed first where that is ours to do.
-    pub(super) fn open(
-        &self,
-        location: &Location,
-        now: SystemTime,
-    ) -> Result<(Pair, Option<Authority>), TlsError> {
+    pub(super) fn open(&self, location: &Location, now: SystemTime) -> Result<(Pair, Option<Authority>), TlsError> {
         // Names are checked even while no certificate needs them.
         names::wanted(&self.0)?;
         if location.is_filled()? {
@@ -63,11 +59,7 @@ impl Issuing {
     }
 
     /// The pair that is there, or `None` when it is ours to make anew.
-    fn keep(
-        &self,
-        location: &Location,
-        now: SystemTime,
-    ) -> Result<Option<(Pair, Option<Authority>)>, TlsError> {
+    fn keep(&self, location: &Location, now: SystemTime) -> Result<Option<(Pair, Option<Authority>)>, TlsError> {
         let pair = Pair::read(location)?;
         let Some(_) = self.author_of(&pair)? else {
             let foreign = location.place == Place::Operator;
@@ -80,12 +72,7 @@ impl Issuing {
 
     /// Whether the pair should have a successor now: it is near its end and the successor would
     /// live longer, or the names have changed, or the authority itself has ended.
-    pub(super) fn is_due(
-        &self,
-        pair: &Pair,
-        authority: &Authority,
-        now: SystemTime,
-    ) -> Result<bool, TlsError> {
+    pub(super) fn is_due(&self, pair: &Pair, authority: &Authority, now: SystemTime) -> Result<bool, TlsError> {
         let end = pair.facts.not_after;
         let near_end = end < now + RENEW_BEFORE_END && end < authority.server_end(now);
         let renamed = pair.facts.names != names::wanted(&self.0)?;
@@ -93,12 +80,7 @@ impl Issuing {
     }
 
     /// Writes a certificate signed by the authority, for the key that is there or a new one.
-    pub(super) fn issue(
-        &self,
-        authority: &Authority,
-        location: &Location,
-        now: SystemTime,
-    ) -> Result<(), TlsError> {
+    pub(super) fn issue(&self, authority: &Authority, location: &Location, now: SystemTime) -> Result<(), TlsError> {
         let names = names::wanted(&self.0)?;
         let key = authority::key_at(&location.key)?;
         let pem = authority.sign(&key, names, now)?;

@@ -85,11 +85,7 @@ impl Pair {
         let secret = PrivateKeyDer::from_pem_slice(&read(key)?).map_err(|source| {
             let expected = "private key";
             let path = key.clone();
-            TlsError::Pem {
-                path,
-                expected,
-                source,
-            }
+            TlsError::Pem { path, expected, source }
         })?;
         let certified = CertifiedKey::from_der(chain, secret, served::provider());
         let certified = certified.map_err(|source| TlsError::Pair {

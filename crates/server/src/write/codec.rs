@@ -91,10 +91,7 @@ fn put_change(out: &mut Vec<u8>, change: &Change) {
             put_target(out, tag::MERGE, target);
             put_value(out, delta.sum);
             put_number(out, delta.counts.len() as u64);
-            delta
-                .counts
-                .iter()
-                .for_each(|count| put_number(out, *count));
+            delta.counts.iter().for_each(|count| put_number(out, *count));
         }
         Change::Delete { family, labels } => {
             out.push(tag::DELETE);
@@ -118,11 +115,7 @@ fn put_target(out: &mut Vec<u8>, tag: u8, target: &Target) {
         out.push(0);
         return;
     };
-    let has_kind = if definition.kind.is_some() {
-        flag::HAS_KIND
-    } else {
-        0
-    };
+    let has_kind = if definition.kind.is_some() { flag::HAS_KIND } else { 0 };
     let has_buckets = if definition.buckets.is_some() {
         flag::HAS_BUCKETS
     } else {
@@ -136,10 +129,7 @@ fn put_target(out: &mut Vec<u8>, tag: u8, target: &Target) {
     put_text(out, &definition.unit);
     if let Some(buckets) = &definition.buckets {
         put_number(out, buckets.bounds().len() as u64);
-        buckets
-            .bounds()
-            .iter()
-            .for_each(|bound| put_value(out, *bound));
+        buckets.bounds().iter().for_each(|bound| put_value(out, *bound));
     }
 }
 
@@ -206,9 +196,7 @@ impl<'a> Reader<'a> {
         if count > self.rest.len() as u64 {
             return Err(CodecError::Short);
         }
-        let changes = (0..count)
-            .map(|_| self.change())
-            .collect::<Result<_, _>>()?;
+        let changes = (0..count).map(|_| self.change()).collect::<Result<_, _>>()?;
         Ok(Write {
             owner: self.owner.clone(),
             idempotency,
@@ -218,9 +206,7 @@ impl<'a> Reader<'a> {
 
     fn change(&mut self) -> Result<Change, CodecError> {
         Ok(match self.byte()? {
-            tag::CREATE => Change::Create {
-                target: self.target()?,
-            },
+            tag::CREATE => Change::Create { target: self.target()? },
             tag::SET => Change::Set {
                 target: self.target()?,
                 value: self.value()?,
@@ -247,10 +233,7 @@ impl<'a> Reader<'a> {
                 }
             }
             tag::DELETE_MATCHING => Change::DeleteMatching {
-                selector: self
-                    .text()?
-                    .parse()
-                    .map_err(|_| CodecError::Invalid("a selector"))?,
+                selector: self.text()?.parse().map_err(|_| CodecError::Invalid("a selector"))?,
                 prefix: self.text()?.into(),
             },
             unknown => return Err(CodecError::UnknownChange(unknown)),
@@ -297,9 +280,7 @@ impl<'a> Reader<'a> {
         if count > Buckets::BOUNDS_MAX as u64 {
             return Err(CodecError::Invalid("a number of buckets"));
         }
-        let bounds = (0..count)
-            .map(|_| self.value())
-            .collect::<Result<Vec<_>, _>>()?;
+        let bounds = (0..count).map(|_| self.value()).collect::<Result<Vec<_>, _>>()?;
         Buckets::new(&bounds).map_err(|_| CodecError::Invalid("a list of bucket bounds"))
     }
 
@@ -309,9 +290,7 @@ impl<'a> Reader<'a> {
         if count > Buckets::BOUNDS_MAX as u64 + 1 {
             return Err(CodecError::Invalid("a number of buckets"));
         }
-        let counts = (0..count)
-            .map(|_| self.number())
-            .collect::<Result<_, _>>()?;
+        let counts = (0..count).map(|_| self.number()).collect::<Result<_, _>>()?;
         Ok(HistogramDelta { counts, sum })
     }
 
@@ -325,10 +304,7 @@ impl<'a> Reader<'a> {
 
     fn text(&mut self) -> Result<&'a str, CodecError> {
         let length = usize::try_from(self.number()?).map_err(|_| CodecError::Short)?;
-        let (text, rest) = self
-            .rest
-            .split_at_checked(length)
-            .ok_or(CodecError::Short)?;
+        let (text, rest) = self.rest.split_at_checked(length).ok_or(CodecError::Short)?;
         self.rest = rest;
         std::str::from_utf8(text).map_err(|_| CodecError::Invalid("text that is not UTF-8"))
     }
@@ -369,32 +345,28 @@ mod tests {
 
     fn definition() -> impl Strategy<Value = Option<Arc<Definition>>> {
         let kind = proptest::option::of(proptest::sample::select(KINDS.to_vec()));
-        let buckets = proptest::option::of(vec(-1e9..1e9f64, 0..5).prop_filter_map(
-            "not rising",
-            |mut bounds| {
-                bounds.sort_by(f64::total_cmp);
-                Buckets::new(&bounds).ok()
-            },
-        ));
-        proptest::option::of((kind, "\\PC{0,9}", "[a-z]{0,5}", buckets).prop_map(
-            |(kind, help, unit, buckets)| {
+        let buckets = proptest::option::of(vec(-1e9..1e9f64, 0..5).prop_filter_map("not rising", |mut bounds| {
+            bounds.sort_by(f64::total_cmp);
+            Buckets::new(&bounds).ok()
+        }));
+        proptest::option::of(
+            (kind, "\\PC{0,9}", "[a-z]{0,5}", buckets).prop_map(|(kind, help, unit, buckets)| {
                 Arc::new(Definition {
                     kind,
                     help: help.into(),
                     unit: unit.into(),
                     buckets,
                 })
-            },
-        ))
+            }),
+        )
     }
 
     fn change() -> impl Strategy<Value = Change> {
-        let target =
-            ("[a-z_:.é]{1,9}", labels(), definition()).prop_map(|(name, labels, define)| Target {
-                family: Name::new(&name).unwrap(),
-                labels,
-                define,
-            });
+        let target = ("[a-z_:.é]{1,9}", labels(), definition()).prop_map(|(name, labels, define)| Target {
+            family: Name::new(&name).unwrap(),
+            labels,
+            define,
+        });
         (
             target,
             any::<f64>().prop_filter("NaN is not equal to itself", |value| !value.is_nan()),
@@ -404,10 +376,7 @@ mod tests {
             .prop_map(|(target, value, counts, which)| match which {
                 0 => Change::Create { target },
                 1 => Change::Set { target, value },
-                2 => Change::Add {
-                    target,
-                    delta: value,
-                },
+                2 => Change::Add { target, delta: value },
                 3 => Change::Observe { target, value },
                 4 => Change::Merge {
                     target,

@@ -14,14 +14,10 @@ pub(crate) struct RequestLimits {
 impl Write {
     /// What is wrong with the write whatever the state is. Runs in the request's own task.
     pub(crate) fn validate(&self, limits: &RequestLimits) -> Vec<Refusal> {
-        let found = self
-            .changes
-            .iter()
-            .enumerate()
-            .filter_map(|(index, change)| {
-                let reason = change_reason(change, limits)?;
-                Some(Refusal { index, reason })
-            });
+        let found = self.changes.iter().enumerate().filter_map(|(index, change)| {
+            let reason = change_reason(change, limits)?;
+            Some(Refusal { index, reason })
+        });
         found.take(Refusal::LIST_MAX).collect()
     }
 }
@@ -29,12 +25,11 @@ impl Write {
 fn change_reason(change: &Change, limits: &RequestLimits) -> Option<Reason> {
     match (change, change.target()) {
         (_, Some(target)) => target_reason(target, limits),
-        (Change::Delete { family, .. }, None) => over(
-            family.as_str().len(),
-            limits.name_bytes_max,
-            "name_bytes_max",
-            || "the metric's name".to_owned(),
-        ),
+        (Change::Delete { family, .. }, None) => {
+            over(family.as_str().len(), limits.name_bytes_max, "name_bytes_max", || {
+                "the metric's name".to_owned()
+            })
+        }
         (_, None) => None,
     }
 }
@@ -55,8 +50,7 @@ fn target_reason(target: &Target, limits: &RequestLimits) -> Option<Reason> {
             "the help text".to_owned()
         })
     };
-    name.or_else(help)
-        .or_else(|| labels_reason(&target.labels, limits))
+    name.or_else(help).or_else(|| labels_reason(&target.labels, limits))
 }
 
 fn labels_reason(labels: &Labels, limits: &RequestLimits) -> Option<Reason> {
@@ -66,12 +60,9 @@ fn labels_reason(labels: &Labels, limits: &RequestLimits) -> Option<Reason> {
                 return Some(Reason::ReservedLabel(reserved));
             }
         }
-        let count = over(
-            place + 1,
-            limits.labels_per_series_max,
-            "labels_per_series_max",
-            || "the number of labels".to_owned(),
-        );
+        let count = over(place + 1, limits.labels_per_series_max, "labels_per_series_max", || {
+            "the number of labels".to_owned()
+        });
         let reason = count
             .or_else(|| {
                 over(name.len(), limits.name_bytes_max, "name_bytes_max", || {
@@ -79,12 +70,9 @@ fn labels_reason(labels: &Labels, limits: &RequestLimits) -> Option<Reason> {
                 })
             })
             .or_else(|| {
-                over(
-                    value.len(),
-                    limits.value_bytes_max,
-                    "value_bytes_max",
-                    || format!("the value of label {name:?}"),
-                )
+                over(value.len(), limits.value_bytes_max, "value_bytes_max", || {
+                    format!("the value of label {name:?}")
+                })
             });
         if reason.is_some() {
             return reason;
@@ -93,12 +81,7 @@ fn labels_reason(labels: &Labels, limits: &RequestLimits) -> Option<Reason> {
     None
 }
 
-fn over(
-    amount: usize,
-    max: usize,
-    setting: &'static str,
-    what: impl FnOnce() -> String,
-) -> Option<Reason> {
+fn over(amount: usize, max: usize, setting: &'static str, what: impl FnOnce() -> String) -> Option<Reason> {
     (amount > max).then(|| Reason::Limit {
         what: what(),
         max: max as u64,
@@ -139,11 +122,7 @@ mod tests {
             .first()
             .map(|refusal| refusal.reason.to_string());
         assert_eq!(found.is_some(), expected.is_some(), "{found:?}");
-        assert!(
-            found
-                .unwrap_or_default()
-                .contains(expected.unwrap_or_default())
-        );
+        assert!(found.unwrap_or_default().contains(expected.unwrap_or_default()));
     }
 
     #[test]

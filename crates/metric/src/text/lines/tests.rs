@@ -45,12 +45,7 @@ fn each_format_announces_kinds_by_its_own_rules() {
         "\"my.x_total\" counter",
         "\"my.x\" counter",
     );
-    check(
-        "a\"\\\n",
-        Kind::Gauge,
-        r#""a\"\\\n" gauge"#,
-        r#""a\"\\\n" gauge"#,
-    );
+    check("a\"\\\n", Kind::Gauge, r#""a\"\\\n" gauge"#, r#""a\"\\\n" gauge"#);
 }
 
 #[test]
@@ -75,11 +70,7 @@ fn a_unit_is_announced_only_where_the_name_ends_in_it() {
             ..header(name, kind)
         };
         Lines::new(header, Format::OpenMetrics, Escaping::AllowUtf8).header(&mut out);
-        assert_eq!(
-            memchr::memmem::find(&out, b"# UNIT ").is_some(),
-            expected,
-            "{name}"
-        );
+        assert_eq!(memchr::memmem::find(&out, b"# UNIT ").is_some(), expected, "{name}");
     };
     check("x_seconds", Kind::Gauge, "seconds", true);
     check("x_seconds_total", Kind::Counter, "seconds", true);
@@ -92,21 +83,10 @@ fn a_unit_is_announced_only_where_the_name_ends_in_it() {
 }
 
 #[track_caller]
-fn check_start(
-    name: &str,
-    kind: Kind,
-    suffix: Suffix,
-    labels: &str,
-    extra: Extra,
-    expected: [&str; 2],
-) {
-    for (escaping, expected) in [Escaping::AllowUtf8, Escaping::Underscores]
-        .into_iter()
-        .zip(expected)
-    {
+fn check_start(name: &str, kind: Kind, suffix: Suffix, labels: &str, extra: Extra, expected: [&str; 2]) {
+    for (escaping, expected) in [Escaping::AllowUtf8, Escaping::Underscores].into_iter().zip(expected) {
         let mut out = Vec::new();
-        Lines::new(header(name, kind), Format::OpenMetrics, escaping)
-            .start(&mut out, suffix, labels, extra);
+        Lines::new(header(name, kind), Format::OpenMetrics, escaping).start(&mut out, suffix, labels, extra);
         assert_eq!(str::from_utf8(&out), Ok(expected));
     }
 }
@@ -116,14 +96,7 @@ fn samples_begin_with_name_and_labels() {
     use Suffix::{Bucket, Count, Created, Sum, Value};
     let same = |text| [text, text];
     check_start("x", Kind::Gauge, Value, "", Extra::None, same("x "));
-    check_start(
-        "x",
-        Kind::Gauge,
-        Value,
-        "a=\"b\"",
-        Extra::None,
-        same("x{a=\"b\"} "),
-    );
+    check_start("x", Kind::Gauge, Value, "a=\"b\"", Extra::None, same("x{a=\"b\"} "));
     check_start(
         "x",
         Kind::Histogram,
@@ -149,46 +122,11 @@ fn samples_begin_with_name_and_labels() {
         same("x{quantile=\"0.0\"} "),
     );
     check_start("x", Kind::Summary, Sum, "", Extra::None, same("x_sum "));
-    check_start(
-        "x",
-        Kind::GaugeHistogram,
-        Sum,
-        "",
-        Extra::None,
-        same("x_gsum "),
-    );
-    check_start(
-        "x",
-        Kind::GaugeHistogram,
-        Count,
-        "",
-        Extra::None,
-        same("x_gcount "),
-    );
-    check_start(
-        "x_total",
-        Kind::Counter,
-        Value,
-        "",
-        Extra::None,
-        same("x_total "),
-    );
-    check_start(
-        "x_total",
-        Kind::Counter,
-        Created,
-        "",
-        Extra::None,
-        same("x_created "),
-    );
-    check_start(
-        "m.x",
-        Kind::Gauge,
-        Value,
-        "",
-        Extra::None,
-        ["{\"m.x\"} ", "m_x "],
-    );
+    check_start("x", Kind::GaugeHistogram, Sum, "", Extra::None, same("x_gsum "));
+    check_start("x", Kind::GaugeHistogram, Count, "", Extra::None, same("x_gcount "));
+    check_start("x_total", Kind::Counter, Value, "", Extra::None, same("x_total "));
+    check_start("x_total", Kind::Counter, Created, "", Extra::None, same("x_created "));
+    check_start("m.x", Kind::Gauge, Value, "", Extra::None, ["{\"m.x\"} ", "m_x "]);
     check_start(
         "m.x",
         Kind::Gauge,
@@ -229,12 +167,7 @@ fn a_line_has_what_its_format_and_kind_allow() {
         finish(&mut out, format);
         assert_eq!(str::from_utf8(&out), Ok(expected));
     };
-    check(
-        "x_total",
-        Kind::Counter,
-        Format::Prometheus,
-        "x_total 5 1500\n",
-    );
+    check("x_total", Kind::Counter, Format::Prometheus, "x_total 5 1500\n");
     check(
         "x_total",
         Kind::Counter,

@@ -102,9 +102,7 @@ impl Families {
                 self.drafts.len() - 1
             }
         };
-        self.drafts
-            .get_mut(at)
-            .ok_or_else(|| Reason::Clash(name.to_owned()))
+        self.drafts.get_mut(at).ok_or_else(|| Reason::Clash(name.to_owned()))
     }
 
     fn finish(self) -> Result<Document, ParseError> {
@@ -142,8 +140,6 @@ fn kind(text: &str) -> Result<Kind, Reason> {
         Kind::Summary,
         Kind::Untyped,
     ];
-    let found = known
-        .into_iter()
-        .find(|kind| kind.as_str().eq_ignore_ascii_case(text));
+    let found = known.into_iter().find(|kind| kind.as_str().eq_ignore_ascii_case(text));
     found.ok_or_else(|| Reason::syntax("counter, gauge, histogram, summary or untyped", text))
 }

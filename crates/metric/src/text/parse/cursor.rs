@@ -47,15 +47,11 @@ impl<'a> Cursor<'a> {
             return self.quoted();
         }
         let starts = !self.rest.starts_with(|c: char| c.is_ascii_digit());
-        let name =
-            self.take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':'));
+        let name = self.take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':'));
         if starts && !name.is_empty() {
             Ok(Cow::Borrowed(name))
         } else {
-            Err(Reason::syntax(
-                "a name",
-                if name.is_empty() { self.rest } else { name },
-            ))
+            Err(Reason::syntax("a name", if name.is_empty() { self.rest } else { name }))
         }
     }
 

@@ -75,12 +75,8 @@ impl Draft {
         let at = match self.by_labels.entry(labels) {
             Entry::Occupied(entry) => *entry.get(),
             Entry::Vacant(entry) => {
-                self.series.push(Series::new(
-                    kind,
-                    line,
-                    entry.key().clone(),
-                    sample.timestamp,
-                ));
+                self.series
+                    .push(Series::new(kind, line, entry.key().clone(), sample.timestamp));
                 *entry.insert(end)
             }
         };

@@ -55,9 +55,7 @@ impl Families {
         match keyword {
             "HELP" => draft.set_help(line.help(), FORMAT),
             "TYPE" => kind(line.rest).and_then(|kind| draft.set_kind(kind)),
-            _ if line.rest.is_empty() || ends_in_unit(&name, line.rest) => {
-                draft.set_unit(line.rest)
-            }
+            _ if line.rest.is_empty() || ends_in_unit(&name, line.rest) => draft.set_unit(line.rest),
             _ => Err(Reason::invalid(&name, "the name does not end in the unit")),
         }
         .map_err(at)
@@ -87,10 +85,7 @@ impl Families {
 
     /// The current family if it has this name, else a new one, which ends the current.
     fn draft(&mut self, number: usize, name: &str) -> Result<&mut Draft, ParseError> {
-        let same = self
-            .current
-            .as_ref()
-            .is_some_and(|draft| draft.name.as_str() == name);
+        let same = self.current.as_ref().is_some_and(|draft| draft.name.as_str() == name);
         if !same {
             self.close()?;
         }
@@ -107,10 +102,7 @@ impl Families {
         };
         let (kind, line) = (draft.kind(), draft.line);
         let announced = draft.name.clone();
-        let bare = suffixes(kind)
-            .iter()
-            .all(|(text, _)| !text.is_empty())
-            .then_some("");
+        let bare = suffixes(kind).iter().all(|(text, _)| !text.is_empty()).then_some("");
         for suffix in suffixes(kind).iter().map(|(text, _)| *text).chain(bare) {
             let name = format!("{announced}{suffix}");
             if let Some(name) = self.taken.replace(name) {
@@ -130,9 +122,7 @@ impl Families {
 
     fn finish(mut self) -> Result<Document, ParseError> {
         self.close()?;
-        Ok(Document {
-            families: self.done,
-        })
+        Ok(Document { families: self.done })
     }
 }
 

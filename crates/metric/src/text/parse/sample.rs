@@ -63,17 +63,13 @@ impl<'a> Sample<'a> {
 
     /// The value as a count.
     pub(super) fn count(&self) -> Result<u64, Reason> {
-        number::parse_count(self.value)
-            .ok_or_else(|| Reason::syntax("a whole number that is not negative", self.value))
+        number::parse_count(self.value).ok_or_else(|| Reason::syntax("a whole number that is not negative", self.value))
     }
 }
 
 fn bare_name<'a>(line: &mut Cursor<'a>) -> Result<Cow<'a, str>, Reason> {
     if line.rest.starts_with('"') {
-        return Err(Reason::syntax(
-            "a name, or one in quotes within braces",
-            line.rest,
-        ));
+        return Err(Reason::syntax("a name, or one in quotes within braces", line.rest));
     }
     line.name()
 }
@@ -118,8 +114,7 @@ fn pairs<'a>(line: &mut Cursor<'a>, name: &mut Option<Cow<'a, str>>) -> Result<P
 fn timestamp(line: &mut Cursor<'_>) -> Result<Option<f64>, Reason> {
     /// Below this, milliseconds divided into seconds and multiplied again are the same.
     const MILLISECONDS_MAX: u64 = 1 << 50;
-    if line.rest.is_empty() || (line.format == Format::OpenMetrics && line.rest.starts_with(" # "))
-    {
+    if line.rest.is_empty() || (line.format == Format::OpenMetrics && line.rest.starts_with(" # ")) {
         return Ok(None);
     }
     line.gap()?;
@@ -138,9 +133,7 @@ fn timestamp(line: &mut Cursor<'_>) -> Result<Option<f64>, Reason> {
             milliseconds.map(|ms| ms as f64 / 1000.0)
         }
     };
-    seconds
-        .map(Some)
-        .ok_or_else(|| Reason::syntax("a timestamp", token))
+    seconds.map(Some).ok_or_else(|| Reason::syntax("a timestamp", token))
 }
 
 fn exemplar(line: &mut Cursor<'_>) -> Result<Option<Exemplar>, Reason> {

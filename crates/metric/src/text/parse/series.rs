@@ -17,12 +17,7 @@ pub(super) struct Series {
 }
 
 impl Series {
-    pub(super) fn new(
-        kind: Kind,
-        line: usize,
-        labels: crate::Labels,
-        timestamp: Option<f64>,
-    ) -> Self {
+    pub(super) fn new(kind: Kind, line: usize, labels: crate::Labels, timestamp: Option<f64>) -> Self {
         let value = match kind {
             Kind::Histogram | Kind::GaugeHistogram => Value::Histogram(Histogram::default()),
             Kind::Summary => Value::Summary(Summary::default()),
@@ -44,21 +39,14 @@ impl Series {
     }
 
     /// Takes in a sample; `bound` is the value of its `le` or `quantile` label.
-    pub(super) fn add(
-        &mut self,
-        kind: Kind,
-        suffix: Suffix,
-        bound: f64,
-        sample: Sample<'_>,
-    ) -> Result<(), Reason> {
+    pub(super) fn add(&mut self, kind: Kind, suffix: Suffix, bound: f64, sample: Sample<'_>) -> Result<(), Reason> {
         if sample.timestamp != self.metric.timestamp {
             return Err(Reason::invalid(
                 &sample.name,
                 "the samples of a series have different timestamps",
             ));
         }
-        let may_have_exemplar =
-            suffix == Suffix::Bucket || (kind, suffix) == (Kind::Counter, Suffix::Value);
+        let may_have_exemplar = suffix == Suffix::Bucket || (kind, suffix) == (Kind::Counter, Suffix::Value);
         if sample.exemplar.is_some() && !may_have_exemplar {
             return Err(Reason::invalid(
                 &sample.name,
@@ -82,9 +70,7 @@ impl Series {
                 });
                 false
             }
-            (Value::Histogram(histogram), Suffix::Sum) => {
-                histogram.sum.replace(sample.number()?).is_some()
-            }
+            (Value::Histogram(histogram), Suffix::Sum) => histogram.sum.replace(sample.number()?).is_some(),
             (Value::Histogram(_), Suffix::Count) => self.count.replace(sample.count()?).is_some(),
             (Value::Summary(summary), Suffix::Value) => {
                 summary.quantiles.push(Quantile {
@@ -93,12 +79,8 @@ impl Series {
                 });
                 false
             }
-            (Value::Summary(summary), Suffix::Sum) => {
-                summary.sum.replace(sample.number()?).is_some()
-            }
-            (Value::Summary(summary), Suffix::Count) => {
-                summary.count.replace(sample.count()?).is_some()
-            }
+            (Value::Summary(summary), Suffix::Sum) => summary.sum.replace(sample.number()?).is_some(),
+            (Value::Summary(summary), Suffix::Count) => summary.count.replace(sample.count()?).is_some(),
             (_, Suffix::Created) => {
                 let seconds = sample.number()?;
                 if !seconds.is_finite() {
@@ -114,22 +96,14 @@ impl Series {
             }
         };
         if repeated {
-            Err(Reason::Duplicate(format!(
-                "{}{}",
-                sample.name, self.metric.labels
-            )))
+            Err(Reason::Duplicate(format!("{}{}", sample.name, self.metric.labels)))
         } else {
             Ok(())
         }
     }
 
     /// Checks what only all samples together show.
-    pub(super) fn finish(
-        mut self,
-        name: &str,
-        kind: Kind,
-        format: Format,
-    ) -> Result<Metric, Reason> {
+    pub(super) fn finish(mut self, name: &str, kind: Kind, format: Format) -> Result<Metric, Reason> {
         let strict = format == Format::OpenMetrics;
         let checked = match &mut self.metric.value {
             Value::Number(_) if !self.valued => Err("it has a creation time but no value"),
@@ -146,19 +120,14 @@ impl Series {
         };
         match checked {
             Ok(()) => Ok(self.metric),
-            Err(problem) => Err(Reason::invalid(
-                &format!("{name}{}", self.metric.labels),
-                problem,
-            )),
+            Err(problem) => Err(Reason::invalid(&format!("{name}{}", self.metric.labels), problem)),
         }
     }
 }
 
 fn check_number(kind: Kind, value: f64) -> Result<(), &'static str> {
     match kind {
-        Kind::Counter if value.is_nan() || value < 0.0 => {
-            Err("a counter is neither NaN nor negative")
-        }
+        Kind::Counter if value.is_nan() || value < 0.0 => Err("a counter is neither NaN nor negative"),
         Kind::Info if value != 1.0 => Err("the value of an info is 1"),
         Kind::StateSet if value != 0.0 && value != 1.0 => Err("the value of a state is 0 or 1"),
         _ => Ok(()),
@@ -166,17 +135,11 @@ fn check_number(kind: Kind, value: f64) -> Result<(), &'static str> {
 }
 
 /// Sorts the buckets and checks them; in 0.0.4 the last one may have to be added.
-fn complete(
-    histogram: &mut Histogram,
-    count: Option<u64>,
-    strict: bool,
-) -> Result<(), &'static str> {
+fn complete(histogram: &mut Histogram, count: Option<u64>, strict: bool) -> Result<(), &'static str> {
     let buckets = &mut histogram.buckets;
     buckets.sort_by(|a, b| a.upper.total_cmp(&b.upper));
     if buckets.last().is_none_or(|last| last.upper < f64::INFINITY) {
-        let count = count
-            .filter(|_| !strict)
-            .ok_or("the +Inf bucket is missing")?;
+        let count = count.filter(|_| !strict).ok_or("the +Inf bucket is missing")?;
         buckets.push(Bucket {
             upper: f64::INFINITY,
             count,

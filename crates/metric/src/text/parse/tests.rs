@@ -7,8 +7,7 @@ use crate::{
 /// The text is read and written again as `expected`.
 #[track_caller]
 fn check(format: Format, text: &str, expected: &str) {
-    let document =
-        parse(format, text.as_bytes()).unwrap_or_else(|error| panic!("{error} in {text:?}"));
+    let document = parse(format, text.as_bytes()).unwrap_or_else(|error| panic!("{error} in {text:?}"));
     let written = write(&document, format, Escaping::AllowUtf8);
     assert_eq!(str::from_utf8(&written), Ok(expected));
 }
@@ -52,10 +51,7 @@ fn classic_samples_need_no_header() {
     classic("x 1\n", "# TYPE x untyped\nx 1\n");
     classic("x{} 1\n", "# TYPE x untyped\nx 1\n");
     classic("x{a=\"\"} 1\n", "# TYPE x untyped\nx 1\n");
-    classic(
-        "x{b=\"2\",a=\"1\",} 1\n",
-        "# TYPE x untyped\nx{a=\"1\",b=\"2\"} 1\n",
-    );
+    classic("x{b=\"2\",a=\"1\",} 1\n", "# TYPE x untyped\nx{a=\"1\",b=\"2\"} 1\n");
     classic(
         "x_bucket{le=\"1\"} 1\n",
         "# TYPE x_bucket untyped\nx_bucket{le=\"1\"} 1\n",
@@ -120,10 +116,7 @@ fn names_in_quotes_hold_any_text() {
     let text = "# TYPE \"my.x\" gauge\n{\"my.x\",\"a b\"=\"c\\n\\\"\\\\\"} 1\n{\"my.x\"} 2\n";
     classic(text, text);
     open(text, text);
-    classic(
-        "{ a=\"b\" , \"x\" } 1\n",
-        "# TYPE x untyped\nx{a=\"b\"} 1\n",
-    );
+    classic("{ a=\"b\" , \"x\" } 1\n", "# TYPE x untyped\nx{a=\"b\"} 1\n");
     classic(
         "# TYPE \"h.h\" histogram\n{\"h.h_bucket\",le=\"+Inf\"} 1\n",
         "# TYPE \"h.h\" histogram\n{\"h.h_bucket\",le=\"+Inf\"} 1\n{\"h.h_count\"} 1\n",
@@ -132,10 +125,7 @@ fn names_in_quotes_hold_any_text() {
 
 #[test]
 fn classic_refuses_what_it_cannot_take_for_sure() {
-    classic_refused(
-        "x 1",
-        "line 1: unexpected end of input: a line end is missing",
-    );
+    classic_refused("x 1", "line 1: unexpected end of input: a line end is missing");
     classic_refused(
         "x 1\ny 2\n# c",
         "line 3: unexpected end of input: a line end is missing",
@@ -149,10 +139,7 @@ fn classic_refuses_what_it_cannot_take_for_sure() {
         "x 1 9223372036854775807\n",
         "line 1: expected a timestamp, found \"9223372036854775807\"",
     );
-    classic_refused(
-        "x 1 2 3\n",
-        "line 1: expected the end of the line, found \"3\"",
-    );
+    classic_refused("x 1 2 3\n", "line 1: expected the end of the line, found \"3\"");
     classic_refused("x 1 # {} 1\n", "line 1: expected a timestamp, found \"#\"");
     classic_refused("1x 1\n", "line 1: expected a name, found \"1x\"");
     classic_refused("ä 1\n", "line 1: expected a name, found \"ä 1\"");
@@ -161,33 +148,18 @@ fn classic_refuses_what_it_cannot_take_for_sure() {
         "line 1: expected a name, or one in quotes within braces, found \"\\\"x\\\" 1\"",
     );
     classic_refused("{} 1\n", "line 1: expected a metric name, found \"1\"");
-    classic_refused(
-        "{\"\"} 1\n",
-        "line 1: expected = after a label name, found \"} 1\"",
-    );
-    classic_refused(
-        "x{\"y\"} 1\n",
-        "line 1: expected = after a label name, found \"} 1\"",
-    );
+    classic_refused("{\"\"} 1\n", "line 1: expected = after a label name, found \"} 1\"");
+    classic_refused("x{\"y\"} 1\n", "line 1: expected = after a label name, found \"} 1\"");
     classic_refused("x{,} 1\n", "line 1: expected a name, found \",} 1\"");
-    classic_refused(
-        "x{a:b=\"1\"} 1\n",
-        "line 1: expected a label name, found \"a:b\"",
-    );
+    classic_refused("x{a:b=\"1\"} 1\n", "line 1: expected a label name, found \"a:b\"");
     classic_refused("x{a=1} 1\n", "line 1: expected a quote, found \"1} 1\"");
-    classic_refused(
-        "x{a=\"1} 1\n",
-        "line 1: expected a closing quote, found \"\\\"1} 1\"",
-    );
+    classic_refused("x{a=\"1} 1\n", "line 1: expected a closing quote, found \"\\\"1} 1\"");
     classic_refused("x{a=\"\\q\"} 1\n", "line 1: invalid escape sequence \\q");
     classic_refused(
         "x{a=\"1\" b=\"2\"} 1\n",
         "line 1: expected a comma or a closing brace, found \"b=\\\"2\\\"} 1\"",
     );
-    classic_refused(
-        "x{a=\"1\",a=\"2\"} 1\n",
-        "line 1: label \"a\" is given more than once",
-    );
+    classic_refused("x{a=\"1\",a=\"2\"} 1\n", "line 1: label \"a\" is given more than once");
     classic_refused(
         "x{__a=\"1\"} 1\n",
         "line 1: label name \"__a\" is reserved: names must not begin with __",
@@ -220,11 +192,7 @@ fn histograms_and_summaries_are_complete() {
     let check = |kind: &str, samples: &str, expected: &str| {
         classic_refused(&format!("# TYPE h {kind}\n{samples}"), expected);
     };
-    check(
-        "histogram",
-        "h 1\n",
-        "line 2: \"h\" is no sample of a histogram",
-    );
+    check("histogram", "h 1\n", "line 2: \"h\" is no sample of a histogram");
     check(
         "histogram",
         "h_bucket 1\n",
@@ -250,11 +218,7 @@ fn histograms_and_summaries_are_complete() {
         "h_bucket{le=\"1\"} 1.5\n",
         "line 2: expected a whole number that is not negative, found \"1.5\"",
     );
-    check(
-        "histogram",
-        "h_sum 1\n",
-        "line 2: h: the +Inf bucket is missing",
-    );
+    check("histogram", "h_sum 1\n", "line 2: h: the +Inf bucket is missing");
     check(
         "histogram",
         "h_bucket{le=\"1\"} 1\n",
@@ -323,11 +287,7 @@ fn open_metrics_has_all_kinds() {
         "# TYPE x counter\nx_total 2\nx_created 1\n",
     );
     open("x{a=\"\\q\"} 1\n", "# TYPE x unknown\nx{a=\"\\\\q\"} 1\n");
-    check(
-        Format::OpenMetrics,
-        "x 1\n# EOF",
-        "# TYPE x unknown\nx 1\n# EOF\n",
-    );
+    check(Format::OpenMetrics, "x 1\n# EOF", "# TYPE x unknown\nx 1\n# EOF\n");
 }
 
 #[test]
@@ -339,14 +299,8 @@ fn open_metrics_lines_are_exact() {
     open_refused("x{a=\"1\",} 1\n", "line 1: expected a name, found \"} 1\"");
     open_refused("x{a=\"1\"}1\n", "line 1: expected a blank, found \"1\"");
     open_refused("x 1 NaN\n", "line 1: expected a timestamp, found \"NaN\"");
-    open_refused(
-        "# hello\n",
-        "line 1: expected HELP, TYPE, UNIT or EOF, found \"hello\"",
-    );
-    open_refused(
-        "#TYPE x gauge\n",
-        "line 1: expected a name, found \"#TYPE x gauge\"",
-    );
+    open_refused("# hello\n", "line 1: expected HELP, TYPE, UNIT or EOF, found \"hello\"");
+    open_refused("#TYPE x gauge\n", "line 1: expected a name, found \"#TYPE x gauge\"");
     open_refused(
         "# TYPE x GAUGE\n",
         "line 1: expected the name of a type, found \"GAUGE\"",
@@ -365,10 +319,7 @@ fn open_metrics_lines_are_exact() {
 
 #[test]
 fn open_metrics_families_are_in_one_piece() {
-    open_refused(
-        "x 1\ny 1\nx{a=\"b\"} 1\n",
-        "line 3: name \"x\" belongs to two families",
-    );
+    open_refused("x 1\ny 1\nx{a=\"b\"} 1\n", "line 3: name \"x\" belongs to two families");
     open_refused("x 1\nx 1\n", "line 2: x is given more than once");
     open_refused(
         "x 1\n# HELP x a\n",
@@ -394,10 +345,7 @@ fn open_metrics_families_are_in_one_piece() {
 
 #[test]
 fn open_metrics_samples_keep_the_rules_of_their_kind() {
-    open_refused(
-        "# TYPE x counter\nx 1\n",
-        "line 2: \"x\" is no sample of a counter",
-    );
+    open_refused("# TYPE x counter\nx 1\n", "line 2: \"x\" is no sample of a counter");
     open_refused(
         "# TYPE x counter\nx_created 1\n",
         "line 2: x_total: it has a creation time but no value",
@@ -410,10 +358,7 @@ fn open_metrics_samples_keep_the_rules_of_their_kind() {
         "# TYPE x counter\nx_total -1\n",
         "line 2: x_total: a counter is neither NaN nor negative",
     );
-    open_refused(
-        "# TYPE x info\nx_info 2\n",
-        "line 2: x_info: the value of an info is 1",
-    );
+    open_refused("# TYPE x info\nx_info 2\n", "line 2: x_info: the value of an info is 1");
     open_refused(
         "# TYPE x stateset\nx{x=\"a\"} 2\n",
         "line 2: x{x=\"a\"}: the value of a state is 0 or 1",
@@ -434,10 +379,7 @@ fn open_metrics_samples_keep_the_rules_of_their_kind() {
         "# TYPE x summary\nx{quantile=\"1\"} -1\n",
         "line 2: x: the value of a quantile is not negative",
     );
-    open_refused(
-        "# UNIT x seconds\n",
-        "line 1: x: the name does not end in the unit",
-    );
+    open_refused("# UNIT x seconds\n", "line 1: x: the name does not end in the unit");
     open_refused(
         "# TYPE x_s info\n# UNIT x_s s\n",
         "line 1: x_s: infos and state sets have no unit",
@@ -450,25 +392,16 @@ fn open_metrics_samples_keep_the_rules_of_their_kind() {
         "# TYPE x counter\nx_total 1 # 1\n",
         "line 2: expected the labels of an exemplar, found \"1\"",
     );
-    let long = format!(
-        "# TYPE x counter\nx_total 1 # {{a=\"{}\"}} 1\n",
-        "ä".repeat(127)
-    );
+    let long = format!("# TYPE x counter\nx_total 1 # {{a=\"{}\"}} 1\n", "ä".repeat(127));
     open(&long, &long);
     let error = parse(Format::OpenMetrics, long.replace("a=", "ab=").as_bytes()).unwrap_err();
-    assert!(
-        error.to_string().ends_with("more than 128 characters"),
-        "{error}"
-    );
+    assert!(error.to_string().ends_with("more than 128 characters"), "{error}");
 }
 
 #[test]
 fn invalid_utf8_is_refused_with_its_line() {
     for format in [Format::Prometheus, Format::OpenMetrics] {
-        assert_eq!(
-            parse(format, b"x 1\ny{a=\"\xff\"} 1\n"),
-            Err(Reason::InvalidUtf8.at(2))
-        );
+        assert_eq!(parse(format, b"x 1\ny{a=\"\xff\"} 1\n"), Err(Reason::InvalidUtf8.at(2)));
     }
 }
 
@@ -483,8 +416,5 @@ fn a_document_says_what_the_text_says() {
     );
     let metric = &family.metrics[0];
     assert_eq!(metric.labels, Labels::from_pairs([("a", "b")]).unwrap());
-    assert_eq!(
-        (&metric.value, metric.timestamp),
-        (&Value::Number(5.0), Some(1.5))
-    );
+    assert_eq!((&metric.value, metric.timestamp), (&Value::Number(5.0), Some(1.5)));
 }

@@ -126,7 +126,8 @@ fn what_is_broken_is_named_and_kept() {
         assert_eq!(fs::read_to_string(file.path()).unwrap(), text);
     }
     const LIST: &str = "expected nothing but a list `keys`";
-    let fields = "keys[0]: expected a mapping with texts for name, sha256, scopes, prefix, created, and a list of scopes";
+    let fields =
+        "keys[0]: expected a mapping with texts for name, sha256, scopes, prefix, created, and a list of scopes";
     check("", LIST);
     check("hunter2", LIST);
     check("keys: hunter2", LIST);

@@ -10,16 +10,8 @@ async fn curl(served: &Served, arguments: &[&str], path: &str) -> Option<Output>
     let ca = served.tls.as_ref().unwrap().ca_path().unwrap();
     let url = format!("https://{}{path}", served.address);
     let mut command = Command::new("curl");
-    command
-        .arg("-sS")
-        .arg("--cacert")
-        .arg(ca)
-        .args(arguments)
-        .arg(url);
-    match timeout(DEADLINE, command.kill_on_drop(true).output())
-        .await
-        .unwrap()
-    {
+    command.arg("-sS").arg("--cacert").arg(ca).args(arguments).arg(url);
+    match timeout(DEADLINE, command.kill_on_drop(true).output()).await.unwrap() {
         Ok(output) => Some(output),
         Err(error) => {
             eprintln!("SKIPPED, nothing was tested: cannot run curl: {error}");
@@ -44,13 +36,7 @@ async fn both_versions_of_http_are_negotiated() {
     let served = Served::encrypted(patient()).await;
     check(&served, &["--http2"], "/hello", "hello 2").await;
     check(&served, &["--http1.1"], "/hello", "hello 1.1").await;
-    check(
-        &served,
-        &["--http2", "--tls-max", "1.2"],
-        "/hello",
-        "hello 2",
-    )
-    .await;
+    check(&served, &["--http2", "--tls-max", "1.2"], "/hello", "hello 2").await;
     check(&served, &["--http2", "-d", "said"], "/echo", "said 2").await;
     check(&served, &["--http2", "-o", "/dev/null"], "/big", " 2").await;
 }
@@ -73,9 +59,7 @@ async fn http2_requests_under_way_are_answered_before_the_end() {
         served.trigger.fire();
         served.gate.add_permits(1);
     };
-    timeout(DEADLINE, async { tokio::join!(asking, ending) })
-        .await
-        .unwrap();
+    timeout(DEADLINE, async { tokio::join!(asking, ending) }).await.unwrap();
     assert_eq!(served.stop().await, Drained { cut: 0 });
 }
 
@@ -109,9 +93,7 @@ async fn an_http2_client_that_stops_reading_is_cut() {
     let mut command = Command::new("curl");
     command.arg("-sSN").arg("--http2").arg("--cacert").arg(ca);
     command.arg(format!("https://{}/big", served.address));
-    command
-        .stdout(std::process::Stdio::piped())
-        .kill_on_drop(true);
+    command.stdout(std::process::Stdio::piped()).kill_on_drop(true);
     if let Ok(_curl) = command.spawn() {
         served.until(|c| &c.answer_timeouts, 1).await;
     } else {

@@ -14,9 +14,7 @@ const HELLO: &str = "GET /hello HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n
 /// A client that trusts this file alone.
 fn client(ca: &std::path::Path) -> TlsConnector {
     let mut roots = RootCertStore::empty();
-    roots
-        .add(CertificateDer::from_pem_file(ca).unwrap())
-        .unwrap();
+    roots.add(CertificateDer::from_pem_file(ca).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -84,11 +82,7 @@ async fn silence_and_garbage_do_not_get_past_the_handshake() {
     let check = async |bytes: &str, failures| {
         let mut client = served.connect().await;
         send(&mut client, bytes).await;
-        drop(
-            timeout(DEADLINE, client.read_to_end(&mut Vec::new()))
-                .await
-                .unwrap(),
-        );
+        drop(timeout(DEADLINE, client.read_to_end(&mut Vec::new())).await.unwrap());
         served.until(|c| &c.handshake_failures, failures).await;
     };
     check(HELLO, 1).await;
@@ -113,8 +107,7 @@ async fn a_half_sent_header_ends_with_a_proper_close() {
 /// A ClientHello that names the server as wrk does, by address, which TLS forbids.
 fn hello_naming(name: &[u8]) -> Vec<u8> {
     let length = |bytes: usize| u16::try_from(bytes).unwrap().to_be_bytes();
-    let field =
-        |kind: u16, value: &[u8]| [&kind.to_be_bytes(), &length(value.len())[..], value].concat();
+    let field = |kind: u16, value: &[u8]| [&kind.to_be_bytes(), &length(value.len())[..], value].concat();
     let server_name = [&length(name.len() + 3), &[0][..], &length(name.len()), name].concat();
     let extensions = [
         field(0, &server_name),
@@ -136,10 +129,7 @@ async fn a_server_named_by_address_is_served_and_by_nonsense_refused() {
     let served = Served::encrypted(patient()).await;
     let check = async |name: &str, expected: &[u8]| {
         let mut client = served.connect().await;
-        client
-            .write_all(&hello_naming(name.as_bytes()))
-            .await
-            .unwrap();
+        client.write_all(&hello_naming(name.as_bytes())).await.unwrap();
         let mut record = vec![0; 7];
         timeout(DEADLINE, client.read_exact(&mut record))
             .await

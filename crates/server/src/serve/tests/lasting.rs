@@ -21,9 +21,7 @@ async fn bytes_on_the_wire_are_counted() {
     send(&mut client, request).await;
     let answer = read_rest(&mut client).await;
     let check = async |counter: fn(&Counters) -> &AtomicU64, expected: usize| {
-        served
-            .until(counter, u64::try_from(expected).unwrap())
-            .await;
+        served.until(counter, u64::try_from(expected).unwrap()).await;
     };
     check(|c| &c.wire_bytes_in, request.len()).await;
     check(|c| &c.wire_bytes_out, answer.len()).await;
@@ -122,10 +120,5 @@ async fn headers_have_a_limit_in_fields_and_in_bytes() {
     check(100, 1, "431 Request Header Fields Too Large").await;
     let others = "GET /hello HTTP/1.1\r\nconnection: close\r\nx: \r\n\r\n".len();
     check(1, (64 << 10) - others, "200 OK").await;
-    check(
-        1,
-        (64 << 10) - others + 1,
-        "431 Request Header Fields Too Large",
-    )
-    .await;
+    check(1, (64 << 10) - others + 1, "431 Request Header Fields Too Large").await;
 }

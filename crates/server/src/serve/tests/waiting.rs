@@ -25,11 +25,7 @@ async fn a_header_that_dribbles_is_not_given_more_time() {
     });
     let mut seen = Vec::new();
     // The bytes still under way turn the orderly end into a reset.
-    drop(
-        timeout(DEADLINE, from.read_to_end(&mut seen))
-            .await
-            .unwrap(),
-    );
+    drop(timeout(DEADLINE, from.read_to_end(&mut seen)).await.unwrap());
     served.until(|c| &c.header_timeouts, 1).await;
     timeout(DEADLINE, dribble).await.unwrap().unwrap();
 }

@@ -6,10 +6,7 @@ use crate::write::Unavailable;
 fn until(what: &str, mut done: impl FnMut() -> bool) {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
     while !done() {
-        assert!(
-            tokio::time::Instant::now() < deadline,
-            "{what} did not happen"
-        );
+        assert!(tokio::time::Instant::now() < deadline, "{what} did not happen");
         std::thread::yield_now();
     }
 }
@@ -25,13 +22,7 @@ fn a_full_disk_makes_the_hub_read_only_until_there_is_room() {
         submit(&store, vec![add("a", 1.0)]),
         Outcome::Unavailable(Unavailable::ReadOnly)
     );
-    assert!(
-        store
-            .status()
-            .read_only()
-            .unwrap()
-            .contains("cannot be written")
-    );
+    assert!(store.status().read_only().unwrap().contains("cannot be written"));
     assert!(store.snapshot().is_err());
     // What a crash leaves now is what was acknowledged.
     assert_eq!(dump(&open(&disk.copy(), Durability::Flush)), "a{} 1");
@@ -88,9 +79,7 @@ fn a_full_queue_turns_writes_away() {
         ..settings(&disk, Durability::Flush)
     };
     let store = Store::open(settings, Clients::new(1)).unwrap().store;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let outcomes = runtime.block_on(async {
         let writes = (0..200).map(|_| store.submit(write_of(vec![add("a", 1.0); 50])));
         futures_util::future::join_all(writes).await

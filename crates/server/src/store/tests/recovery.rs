@@ -16,11 +16,7 @@ fn what_was_acknowledged_is_there_after_a_crash() {
         );
         store.snapshot().unwrap();
         accept(&store, vec![add("a", 0.5)]);
-        assert_eq!(
-            dump(&open(&disk.copy(), durability)),
-            "a{} 2\nb{} 2",
-            "{durability:?}"
-        );
+        assert_eq!(dump(&open(&disk.copy(), durability)), "a{} 2\nb{} 2", "{durability:?}");
     }
 }
 
@@ -29,15 +25,9 @@ fn stopping_keeps_all_in_every_mode() {
     for durability in [Durability::Sync, Durability::Flush, Durability::Snapshot] {
         let disk = MemoryDisk::default();
         let store = open(&disk, durability);
-        accept(
-            &store,
-            vec![set("a", f64::NAN), add("b", f64::NEG_INFINITY)],
-        );
+        accept(&store, vec![set("a", f64::NAN), add("b", f64::NEG_INFINITY)]);
         store.close().unwrap();
-        assert!(matches!(
-            submit(&store, vec![add("b", 1.0)]),
-            Outcome::Unavailable(_)
-        ));
+        assert!(matches!(submit(&store, vec![add("b", 1.0)]), Outcome::Unavailable(_)));
         let again = open(&disk, durability);
         assert_eq!(dump(&again), "a{} NaN\nb{} -inf");
         again.close().unwrap();
@@ -72,10 +62,7 @@ fn a_snapshot_makes_old_segments_go() {
     }
     assert_eq!(
         disk.paths(),
-        [
-            PathBuf::from("journal/000004.log"),
-            PathBuf::from("state.yaml")
-        ]
+        [PathBuf::from("journal/000004.log"), PathBuf::from("state.yaml")]
     );
 }
 
@@ -125,9 +112,7 @@ fn damage_to_what_was_durable_is_refused_and_nothing_is_changed() {
         let mut bytes = sound.clone();
         bytes[at] ^= 0x10;
         damaged.put("journal/000001.log", bytes.clone());
-        let error = try_open(&damaged, Durability::Sync)
-            .unwrap_err()
-            .to_string();
+        let error = try_open(&damaged, Durability::Sync).unwrap_err().to_string();
         assert!(error.contains("journal/000001.log"), "byte {at}: {error}");
         assert_eq!(damaged.get("journal/000001.log").unwrap(), bytes);
         assert_eq!(damaged.paths(), disk.paths());
@@ -150,18 +135,13 @@ fn a_damaged_snapshot_is_refused_and_kept() {
     );
     store.close().unwrap();
     let sound = disk.get("state.yaml").unwrap();
-    assert_eq!(
-        dump(&open(&disk.copy(), Durability::Flush)).lines().count(),
-        2
-    );
+    assert_eq!(dump(&open(&disk.copy(), Durability::Flush)).lines().count(), 2);
     for at in 0..sound.len() {
         let damaged = disk.copy();
         let mut bytes = sound.clone();
         bytes[at] ^= 1;
         damaged.put("state.yaml", bytes.clone());
-        let error = try_open(&damaged, Durability::Flush)
-            .unwrap_err()
-            .to_string();
+        let error = try_open(&damaged, Durability::Flush).unwrap_err().to_string();
         assert!(error.contains("state.yaml"), "byte {at}: {error}");
         assert_eq!(damaged.get("state.yaml").unwrap(), bytes);
     }
@@ -212,14 +192,8 @@ fn an_empty_file_of_metric_nexus_is_taken_over_and_nonsense_is_not() {
     };
     check("metrics:", true);
     check("metrics: []\n", true);
-    check(
-        "metrics:\n- {key: a, value: 1, type: counter, labels: {q: mail}}",
-        true,
-    );
-    check(
-        "metrics:\n- {key: a, value: 1}\n- {key: a, value: 1}",
-        false,
-    );
+    check("metrics:\n- {key: a, value: 1, type: counter, labels: {q: mail}}", true);
+    check("metrics:\n- {key: a, value: 1}\n- {key: a, value: 1}", false);
     check("metrics:\n- {key: a, value: x}", false);
     check("metrics:\n- {key: 1a, value: 1}", false);
     check("", false);
@@ -231,16 +205,8 @@ fn change() -> impl Strategy<Value = Change> {
     let name = proptest::sample::select(vec!["a", "b", "h"]);
     let labels = proptest::sample::select(vec!["", "1", "2"]);
     (name, labels, 0..12u8, -4i8..8).prop_map(|(name, label, which, value)| {
-        let kind = if name == "h" {
-            Kind::Histogram
-        } else {
-            Kind::Gauge
-        };
-        let labels: &[(&str, &str)] = if label.is_empty() {
-            &[]
-        } else {
-            &[("l", label)]
-        };
+        let kind = if name == "h" { Kind::Histogram } else { Kind::Gauge };
+        let labels: &[(&str, &str)] = if label.is_empty() { &[] } else { &[("l", label)] };
         let (target, value) = (target(name, labels, Some(kind)), f64::from(value));
         match which {
             0 => Change::Delete {
@@ -258,10 +224,7 @@ fn change() -> impl Strategy<Value = Change> {
             3 => Change::Create { target },
             _ if kind == Kind::Histogram => Change::Observe { target, value },
             4..7 => Change::Set { target, value },
-            _ => Change::Add {
-                target,
-                delta: value,
-            },
+            _ => Change::Add { target, delta: value },
         }
     })
 }
@@ -323,11 +286,7 @@ fn a_snapshot_among_writers_loses_and_doubles_nothing() {
                         };
                         let mut changes: Vec<Change> = (0..50)
                             .map(|n| Change::Add {
-                                target: target(
-                                    "a",
-                                    &[("n", &(worker * 700 + n).to_string())],
-                                    None,
-                                ),
+                                target: target("a", &[("n", &(worker * 700 + n).to_string())], None),
                                 delta: 1.0,
                             })
                             .collect();

@@ -44,10 +44,7 @@ fn creating_twice_changes_nothing() {
 #[test]
 fn a_series_is_made_by_its_first_use_if_its_family_is_known() {
     let store = fresh();
-    assert_eq!(
-        refuse(&store, vec![plain_add("a", 1.0)]),
-        "0: there is no metric a"
-    );
+    assert_eq!(refuse(&store, vec![plain_add("a", 1.0)]), "0: there is no metric a");
     accept(&store, vec![create("a", Kind::Counter)]);
     accept(
         &store,
@@ -64,11 +61,7 @@ fn a_write_happens_whole_or_not_at_all() {
     let store = fresh();
     let refused = refuse(
         &store,
-        vec![
-            set("a", 1.0),
-            plain_add("missing", 1.0),
-            create("a", Kind::Counter),
-        ],
+        vec![set("a", 1.0), plain_add("missing", 1.0), create("a", Kind::Counter)],
     );
     assert_eq!(
         refused,
@@ -97,10 +90,7 @@ fn changes_see_the_ones_before_them_in_the_same_write() {
         "1: there is no metric a"
     );
     assert_eq!(
-        refuse(
-            &store,
-            vec![delete_series("a", &[]), delete_series("a", &[])]
-        ),
+        refuse(&store, vec![delete_series("a", &[]), delete_series("a", &[])]),
         "1: there is no series a"
     );
     assert_eq!(dump(&store), "a{} -5");
@@ -109,19 +99,13 @@ fn changes_see_the_ones_before_them_in_the_same_write() {
 #[test]
 fn a_counter_never_goes_down() {
     let store = fresh();
-    accept(
-        &store,
-        vec![create("c", Kind::Counter), plain_add("c", 5.0)],
-    );
+    accept(&store, vec![create("c", Kind::Counter), plain_add("c", 5.0)]);
     let set = |value| Change::Set {
         target: target("c", &[], None),
         value,
     };
     for (change, expected) in [
-        (
-            plain_add("c", -1.0),
-            "0: counter c cannot go down from 5 to 4",
-        ),
+        (plain_add("c", -1.0), "0: counter c cannot go down from 5 to 4"),
         (set(4.0), "0: counter c cannot go down from 5 to 4"),
         (
             plain_add("c", f64::NAN),
@@ -141,10 +125,7 @@ fn a_counter_never_goes_down() {
             Outcome::Refused(refusals) => {
                 assert_eq!(format!("0: {}", refusals[0].reason), expected)
             }
-            outcome => assert_eq!(
-                (expected, matches!(outcome, Outcome::Applied(_))),
-                ("", true)
-            ),
+            outcome => assert_eq!((expected, matches!(outcome, Outcome::Applied(_))), ("", true)),
         }
     }
     assert_eq!(
@@ -241,10 +222,7 @@ fn no_two_families_expose_one_name() {
         let store = fresh();
         accept(&store, vec![create(first.0, first.1)]);
         let apart = submit(&store, vec![create(second.0, second.1)]);
-        let together = submit(
-            &fresh(),
-            vec![create(first.0, first.1), create(second.0, second.1)],
-        );
+        let together = submit(&fresh(), vec![create(first.0, first.1), create(second.0, second.1)]);
         for outcome in [apart, together] {
             assert_eq!(
                 matches!(outcome, Outcome::Refused(_)),
@@ -308,10 +286,7 @@ fn series_are_counted_against_the_limits() {
         target: target("a", &[("n", &n.to_string())], Some(Kind::Gauge)),
         delta: 1.0,
     };
-    assert!(
-        refuse(&store, (0..4).map(one).collect())
-            .contains("limit of 3 (limits.series_per_key_max)")
-    );
+    assert!(refuse(&store, (0..4).map(one).collect()).contains("limit of 3 (limits.series_per_key_max)"));
     accept(&store, vec![one(0), one(1), one(2), one(0)]);
     refuse(&store, vec![one(3)]);
     accept(&store, vec![one(2)]);
@@ -319,17 +294,9 @@ fn series_are_counted_against_the_limits() {
         owner: "other".into(),
         ..write_of(vec![one(n)])
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
-    assert!(matches!(
-        runtime.block_on(store.submit(other(3))),
-        Outcome::Applied(_)
-    ));
-    assert!(matches!(
-        runtime.block_on(store.submit(other(4))),
-        Outcome::Refused(_)
-    ));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    assert!(matches!(runtime.block_on(store.submit(other(3))), Outcome::Applied(_)));
+    assert!(matches!(runtime.block_on(store.submit(other(4))), Outcome::Refused(_)));
     accept(&store, vec![delete_series("a", &[("n", "0")])]);
     accept(&store, vec![one(4)]);
     // What a write deletes makes room for the next write, not for itself.
@@ -350,15 +317,9 @@ fn matching_series_are_deleted() {
         selector: selector.parse().unwrap(),
         prefix: prefix.into(),
     };
-    accept(
-        &store,
-        vec![one("a", "1"), one("a", "2"), one("b", "1"), one("c", "1")],
-    );
+    accept(&store, vec![one("a", "1"), one("a", "2"), one("b", "1"), one("c", "1")]);
     assert_eq!(accept(&store, vec![matching("{n=\"1\"}", "b")]).deleted, 1);
-    assert_eq!(
-        accept(&store, vec![matching("{n=~\"1|3\"}", "")]).deleted,
-        2
-    );
+    assert_eq!(accept(&store, vec![matching("{n=~\"1|3\"}", "")]).deleted, 2);
     assert_eq!(dump(&store), "a{n=\"2\"} 1");
     accept(
         &store,
@@ -367,10 +328,7 @@ fn matching_series_are_deleted() {
             delta: 1.0,
         }],
     );
-    assert_eq!(
-        accept(&store, vec![matching("{__name__=~\"a|c\"}", "")]).deleted,
-        2
-    );
+    assert_eq!(accept(&store, vec![matching("{__name__=~\"a|c\"}", "")]).deleted, 2);
     assert_eq!(
         refuse(
             &store,

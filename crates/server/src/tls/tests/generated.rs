@@ -45,10 +45,7 @@ fn a_certificate_near_its_end_is_renewed_once() {
     check(341, Refreshed::Unchanged);
     check(680, Refreshed::Renewed);
     assert_eq!(tls.fingerprint(), fingerprint);
-    assert_eq!(
-        fs::read(directory.path().join("tls/server.key")).unwrap(),
-        key
-    );
+    assert_eq!(fs::read(directory.path().join("tls/server.key")).unwrap(), key);
 }
 
 #[test]
@@ -72,11 +69,7 @@ fn no_certificate_outlives_its_authority_and_the_end_of_that_makes_a_new_one() {
     let tls = Tls::open(&settings(&directory), now()).unwrap();
     let fingerprint = tls.fingerprint();
     let check = |after: u32, expected| {
-        assert_eq!(
-            tls.refresh(now() + after * DAY).unwrap(),
-            expected,
-            "{after}"
-        );
+        assert_eq!(tls.refresh(now() + after * DAY).unwrap(), expected, "{after}");
     };
     check(3600, Refreshed::Renewed);
     check(3640, Refreshed::Unchanged);
@@ -94,11 +87,7 @@ fn whatever_a_crash_leaves_behind_is_completed() {
         fs::remove_file(directory.path().join("tls").join(lost)).unwrap();
         fs::write(directory.path().join("tls/server.pem.new"), "cut o").unwrap();
         let after = Tls::open(&settings(&directory), now()).unwrap();
-        assert_eq!(
-            after.fingerprint() == before.fingerprint(),
-            same_fingerprint,
-            "{lost}"
-        );
+        assert_eq!(after.fingerprint() == before.fingerprint(), same_fingerprint, "{lost}");
     };
     check("server.pem", true);
     check("server.key", true);
@@ -111,10 +100,7 @@ fn an_authority_without_its_key_is_refused() {
     drop(Tls::open(&settings(&directory), now()).unwrap());
     fs::remove_file(directory.path().join("tls/ca.key")).unwrap();
     let refused = Tls::open(&settings(&directory), now()).unwrap_err();
-    assert!(
-        matches!(refused, TlsError::AuthorityKey { .. }),
-        "{refused}"
-    );
+    assert!(matches!(refused, TlsError::AuthorityKey { .. }), "{refused}");
 }
 
 #[test]
@@ -124,10 +110,7 @@ fn openssl_verifies_as_strictly_as_it_can() {
     let check = |name: &str| {
         let verify = "verify -x509_strict -check_ss_sig -purpose sslserver -CAfile ca.pem";
         let mut command = std::process::Command::new("openssl");
-        command
-            .args(verify.split(' '))
-            .args(name.split(' '))
-            .arg("server.pem");
+        command.args(verify.split(' ')).args(name.split(' ')).arg("server.pem");
         match command.current_dir(directory.path().join("tls")).output() {
             Ok(output) => assert!(output.status.success(), "{output:?}"),
             Err(_) => eprintln!("SKIPPED, nothing was tested: cannot run openssl"),

@@ -15,11 +15,7 @@ fn own(directory: &TempDir) -> Settings {
 fn put_foreign_pair(settings: &Settings) {
     let made = rcgen::generate_simple_self_signed(vec!["own.example".into()]).unwrap();
     fs::write(settings.cert.as_ref().unwrap(), made.cert.pem()).unwrap();
-    fs::write(
-        settings.key.as_ref().unwrap(),
-        made.signing_key.serialize_pem(),
-    )
-    .unwrap();
+    fs::write(settings.key.as_ref().unwrap(), made.signing_key.serialize_pem()).unwrap();
 }
 
 #[test]
@@ -30,10 +26,7 @@ fn an_own_certificate_is_served_and_never_renewed() {
     let tls = Tls::open(&settings, now()).unwrap();
     assert_eq!(names(&tls), ["own.example"]);
     assert_eq!(tls.ca_path(), None);
-    assert_eq!(
-        tls.refresh(now() + 100_000 * DAY).unwrap(),
-        Refreshed::Unchanged
-    );
+    assert_eq!(tls.refresh(now() + 100_000 * DAY).unwrap(), Refreshed::Unchanged);
     assert!(!directory.path().join("tls").exists());
 }
 
@@ -66,10 +59,7 @@ fn own_paths_without_files_are_filled_and_then_renewed() {
     assert!(tls.ca_path().is_some());
     let again = Tls::open(&settings, now()).unwrap();
     assert_eq!(again.expires(), tls.expires());
-    assert_eq!(
-        again.refresh(now() + 350 * DAY).unwrap(),
-        Refreshed::Renewed
-    );
+    assert_eq!(again.refresh(now() + 350 * DAY).unwrap(), Refreshed::Renewed);
 }
 
 #[test]
