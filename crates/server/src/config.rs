@@ -35,7 +35,7 @@ pub(crate) use keys::ConfiguredKey;
 pub(crate) use limits::Limits;
 pub(crate) use listen::{ListenAddress, Transport};
 pub(crate) use log::{Log, LogFormat};
-pub(crate) use mistake::{ConfigErrors, Mistake};
+pub(crate) use mistake::ConfigErrors;
 pub(crate) use scrape::{Created, Scrape};
 pub(crate) use snapshot::Snapshot;
 pub(crate) use state::StatePaths;

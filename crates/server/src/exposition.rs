@@ -11,6 +11,6 @@ mod scrape;
 
 pub(crate) use compress::{Compressor, Encoding};
 pub(crate) use filter::Filter;
-pub(crate) use negotiate::{Negotiated, accepted_encoding, negotiate};
+pub(crate) use negotiate::{accepted_encoding, negotiate};
 pub(crate) use render::{OwnFamily, OwnSample, OwnValue};
 pub(crate) use scrape::Scrape;

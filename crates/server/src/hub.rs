@@ -58,7 +58,6 @@ struct Shared {
 
 impl Hub {
     /// A hub with the defaults: TLS, state in `state/`, every acknowledged write durable.
-    #[must_use]
     pub fn builder() -> HubBuilder {
         HubBuilder::default()
     }

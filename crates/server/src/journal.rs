@@ -12,7 +12,7 @@ use std::{
     sync::Arc,
 };
 
-pub(crate) use frame::{Frame, FrameHeader};
+pub(crate) use frame::Frame;
 pub(crate) use segment::SegmentHeader;
 
 use crate::{
@@ -63,11 +63,6 @@ impl Journal {
             synced: after,
             bytes: 0,
         })
-    }
-
-    /// The last sequence that was appended.
-    pub(crate) fn appended(&self) -> u64 {
-        self.appended
     }
 
     /// The number of the segment that is being written.

@@ -5,7 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use axum::http::{Method, StatusCode};
@@ -108,6 +108,7 @@ impl OwnMetrics {
         let mut families: Vec<OwnFamily> = self.shared.registry.gather().iter().map(own_family).collect();
         families.extend(self.of_store(api));
         families.extend(self.of_serving());
+        families.extend(api.reloader.certificate_expires().map(certificate));
         families
     }
 
@@ -340,4 +341,14 @@ fn own_family(family: &MetricFamily) -> OwnFamily {
         kind,
         samples: samples.collect(),
     }
+}
+
+fn certificate(expires: SystemTime) -> OwnFamily {
+    let seconds = expires.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    gauge(
+        "metric_nexus_certificate_expiry_timestamp_seconds",
+        "When the served certificate ends; one that the hub made is renewed a month before.",
+        &[],
+        whole(seconds),
+    )
 }

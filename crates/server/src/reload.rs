@@ -40,6 +40,11 @@ impl Reloader {
         }
     }
 
+    /// When the served certificate ends; none under plain HTTP.
+    pub(crate) fn certificate_expires(&self) -> Option<SystemTime> {
+        self.shared.tls.as_ref().map(Tls::expires)
+    }
+
     /// Looks at the files until the shutdown.
     pub(crate) async fn run(self, shutdown: Shutdown) {
         let mut ticks = tokio::time::interval(PERIOD);

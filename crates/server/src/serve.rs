@@ -34,7 +34,6 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{sleep, timeout};
 use tracing::{error, warn};
 
-pub(crate) use activity::ConnectionInfo;
 pub(crate) use counters::Counters;
 pub(crate) use limits::Limits;
 pub(crate) use request::BodyStalled;

@@ -10,7 +10,7 @@ mod write;
 
 pub(crate) use read::{LoadError, Loaded, load};
 pub use state_file::{State, StateError, StateHistogram, StateMetric};
-pub(crate) use write::{Snapshot, begin};
+pub(crate) use write::begin;
 
 /// The first line of a snapshot; files that begin otherwise were written by metric-nexus or by hand.
 const FIRST_LINE: &str = "# Metric Nexus state, format 1. Stop the hub before you edit this file; run `metric-nexus state accept` afterwards.";

@@ -32,7 +32,6 @@ use tokio::sync::oneshot;
 
 pub(crate) use apply::matching;
 pub(crate) use cell::{Histogram, Stamp};
-pub(crate) use check::is_reserved;
 pub(crate) use family::{FamilyData, Value};
 pub(crate) use limits::StoreLimits;
 pub(crate) use open::{OpenError, Opened, Settings};

@@ -170,16 +170,11 @@ impl Change {
             Change::Delete { .. } | Change::DeleteMatching { .. } => None,
         }
     }
-
-    /// Whether it takes something away.
-    #[must_use]
-    pub(crate) fn is_delete(&self) -> bool {
-        self.target().is_none()
-    }
 }
 
 impl Definition {
     /// A definition that says only the kind.
+    #[cfg(test)]
     #[must_use]
     pub(crate) fn of(kind: Kind) -> Self {
         Definition {

@@ -31,6 +31,7 @@ impl ConfigErrors {
     }
 
     /// Each of them.
+    #[cfg(test)]
     pub(crate) fn mistakes(&self) -> &[Mistake] {
         &self.0
     }

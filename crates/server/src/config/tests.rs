@@ -27,7 +27,7 @@ fn file(path: &str, text: &str) -> ConfigFile {
 /// The mistakes in a file, without the file's name.
 fn mistakes(yaml: &str) -> Vec<String> {
     let errors = load(yaml).unwrap_err();
-    let inside = |mistake: &Mistake| mistake.to_string().strip_prefix("config.yaml: ").unwrap().to_owned();
+    let inside = |mistake: &mistake::Mistake| mistake.to_string().strip_prefix("config.yaml: ").unwrap().to_owned();
     errors.mistakes().iter().map(inside).collect()
 }
 
@@ -59,7 +59,7 @@ fn the_example_is_the_default_and_has_every_setting() {
                 assert!(EXAMPLE.contains(&format!("`{first}`")), "{path}");
             }
             ("keys[0]", Some(name)) => {
-                assert!(EXAMPLE.contains(&format!("#     {name}: ")) || name == "name", "{path}")
+                assert!(EXAMPLE.contains(&format!("#     {name}: ")) || name == "name", "{path}");
             }
             (_, None) => assert!(!example[first].is_null(), "{path}"),
             (_, Some(second)) => assert!(!example[first][second].is_null(), "{path}"),

@@ -39,7 +39,7 @@ impl Hub {
     /// # Errors
     /// See [`CallError`].
     pub async fn create(&self, key: &str, description: &str) -> Result<bool, CallError> {
-        let target = self.define(key, description)?;
+        let target = Self::define(key, description)?;
         Ok(self.submit(vec![Change::Create { target }]).await? > 0)
     }
 
@@ -48,7 +48,7 @@ impl Hub {
     /// # Errors
     /// See [`CallError`].
     pub async fn update(&self, key: &str, value: impl Into<f64>) -> Result<(), CallError> {
-        let (target, value) = (self.target(key)?, value.into());
+        let (target, value) = (Self::target(key)?, value.into());
         self.submit(vec![Change::Set { target, value }]).await.map(drop)
     }
 
@@ -57,7 +57,7 @@ impl Hub {
     /// # Errors
     /// See [`CallError`].
     pub async fn create_update(&self, key: &str, description: &str, value: impl Into<f64>) -> Result<(), CallError> {
-        let (target, value) = (self.define(key, description)?, value.into());
+        let (target, value) = (Self::define(key, description)?, value.into());
         self.submit(vec![
             Change::Create { target: target.clone() },
             Change::Set { target, value },
@@ -100,7 +100,7 @@ impl Hub {
     /// # Errors
     /// See [`CallError`].
     pub async fn add(&self, key: &str, value: impl Into<f64>) -> Result<(), CallError> {
-        let (target, delta) = (self.target(key)?, value.into());
+        let (target, delta) = (Self::target(key)?, value.into());
         self.submit(vec![Change::Add { target, delta }]).await.map(drop)
     }
 
@@ -117,13 +117,13 @@ impl Hub {
     /// # Errors
     /// See [`CallError`].
     pub async fn delete(&self, key: &str) -> Result<(), CallError> {
-        let family = self.target(key)?.family;
+        let family = Self::target(key)?.family;
         self.submit(vec![Change::Delete { family, labels: None }])
             .await
             .map(drop)
     }
 
-    fn target(&self, key: &str) -> Result<Target, CallError> {
+    fn target(key: &str) -> Result<Target, CallError> {
         let family = Name::legacy(key).map_err(|error| CallError::Refused(error.to_string()))?;
         Ok(Target {
             family,
@@ -132,14 +132,14 @@ impl Hub {
         })
     }
 
-    fn define(&self, key: &str, description: &str) -> Result<Target, CallError> {
+    fn define(key: &str, description: &str) -> Result<Target, CallError> {
         let define = Definition {
             help: description.into(),
             ..Definition::default()
         };
         Ok(Target {
             define: Some(Arc::new(define)),
-            ..self.target(key)?
+            ..Self::target(key)?
         })
     }
 

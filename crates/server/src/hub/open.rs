@@ -101,7 +101,7 @@ fn open(config: Config, terminal: bool) -> Result<Started, Reason> {
 }
 
 fn open_store(config: &Config, clients: Clients) -> Result<Store, OpenError> {
-    let opened = Store::open(store_settings(config), clients)?;
+    let opened = Store::open(&store_settings(config), clients)?;
     report(config, &opened);
     Ok(opened.store)
 }

@@ -45,7 +45,7 @@ pub(crate) fn parse(body: &[u8], changes_max: usize) -> Result<Vec<Change>, Batc
     let is_array = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
     let read = if is_array {
         let mut deserializer = serde_json::Deserializer::from_slice(body);
-        let read = de::Deserializer::deserialize_seq(&mut deserializer, ArrayVisitor(&mut items));
+        let read = (&mut deserializer).deserialize_seq(ArrayVisitor(&mut items));
         read.and_then(|()| deserializer.end())
     } else {
         lines(body, &mut items)

@@ -10,20 +10,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 pub(crate) struct ConnectionInfo {
     /// The client's address.
     pub(crate) peer: SocketAddr,
-    /// Whether the connection is encrypted.
-    pub(crate) tls: bool,
     pub(super) activity: Arc<Activity>,
 }
 
 impl ConnectionInfo {
     /// Bytes received on this connection so far, TLS included.
+    #[cfg(test)]
     pub(crate) fn wire_bytes_in(&self) -> u64 {
         self.activity.wire_in.load(Relaxed)
-    }
-
-    /// Bytes sent on this connection so far, TLS included.
-    pub(crate) fn wire_bytes_out(&self) -> u64 {
-        self.activity.wire_out.load(Relaxed)
     }
 }
 

@@ -26,17 +26,17 @@ pub(super) async fn run(stream: TcpStream, peer: SocketAddr, server: &Server) {
     }
     let activity = Arc::new(Activity::default());
     let stream = Metered::new(stream, activity.clone(), server.counters.clone());
-    let session = |tls| Session {
+    let session = Session {
         server,
-        info: ConnectionInfo { peer, tls, activity },
+        info: ConnectionInfo { peer, activity },
     };
     let Some(tls) = &server.tls else {
-        return session(false).http1(stream).await;
+        return session.http1(stream).await;
     };
     if let Some(stream) = handshake::shake(stream, peer, tls, server).await {
         match stream.get_ref().1.alpn_protocol() {
-            Some(b"h2") => session(true).http2(stream).await,
-            _ => session(true).http1(stream).await,
+            Some(b"h2") => session.http2(stream).await,
+            _ => session.http1(stream).await,
         }
     }
 }

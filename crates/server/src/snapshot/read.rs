@@ -181,7 +181,7 @@ impl Loading {
             };
         }
         if let Some(hub) = line.strip_prefix("hub: ") {
-            return self.hub(parse(hub)?);
+            return self.hub(&parse(hub)?);
         }
         self.section = match line.strip_suffix(" []").unwrap_or(line) {
             "families:" => Section::Families,
@@ -193,7 +193,7 @@ impl Loading {
         Ok(())
     }
 
-    fn hub(&mut self, hub: HubLine) -> Result<(), String> {
+    fn hub(&mut self, hub: &HubLine) -> Result<(), String> {
         if hub.format != FORMAT {
             return Err(format!(
                 "the format is {}, this version reads format {FORMAT}: use a newer metric-nexus",

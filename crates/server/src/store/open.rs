@@ -115,17 +115,17 @@ impl Store {
     }
 
     /// Reads snapshot and journal, and starts the writer. Blocks the thread.
-    pub(crate) fn open(settings: Settings, clients: Clients) -> Result<Opened, OpenError> {
+    pub(crate) fn open(settings: &Settings, clients: Clients) -> Result<Opened, OpenError> {
         let Read {
             loaded,
             state,
             recovered,
-        } = read(&settings)?;
+        } = read(settings)?;
         let foreign = loaded.as_ref().is_some_and(|loaded| loaded.foreign);
         let position = loaded.as_ref().map_or(0, |loaded| loaded.position);
         let last = recovered.last.max(position);
         clients.restore(loaded.map(|loaded| loaded.clients).unwrap_or_default());
-        let imported = foreign.then(|| keep_original(&settings)).transpose()?;
+        let imported = foreign.then(|| keep_original(settings)).transpose()?;
         let files = Files {
             disk: settings.disk.clone(),
             snapshot: settings.snapshot.clone(),
@@ -170,7 +170,7 @@ fn keep_original(settings: &Settings) -> Result<PathBuf, OpenError> {
 }
 
 fn start_writer(
-    settings: Settings,
+    settings: &Settings,
     state: super::State,
     journal: Journal,
     files: Arc<Files>,

@@ -31,7 +31,7 @@ fn open(disk: &MemoryDisk, durability: Durability) -> Store {
 }
 
 fn try_open(disk: &MemoryDisk, durability: Durability) -> Result<Opened, OpenError> {
-    Store::open(settings(disk, durability), Clients::new(10))
+    Store::open(&settings(disk, durability), Clients::new(10))
 }
 
 fn target(name: &str, labels: &[(&str, &str)], define: Option<Kind>) -> Target {

@@ -138,7 +138,7 @@ fn put_number(out: &mut Vec<u8>, mut number: u64) {
         out.push((number & 0x7f) as u8 | 0x80);
         number >>= 7;
     }
-    out.push(number as u8);
+    out.push((number & 0x7f) as u8);
 }
 
 fn put_text(out: &mut Vec<u8>, text: &str) {

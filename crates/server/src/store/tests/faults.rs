@@ -78,7 +78,7 @@ fn a_full_queue_turns_writes_away() {
         queue_bytes_max: 10,
         ..settings(&disk, Durability::Flush)
     };
-    let store = Store::open(settings, Clients::new(1)).unwrap().store;
+    let store = Store::open(&settings, Clients::new(1)).unwrap().store;
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let outcomes = runtime.block_on(async {
         let writes = (0..200).map(|_| store.submit(write_of(vec![add("a", 1.0); 50])));

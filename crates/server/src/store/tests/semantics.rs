@@ -123,7 +123,7 @@ fn a_counter_never_goes_down() {
     ] {
         match submit(&store, vec![change]) {
             Outcome::Refused(refusals) => {
-                assert_eq!(format!("0: {}", refusals[0].reason), expected)
+                assert_eq!(format!("0: {}", refusals[0].reason), expected);
             }
             outcome => assert_eq!((expected, matches!(outcome, Outcome::Applied(_))), ("", true)),
         }
@@ -274,7 +274,7 @@ fn series_are_counted_against_the_limits() {
         series_per_key_max: 3,
     };
     let store = Store::open(
-        Settings {
+        &Settings {
             limits,
             ..settings(&disk, Durability::Flush)
         },
