@@ -12,6 +12,7 @@ mod http;
 mod hub;
 mod ingest;
 mod journal;
+mod json;
 mod lock;
 mod own_metrics;
 mod reload;

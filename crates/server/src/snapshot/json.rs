@@ -1,9 +1,5 @@
 //! JSON that is YAML too, and the other way round.
 
-use std::fmt;
-
-use serde::{Deserialize, Deserializer, de};
-
 /// Writes a text in double quotes so that JSON and YAML read the same from it: raw UTF-8, but for what YAML does not allow
 /// or would fold.
 pub(super) fn put_text(out: &mut Vec<u8>, text: &str) {
@@ -52,60 +48,12 @@ pub(super) fn put_number(out: &mut Vec<u8>, number: u64) {
     out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
-/// A value as [`put_value`] writes it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Value(pub(super) f64);
-
-impl<'de> Deserialize<'de> for Value {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-
-        impl de::Visitor<'_> for Visitor {
-            type Value = Value;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a number, \"NaN\", \"+Inf\" or \"-Inf\"")
-            }
-
-            fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-                Ok(Value(value))
-            }
-
-            #[expect(
-                clippy::cast_precision_loss,
-                reason = "a whole number written by hand is read as the nearest double"
-            )]
-            fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-                Ok(Value(value as f64))
-            }
-
-            #[expect(
-                clippy::cast_precision_loss,
-                reason = "a whole number written by hand is read as the nearest double"
-            )]
-            fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-                Ok(Value(value as f64))
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Value, E> {
-                match text {
-                    "NaN" => Ok(Value(f64::NAN)),
-                    "+Inf" => Ok(Value(f64::INFINITY)),
-                    "-Inf" => Ok(Value(f64::NEG_INFINITY)),
-                    _ => Err(E::invalid_value(de::Unexpected::Str(text), &self)),
-                }
-            }
-        }
-
-        deserializer.deserialize_any(Visitor)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::json::Number;
 
     fn value(value: f64) -> String {
         let mut out = Vec::new();
@@ -137,8 +85,8 @@ mod tests {
             let input = f64::from_bits(bits);
             let text = value(input);
             let same = |read: f64| read.to_bits() == input.to_bits() || (read.is_nan() && input.is_nan());
-            prop_assert!(same(serde_json::from_str::<Value>(&text).unwrap().0));
-            prop_assert!(same(yaml_serde::from_str::<Value>(&text).unwrap().0));
+            prop_assert!(same(serde_json::from_str::<Number>(&text).unwrap().0));
+            prop_assert!(same(yaml_serde::from_str::<Number>(&text).unwrap().0));
         }
 
         #[test]

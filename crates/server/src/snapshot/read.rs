@@ -1,20 +1,17 @@
 use std::{
     borrow::Cow,
-    fmt,
     io::{self, BufRead, BufReader},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use nexus_metric::{Buckets, Family, Labels, Name};
-use serde::{
-    Deserialize, Deserializer,
-    de::{self, MapAccess},
-};
+use serde::Deserialize;
 
-use super::{CHECKSUM, ClientSeen, FIRST_LINE, FORMAT, json::Value as JsonValue};
+use super::{CHECKSUM, ClientSeen, FIRST_LINE, FORMAT};
 use crate::{
     disk::Disk,
+    json::{Number, Pairs},
     store::{Histogram, RestoredSeries, Stamp, State, Value},
 };
 
@@ -287,7 +284,7 @@ struct FamilyLine<'a> {
     #[serde(borrow)]
     unit: Cow<'a, str>,
     #[serde(default)]
-    buckets: Vec<JsonValue>,
+    buckets: Vec<Number>,
     defined_ms: u64,
     sequence: u64,
 }
@@ -298,9 +295,9 @@ struct SeriesLine<'a> {
     name: Cow<'a, str>,
     #[serde(borrow)]
     labels: Pairs<'a>,
-    value: Option<JsonValue>,
+    value: Option<Number>,
     counts: Option<Box<[u64]>>,
-    sum: Option<JsonValue>,
+    sum: Option<Number>,
     #[serde(borrow)]
     owner: Cow<'a, str>,
     created_ms: u64,
@@ -316,35 +313,3 @@ struct ClientLine<'a> {
     client: Cow<'a, str>,
     seen_ms: u64,
 }
-
-/// A JSON object of texts, in its own order, so that a name given twice is noticed.
-struct Pairs<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-
-        impl<'de> de::Visitor<'de> for Visitor {
-            type Value = Pairs<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object of texts")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs<'de>, A::Error> {
-                let mut pairs = Vec::new();
-                while let Some((Text(name), Text(value))) = map.next_entry()? {
-                    pairs.push((name, value));
-                }
-                Ok(Pairs(pairs))
-            }
-        }
-
-        deserializer.deserialize_map(Visitor)
-    }
-}
-
-/// A text that is borrowed from the line where it can be (serde borrows a bare `Cow` never).
-#[derive(Deserialize)]
-#[serde(transparent)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);

@@ -1,0 +1,152 @@
+use std::{borrow::Cow, sync::Arc};
+
+use nexus_metric::{Buckets, BucketsError, Kind, LabelError, Labels, Name, NameError, UnknownKind};
+use serde::Deserialize;
+
+use crate::{
+    json::{Number, Pairs, Text},
+    write::{Change, Definition, HistogramDelta, Target},
+};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Op {
+    Create,
+    Set,
+    Add,
+    Sub,
+    Inc,
+    Dec,
+    Observe,
+    Merge,
+    Delete,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Item<'a> {
+    op: Op,
+    #[serde(borrow)]
+    metric: Cow<'a, str>,
+    #[serde(borrow, default)]
+    labels: Option<Pairs<'a>>,
+    #[serde(default)]
+    value: Option<Number>,
+    #[serde(borrow, rename = "type", default)]
+    kind: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    help: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    unit: Option<Text<'a>>,
+    #[serde(default)]
+    buckets: Option<Vec<Number>>,
+    #[serde(default)]
+    counts: Option<Box<[u64]>>,
+    #[serde(default)]
+    sum: Option<Number>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ItemError {
+    #[error("{0}")]
+    Name(#[from] NameError),
+    #[error("{0}")]
+    Label(#[from] LabelError),
+    #[error("{0}")]
+    Kind(#[from] UnknownKind),
+    #[error("{0}")]
+    Buckets(#[from] BucketsError),
+    #[error("{op:?} needs {field:?}")]
+    Missing { op: Op, field: &'static str },
+    #[error("{op:?} takes no {field:?}")]
+    Superfluous { op: Op, field: &'static str },
+}
+
+impl Item<'_> {
+    pub(super) fn change(self) -> Result<Change, ItemError> {
+        self.has_only_what_its_op_takes()?;
+        let op = self.op;
+        if op == Op::Delete {
+            let labels = self.labels.map(|pairs| Labels::from_pairs(pairs.0)).transpose()?;
+            return Ok(Change::Delete {
+                family: Name::new(&self.metric)?,
+                labels,
+            });
+        }
+        let value = || {
+            self.value
+                .map(|number| number.0)
+                .ok_or(ItemError::Missing { op, field: "value" })
+        };
+        let what: fn(Target, f64) -> Change = match op {
+            Op::Set => |target, value| Change::Set { target, value },
+            Op::Add | Op::Inc => |target, delta| Change::Add { target, delta },
+            Op::Sub | Op::Dec => |target, delta| Change::Add { target, delta: -delta },
+            Op::Observe => |target, value| Change::Observe { target, value },
+            Op::Create | Op::Merge | Op::Delete => |target, _| Change::Create { target },
+        };
+        let amount = match op {
+            Op::Set | Op::Add | Op::Sub | Op::Observe => value()?,
+            Op::Inc | Op::Dec => 1.0,
+            Op::Create | Op::Merge | Op::Delete => 0.0,
+        };
+        if op == Op::Merge {
+            let counts = self.counts.clone().ok_or(ItemError::Missing { op, field: "counts" })?;
+            let sum = self.sum.ok_or(ItemError::Missing { op, field: "sum" })?.0;
+            return Ok(Change::Merge {
+                target: self.target()?,
+                delta: HistogramDelta { counts, sum },
+            });
+        }
+        Ok(what(self.target()?, amount))
+    }
+
+    fn has_only_what_its_op_takes(&self) -> Result<(), ItemError> {
+        let takes_value = matches!(self.op, Op::Set | Op::Add | Op::Sub | Op::Observe);
+        let (merges, deletes) = (self.op == Op::Merge, self.op == Op::Delete);
+        for (given, allowed, field) in [
+            (self.value.is_some(), takes_value, "value"),
+            (self.counts.is_some(), merges, "counts"),
+            (self.sum.is_some(), merges, "sum"),
+            (self.kind.is_some(), !deletes, "type"),
+            (self.help.is_some(), !deletes, "help"),
+            (self.unit.is_some(), !deletes, "unit"),
+            (self.buckets.is_some(), !deletes, "buckets"),
+        ] {
+            if given && !allowed {
+                return Err(ItemError::Superfluous { op: self.op, field });
+            }
+        }
+        Ok(())
+    }
+
+    fn target(self) -> Result<Target, ItemError> {
+        let defines = self.op == Op::Create || self.kind.is_some() || self.buckets.is_some();
+        let kind = match &self.kind {
+            Some(kind) => Some(kind.0.parse()?),
+            // Only a histogram has buckets.
+            None => self.buckets.as_ref().map(|_| Kind::Histogram),
+        };
+        let buckets = self
+            .buckets
+            .map(|bounds| Buckets::new(&bounds.iter().map(|bound| bound.0).collect::<Vec<_>>()))
+            .transpose()?;
+        let text = |text: Option<Text<'_>>| text.map_or_else(Box::default, |text| text.0.into());
+        let define = defines.then(|| {
+            Arc::new(Definition {
+                kind,
+                help: text(self.help),
+                unit: text(self.unit),
+                buckets,
+            })
+        });
+        let labels = self
+            .labels
+            .map_or_else(|| Ok(Labels::none()), |pairs| Labels::from_pairs(pairs.0))?;
+        Ok(Target {
+            family: Name::new(&self.metric)?,
+            labels,
+            define,
+        })
+    }
+}
