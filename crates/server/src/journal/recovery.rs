@@ -87,6 +87,24 @@ pub(crate) fn replay(
     Ok(recovered)
 }
 
+/// What is there if the journal tells of no write, for a state at `position`; `None` if it does.
+pub(crate) fn empty(disk: &dyn Disk, directory: &Path, position: u64) -> Result<Option<Recovered>, JournalError> {
+    let numbers = segment::list(disk, directory).map_err(|error| JournalError::Io(directory.to_owned(), error))?;
+    for number in &numbers {
+        let found = Segment::open(disk, directory, *number)?;
+        if found.header.is_some() && Frames::open(disk, &found.path)?.next()?.is_some() {
+            return Ok(None);
+        }
+    }
+    Ok(Some(Recovered {
+        last: position,
+        next_number: numbers.last().map_or(1, |last| last + 1),
+        frames: 0,
+        writes: 0,
+        cut: Vec::new(),
+    }))
+}
+
 /// A segment file and what its header says, if it has one.
 struct Segment {
     path: PathBuf,

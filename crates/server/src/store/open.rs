@@ -86,14 +86,20 @@ fn read(settings: &Settings) -> Result<Read, OpenError> {
     let mut state = loaded
         .as_mut()
         .map_or_else(super::State::default, |loaded| std::mem::take(&mut loaded.state));
-    let foreign = loaded.as_ref().is_some_and(|loaded| loaded.foreign);
-    let position = loaded.as_ref().filter(|_| !foreign).map_or(0, |loaded| loaded.position);
+    let position = loaded.as_ref().map_or(0, |loaded| loaded.position);
+    if loaded.as_ref().is_some_and(|loaded| loaded.foreign) {
+        // It stands for no position in a journal, so it can follow none.
+        let recovered = recovery::empty(disk, &settings.journal, position)?;
+        let recovered = recovered.ok_or_else(|| OpenError::ForeignBesideJournal(settings.snapshot.clone()))?;
+        return Ok(Read {
+            loaded,
+            state,
+            recovered,
+        });
+    }
     let recovered = recovery::replay(disk, &settings.journal, position, |frame, write| {
         state.apply(&write.write, write.first, frame.at_ms);
     })?;
-    if foreign && recovered.frames > 0 {
-        return Err(OpenError::ForeignBesideJournal(settings.snapshot.clone()));
-    }
     Ok(Read {
         loaded,
         state,
@@ -134,6 +140,10 @@ impl Store {
             one_at_a_time: Mutex::new(()),
         };
         if foreign {
+            // Empty segments of an earlier life begin at positions that mean nothing any more. They go first: without
+            // them, a crash on the way leaves what was there before.
+            let removed = Journal::remove_older_than(&*settings.disk, &settings.journal, recovered.next_number);
+            removed.map_err(|error| OpenError::Io(settings.journal.clone(), error))?;
             let written = files.write_snapshot(&state.catalog(), last, || Ok(()));
             written.map_err(|error| OpenError::Io(settings.snapshot.clone(), error))?;
         }

@@ -184,6 +184,29 @@ fn a_file_of_metric_nexus_is_taken_over() {
 }
 
 #[test]
+fn a_state_edited_while_no_hub_runs_is_taken_over() {
+    let disk = MemoryDisk::default();
+    for round in 0..3 {
+        let store = open(&disk, Durability::Flush);
+        accept(&store, vec![add("a", 1.0), add("b", 1.0)]);
+        store.close().unwrap();
+        let edited = format!("metrics:\n- {{key: a, value: {}}}\n", 10 * (round + 1));
+        disk.put("state.yaml", edited);
+        assert_eq!(
+            dump(&open(&disk.copy(), Durability::Flush)),
+            format!("a{{}} {}", 10 * (round + 1))
+        );
+        let again = open(&disk, Durability::Flush);
+        accept(&again, vec![add("a", 1.0)]);
+        again.close().unwrap();
+        assert_eq!(
+            dump(&open(&disk.copy(), Durability::Flush)),
+            format!("a{{}} {}", 10 * (round + 1) + 1)
+        );
+    }
+}
+
+#[test]
 fn an_empty_file_of_metric_nexus_is_taken_over_and_nonsense_is_not() {
     let check = |text: &str, good: bool| {
         let disk = MemoryDisk::default();
