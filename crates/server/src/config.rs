@@ -16,6 +16,7 @@
 //! An empty variable is one that is not set. Relative paths, also those in the file, start at the working directory.
 
 mod durability;
+mod idempotency;
 mod journal;
 mod keys;
 mod limits;
@@ -30,6 +31,7 @@ mod tls;
 mod units;
 
 pub use durability::Durability;
+pub(crate) use idempotency::Idempotency;
 pub(crate) use journal::Journal;
 pub(crate) use keys::ConfiguredKey;
 pub(crate) use limits::Limits;
@@ -77,6 +79,8 @@ pub(crate) struct Config {
     pub(crate) snapshot: Snapshot,
     /// The history since the last snapshot.
     pub(crate) journal: Journal,
+    /// How long the repeat of a write is known as one.
+    pub(crate) idempotency: Idempotency,
     /// How much of everything.
     pub(crate) limits: Limits,
     /// What Prometheus gets.
@@ -186,6 +190,7 @@ impl Config {
             keys: keys::read(&top, &mut warnings),
             snapshot: Snapshot::read(&top),
             journal: Journal::read(&top),
+            idempotency: Idempotency::read(&top),
             limits: Limits::read(&top),
             scrape: Scrape::read(&top),
             log: Log::read(&top),

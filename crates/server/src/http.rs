@@ -28,6 +28,7 @@ mod scrape;
 mod series;
 mod simple;
 mod submit;
+mod write_request;
 
 use std::sync::Arc;
 
@@ -108,8 +109,38 @@ fn described_routes() -> OpenApiRouter<Api> {
         .routes(routes!(admin::reload))
 }
 
-/// The description of the interface, without a hub.
 #[cfg(test)]
-pub(crate) fn document() -> utoipa::openapi::OpenApi {
-    described_routes().split_for_parts().1
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// Served without being described: they answer before anybody asks for a description, or are it.
+    const UNDESCRIBED: [&str; 3] = ["GET /-/healthy", "GET /-/ready", "GET /api/v1/openapi.json"];
+
+    #[test]
+    fn the_route_table_above_is_what_is_described() {
+        let document = serde_json::to_value(described_routes().split_for_parts().1).unwrap();
+        let mut described: BTreeSet<String> = UNDESCRIBED.map(String::from).into();
+        for (path, methods) in document["paths"].as_object().unwrap() {
+            described.extend(
+                methods
+                    .as_object()
+                    .unwrap()
+                    .keys()
+                    .map(|method| format!("{} {path}", method.to_uppercase())),
+            );
+        }
+        let source = include_str!("http.rs");
+        let rows = source
+            .lines()
+            .filter_map(|line| line.strip_prefix("//! | `")?.split(" | ").next());
+        let mut table = BTreeSet::new();
+        for request in rows.flat_map(|row| row.split(", ")) {
+            let mut words: Vec<&str> = request.trim_matches('`').split(' ').collect();
+            let path = words.pop().unwrap();
+            table.extend(words.iter().map(|method| format!("{method} {path}")));
+        }
+        assert_eq!(table, described);
+    }
 }

@@ -162,6 +162,27 @@ impl OwnMetrics {
                 .collect(),
             },
             counter(
+                "metric_nexus_idempotency_replays_total",
+                "Repeated writes that were answered as the first.",
+                status.replays(),
+            ),
+            counter(
+                "metric_nexus_idempotency_conflicts_total",
+                "Idempotency keys that came with another request than the first.",
+                status.keys_reused(),
+            ),
+            counter(
+                "metric_nexus_idempotency_evictions_total",
+                "Idempotency keys that were forgotten (idempotency.retention, idempotency.keys_max).",
+                catalog.used_keys.evicted(),
+            ),
+            gauge(
+                "metric_nexus_idempotency_keys",
+                "Idempotency keys that are known.",
+                &[],
+                whole(catalog.used_keys.len() as u64),
+            ),
+            counter(
                 "metric_nexus_journal_frames_total",
                 "Frames appended to the journal, each durable by one sync.",
                 status.frames(),

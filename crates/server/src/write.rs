@@ -6,7 +6,7 @@ mod codec;
 mod refusal;
 mod validate;
 
-pub(crate) use codec::{CodecError, Reader};
+pub(crate) use codec::{CodecError, Reader, put_number};
 pub(crate) use refusal::{Reason, Refusal};
 pub(crate) use validate::RequestLimits;
 
@@ -33,7 +33,7 @@ pub(crate) struct Idempotency {
     /// Digest of the API key's name and the client's key.
     pub(crate) id: [u8; 16],
     /// Digest of method, raw path and query, and body.
-    pub(crate) fingerprint: [u8; 16],
+    pub(crate) fingerprint: [u8; 8],
 }
 
 /// One change of the state.
@@ -127,6 +127,10 @@ pub(crate) struct HistogramDelta {
 pub(crate) enum Outcome {
     /// It happened, and is as durable as the hub's [durability](crate::config::Durability) promises.
     Applied(Applied),
+    /// It happened before, under the same idempotency key; nothing happened again.
+    Replayed(Applied),
+    /// Nothing happened: the idempotency key was used for another request.
+    KeyReused,
     /// Nothing happened; the reasons, at most [`Refusal::LIST_MAX`] of them.
     Refused(Vec<Refusal>),
     /// The journal failed under it: it may or may not survive a crash.

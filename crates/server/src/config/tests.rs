@@ -136,6 +136,7 @@ keys:
   - { sha256: ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad, scopes: 'scrape,admin' }
 snapshot: { interval: 30s, time_share_max: 0.5 }
 journal: { segment_bytes_max: 1MiB }
+idempotency: { retention: 1h, keys_max: 10 }
 scrape: { created: true }
 log: { format: json, level: 'warn,nexus_server=debug' }
 ";
@@ -171,6 +172,10 @@ log: { format: json, level: 'warn,nexus_server=debug' }
         snapshot: Snapshot {
             interval: Duration::from_secs(30),
             time_share_max: 0.5,
+        },
+        idempotency: Idempotency {
+            retention: Duration::from_secs(3600),
+            keys_max: 10,
         },
         journal: Journal {
             segment_bytes_max: 1 << 20,
@@ -357,6 +362,10 @@ fn every_kind_of_mistake_in_the_file() {
     check(
         "snapshot: {time_share_max: 2}",
         &["snapshot.time_share_max: expected a number above 0 and at most 1, got 2"],
+    );
+    check(
+        "idempotency: {keys_max: 0}",
+        &["idempotency.keys_max: expected 1 to 1000000000, got 0"],
     );
     check(
         "journal: {segment_bytes_max: 1KiB}",

@@ -1,13 +1,13 @@
-use axum::{Extension, Json, body::Body, extract::State, http::HeaderMap};
+use axum::{Json, extract::State, response::IntoResponse};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Api, Caller, body, error::Problem, submit};
-use crate::{auth::Scope, ingest::batch};
+use super::{Api, error::Problem, submit, write_request::WriteRequest};
+use crate::{ingest::batch, write::Applied};
 
 /// A write that happened.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Written {
+pub(super) struct Done {
     /// How many changes it had.
     changes: usize,
     /// How many series came into being.
@@ -21,22 +21,19 @@ pub(super) struct Written {
     post, path = "/api/v1/batch", tag = "json",
     request_body(description = "`[{\"op\": \"add\", \"metric\": \"jobs_total\", \"labels\": {\"queue\": \"mail\"}, \"value\": 4, \"type\": \"counter\"}, …]`; \
         op is one of create, set, add, sub, inc, dec, observe, merge, delete", content_type = "application/json", content = Vec<serde_json::Value>),
-    responses((status = 200, body = Written), (status = "4XX", body = Problem, content_type = "application/problem+json"))
+    responses((status = 200, body = Done), (status = "4XX", body = Problem, content_type = "application/problem+json"))
 )]
-pub(super) async fn batch(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Json<Written>, Problem> {
-    caller.has(Scope::Write)?;
-    let bytes = body::read(&headers, body, &api.config.limits).await?;
-    let changes = batch::parse(&bytes, api.config.limits.changes_per_request_max)?;
+pub(super) async fn batch(State(api): State<Api>, request: WriteRequest) -> Result<impl IntoResponse, Problem> {
+    let changes = batch::parse(&request.body, api.config.limits.changes_per_request_max)?;
     let count = changes.len();
-    let applied = submit::all(&api, &caller, changes).await?;
-    Ok(Json(Written {
-        changes: count,
-        created: applied.created,
-        deleted: applied.deleted,
-    }))
+    let written = submit::all(&api, &request, changes).await?;
+    let Applied { created, deleted, .. } = written.applied;
+    Ok((
+        written.header(),
+        Json(Done {
+            changes: count,
+            created,
+            deleted,
+        }),
+    ))
 }

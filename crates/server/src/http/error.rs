@@ -331,7 +331,12 @@ pub(super) fn refused(refusals: &[Refusal]) -> Problem {
 pub(super) fn outcome(outcome: &Outcome) -> Problem {
     match outcome {
         Outcome::Refused(refusals) => refused(refusals),
-        Outcome::Applied(_) => Problem::internal(),
+        Outcome::Applied(_) | Outcome::Replayed(_) => Problem::internal(),
+        Outcome::KeyReused => Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "idempotency-key-reused",
+            "this Idempotency-Key was used for another request: method, path, query and body must be the same",
+        ),
         Outcome::Unknown => Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "outcome-unknown",

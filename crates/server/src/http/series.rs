@@ -1,11 +1,11 @@
 use std::collections::BTreeMap;
 
-use axum::{Extension, Json, extract::State, http::Uri};
+use axum::{Extension, Json, extract::State, http::Uri, response::IntoResponse};
 use nexus_metric::{Labels, text::number};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Api, Caller, error::Problem, query::Parameters, submit};
+use super::{Api, Caller, error::Problem, query::Parameters, submit, write_request::WriteRequest};
 use crate::{
     auth::Scope,
     exposition::Filter,
@@ -208,37 +208,33 @@ fn json_number(value: f64) -> serde_json::Value {
     params(("match[]" = Vec<String>, Query), ("dry_run" = Option<bool>, Query, description = "Only say what would go")),
     responses((status = 200, body = Deleted), (status = "4XX", body = Problem, content_type = "application/problem+json"))
 )]
-pub(super) async fn delete(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
-    uri: Uri,
-) -> Result<Json<Deleted>, Problem> {
-    caller.has(Scope::Write)?;
-    let parameters = Parameters::read(uri.query(), &["match[]", "dry_run"])?;
+pub(super) async fn delete(State(api): State<Api>, request: WriteRequest) -> Result<impl IntoResponse, Problem> {
+    let parameters = Parameters::read(request.uri.query(), &["match[]", "dry_run"])?;
     let selectors = parameters.selectors()?;
     if selectors.is_empty() {
         return Err(Problem::bad_request("match[] is missing: say which series"));
     }
     match parameters.one("dry_run")? {
         None | Some("false" | "0") => {}
-        Some("" | "true" | "1") => return Ok(Json(would_delete(&api, &caller, &selectors))),
+        Some("" | "true" | "1") => return Ok(Json(would_delete(&api, &request.caller, &selectors)).into_response()),
         Some(other) => {
             return Err(Problem::bad_request(format!(
                 "dry_run {other:?} is neither true nor false"
             )));
         }
     }
-    let prefix = caller.prefix();
+    let prefix = request.caller.prefix();
     let changes = selectors.into_iter().map(|selector| Change::DeleteMatching {
         selector,
         prefix: prefix.into(),
     });
-    let applied = submit::all(&api, &caller, changes.collect()).await?;
-    Ok(Json(Deleted {
-        deleted: applied.deleted,
+    let written = submit::all(&api, &request, changes.collect()).await?;
+    let done = Deleted {
+        deleted: written.applied.deleted,
         dry_run: false,
         series: Vec::new(),
-    }))
+    };
+    Ok((written.header(), Json(done)).into_response())
 }
 
 fn would_delete(api: &Api, caller: &Caller, selectors: &[Selector]) -> Deleted {

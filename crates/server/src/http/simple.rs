@@ -2,22 +2,25 @@
 
 use axum::{
     Extension, Router,
-    body::Body,
     extract::State,
-    http::{HeaderMap, StatusCode, Uri, header::LOCATION},
+    http::{StatusCode, Uri, header::LOCATION},
     response::{IntoResponse, Response},
     routing::{get, put},
 };
 use nexus_metric::text::number;
 
-use super::{Api, Caller, body, error::Problem, submit};
+use super::{
+    Api, Caller,
+    error::Problem,
+    submit,
+    write_request::{WriteRequest, Written},
+};
 use crate::{
     auth::Scope,
     clients,
     clock::now_ms,
     ingest::rest::{self, Verb},
     store::Value,
-    write::{Applied, Change},
 };
 
 /// metric-nexus' own clients write `/metric/` as often as `/metric`.
@@ -41,18 +44,13 @@ pub(super) fn with_trailing_slash() -> Router<Api> {
     responses((status = 201, description = "It was made; `Location` has its name"), (status = 200, description = "It exists already, and was not changed"),
         (status = "4XX", body = Problem, content_type = "application/problem+json"))
 )]
-pub(super) async fn create(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Problem> {
-    let (target, applied) = write(&api, &caller, Verb::Create, &uri, &headers, body).await?;
-    Ok(if applied.created == 0 {
-        "OK".into_response()
+pub(super) async fn create(State(api): State<Api>, request: WriteRequest) -> Result<Response, Problem> {
+    let (name, written) = write(&api, Verb::Create, &request).await?;
+    let header = written.header();
+    Ok(if written.applied.created == 0 {
+        (header, "OK").into_response()
     } else {
-        (StatusCode::CREATED, [(LOCATION, format!("/{target}"))], "Created").into_response()
+        (StatusCode::CREATED, header, [(LOCATION, format!("/{name}"))], "Created").into_response()
     })
 }
 
@@ -96,15 +94,8 @@ pub(super) async fn read(
     request_body(content = f64, content_type = "text/plain"),
     responses((status = 204), (status = "4XX", body = Problem, content_type = "application/problem+json"))
 )]
-pub(super) async fn set(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<StatusCode, Problem> {
-    write(&api, &caller, Verb::Set, &uri, &headers, body).await?;
-    Ok(StatusCode::NO_CONTENT)
+pub(super) async fn set(State(api): State<Api>, request: WriteRequest) -> Result<Response, Problem> {
+    no_content(&api, Verb::Set, &request).await
 }
 
 /// Delete a metric, or with labels exactly one series.
@@ -112,15 +103,8 @@ pub(super) async fn set(
     delete, path = "/{metric}", tag = "simple", params(("metric" = String, Path), ),
     responses((status = 204), (status = "4XX", body = Problem, content_type = "application/problem+json"))
 )]
-pub(super) async fn delete(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<StatusCode, Problem> {
-    write(&api, &caller, Verb::Delete, &uri, &headers, body).await?;
-    Ok(StatusCode::NO_CONTENT)
+pub(super) async fn delete(State(api): State<Api>, request: WriteRequest) -> Result<Response, Problem> {
+    no_content(&api, Verb::Delete, &request).await
 }
 
 /// Change a series: `inc`, `dec`, or `add`, `sub`, `observe` with the number in the body.
@@ -130,14 +114,8 @@ pub(super) async fn delete(
     request_body(content = f64, content_type = "text/plain"),
     responses((status = 204), (status = "4XX", body = Problem, content_type = "application/problem+json"))
 )]
-pub(super) async fn change(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<StatusCode, Problem> {
-    let verb = match uri.path().split('/').nth(2) {
+pub(super) async fn change(State(api): State<Api>, request: WriteRequest) -> Result<Response, Problem> {
+    let verb = match request.uri.path().split('/').nth(2) {
         Some("inc") => Verb::Increment,
         Some("dec") => Verb::Decrement,
         Some("add") => Verb::Add,
@@ -150,25 +128,21 @@ pub(super) async fn change(
             )));
         }
     };
-    write(&api, &caller, verb, &uri, &headers, body).await?;
-    Ok(StatusCode::NO_CONTENT)
+    no_content(&api, verb, &request).await
 }
 
-async fn write(
-    api: &Api,
-    caller: &Caller,
-    verb: Verb,
-    uri: &Uri,
-    headers: &HeaderMap,
-    body: Body,
-) -> Result<(String, Applied), Problem> {
-    caller.has(Scope::Write)?;
-    let query = uri.query().unwrap_or_default();
-    let target = rest::target(metric(uri), query)?;
+async fn no_content(api: &Api, verb: Verb, request: &WriteRequest) -> Result<Response, Problem> {
+    let (_, written) = write(api, verb, request).await?;
+    Ok((StatusCode::NO_CONTENT, written.header()).into_response())
+}
+
+/// The metric's name as it was understood, and what happened.
+async fn write(api: &Api, verb: Verb, request: &WriteRequest) -> Result<(String, Written), Problem> {
+    let query = request.uri.query().unwrap_or_default();
+    let target = rest::target(metric(&request.uri), query)?;
     let name = target.family.to_string();
-    let body = body::read(headers, body, &api.config.limits).await?;
-    let change: Change = rest::change(verb, target, query, &body)?;
-    Ok((name, submit::one(api, caller, change).await?))
+    let change = rest::change(verb, target, query, &request.body)?;
+    Ok((name, submit::one(api, request, change).await?))
 }
 
 /// The first segment of the path as it was sent: decoding comes after splitting, so that `%2F` stays in the name.

@@ -1,17 +1,24 @@
 use super::{
     Api, Caller,
     error::{self, Problem},
+    write_request::{WriteRequest, Written},
 };
 use crate::{
     auth::{Denied, Scope},
-    write::{Applied, Change, Outcome, RequestLimits, Write},
+    write::{Change, Idempotency, Outcome, RequestLimits, Write},
 };
 
 /// Checks what can be checked without the state, then lets the store decide.
-async fn submit(api: &Api, caller: &Caller, changes: Vec<Change>) -> Result<Applied, Outcome> {
+async fn submit(
+    api: &Api,
+    caller: &Caller,
+    idempotency: Option<Idempotency>,
+    changes: Vec<Change>,
+) -> Result<Written, Outcome> {
+    let owner = caller.key.name.clone();
     let write = Write {
-        owner: caller.key.name.clone(),
-        idempotency: None,
+        owner,
+        idempotency,
         changes,
     };
     let refusals = write.validate(&api.request_limits());
@@ -19,29 +26,33 @@ async fn submit(api: &Api, caller: &Caller, changes: Vec<Change>) -> Result<Appl
         return Err(Outcome::Refused(refusals));
     }
     match api.store.submit(write).await {
-        Outcome::Applied(applied) => Ok(applied),
+        Outcome::Applied(applied) => Ok(Written {
+            applied,
+            replayed: false,
+        }),
+        Outcome::Replayed(applied) => Ok(Written {
+            applied,
+            replayed: true,
+        }),
         other => Err(other),
     }
 }
 
-/// Submits one change; its refusal is the whole answer.
-pub(super) async fn one(api: &Api, caller: &Caller, change: Change) -> Result<Applied, Problem> {
-    may(caller, &change)?;
-    submit(api, caller, vec![change])
-        .await
-        .map_err(|outcome| match &outcome {
-            Outcome::Refused(refusals) => refusals.first().map_or_else(Problem::internal, error::refused_one),
-            other => error::outcome(other),
-        })
+/// Submits the one change of a request; its refusal is the whole answer.
+pub(super) async fn one(api: &Api, request: &WriteRequest, change: Change) -> Result<Written, Problem> {
+    may(&request.caller, &change)?;
+    let submitted = submit(api, &request.caller, request.idempotency, vec![change]).await;
+    submitted.map_err(|outcome| match &outcome {
+        Outcome::Refused(refusals) => refusals.first().map_or_else(Problem::internal, error::refused_one),
+        other => error::outcome(other),
+    })
 }
 
-/// Submits changes that happen all or not at all.
-pub(super) async fn all(api: &Api, caller: &Caller, changes: Vec<Change>) -> Result<Applied, Problem> {
-    caller.has(Scope::Write)?;
-    changes.iter().try_for_each(|change| may(caller, change))?;
-    submit(api, caller, changes)
-        .await
-        .map_err(|outcome| error::outcome(&outcome))
+/// Submits the changes of a request, which happen all or not at all.
+pub(super) async fn all(api: &Api, request: &WriteRequest, changes: Vec<Change>) -> Result<Written, Problem> {
+    changes.iter().try_for_each(|change| may(&request.caller, change))?;
+    let submitted = submit(api, &request.caller, request.idempotency, changes).await;
+    submitted.map_err(|outcome| error::outcome(&outcome))
 }
 
 fn may(caller: &Caller, change: &Change) -> Result<(), Denied> {

@@ -156,14 +156,14 @@ impl Hub {
             false => Outcome::Refused(refusals),
         };
         match outcome {
-            Outcome::Applied(applied) => Ok(applied.created),
+            Outcome::Applied(applied) | Outcome::Replayed(applied) => Ok(applied.created),
             Outcome::Refused(refusals) => Err(CallError::Refused(
                 refusals
                     .first()
                     .map(|refusal| refusal.reason.to_string())
                     .unwrap_or_default(),
             )),
-            Outcome::Unknown => Err(CallError::Unknown),
+            Outcome::Unknown | Outcome::KeyReused => Err(CallError::Unknown),
             Outcome::Unavailable(crate::write::Unavailable::Stopping) => Err(CallError::Stopping),
             Outcome::Unavailable(_) => Err(CallError::Unavailable),
         }

@@ -18,7 +18,7 @@ use crate::{
     own_metrics::OwnMetrics,
     reload::Reloader,
     serve::Counters,
-    store::{OpenError, Opened, Settings, Store, StoreLimits},
+    store::{OpenError, Opened, Retention, Settings, Store, StoreLimits},
     tls::{self, Tls, TlsError},
 };
 
@@ -117,6 +117,10 @@ pub(crate) fn store_settings(config: &Config) -> Settings {
             families_max: limits.families_max as u64,
             series_max: limits.series_max as u64,
             series_per_key_max: limits.series_per_key_max as u64,
+            idempotency: Retention {
+                keys_max: config.idempotency.keys_max,
+                retention_ms: u64::try_from(config.idempotency.retention.as_millis()).unwrap_or(u64::MAX),
+            },
         },
         queue_writes_max: limits.queue_writes_max,
         queue_bytes_max: limits.queue_bytes_max as u64,

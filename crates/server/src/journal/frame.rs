@@ -1,4 +1,4 @@
-use crate::write::{Reader, Write};
+use crate::write::{Applied, Reader, Write, put_number};
 
 /// Begins every frame, so that a reader can find the next one behind damage.
 const MAGIC: [u8; 4] = *b"NxF1";
@@ -66,8 +66,9 @@ impl Frame {
     }
 
     /// Adds a write. A write without changes uses a sequence too, since its idempotency key is a fact of its own.
-    pub(crate) fn push(&mut self, created: bool, record: &[u8], changes: usize) {
-        self.bytes.push(u8::from(created));
+    pub(crate) fn push(&mut self, applied: &Applied, record: &[u8], changes: usize) {
+        put_number(&mut self.bytes, applied.created);
+        put_number(&mut self.bytes, applied.deleted);
         self.bytes.extend_from_slice(record);
         self.count += sequences_of(changes);
     }
@@ -150,15 +151,9 @@ pub(crate) fn check(header: &[u8; HEADER_BYTES], payload: &[u8]) -> Option<Frame
 pub(crate) struct JournaledWrite {
     /// The sequence of its first change.
     pub(crate) first: u64,
-    /// Whether it made a series, for the answer to a repeat.
-    #[cfg_attr(
-        not(test),
-        expect(
-            dead_code,
-            reason = "the answer to a repeat is derived from it once idempotency keys are kept"
-        )
-    )]
-    pub(crate) created: bool,
+    /// What its answer said.
+    pub(crate) created: u64,
+    pub(crate) deleted: u64,
     pub(crate) write: Write,
 }
 
@@ -168,10 +163,15 @@ pub(crate) fn writes(header: &FrameHeader, payload: &[u8]) -> Result<Vec<Journal
     let mut first = header.first;
     let mut writes = Vec::new();
     while !reader.is_at_end() {
-        let created = reader.byte()? != 0;
+        let (created, deleted) = (reader.number()?, reader.number()?);
         let write = reader.write()?;
         let used = sequences_of(write.changes.len());
-        writes.push(JournaledWrite { first, created, write });
+        writes.push(JournaledWrite {
+            first,
+            created,
+            deleted,
+            write,
+        });
         first = first.saturating_add(u64::from(used));
     }
     Ok(writes)

@@ -8,11 +8,12 @@ use std::{
 use nexus_metric::{Buckets, Family, Labels, Name};
 use serde::Deserialize;
 
-use super::{CHECKSUM, ClientSeen, FIRST_LINE, FORMAT};
+use super::{CHECKSUM, ClientSeen, FIRST_LINE, FORMAT, json::hex};
 use crate::{
     disk::Disk,
     json::{Number, Pairs},
-    store::{Histogram, RestoredSeries, Stamp, State, Value},
+    store::{Histogram, RestoredSeries, Stamp, State, Used, Value},
+    write::Idempotency,
 };
 
 /// What a snapshot holds.
@@ -165,7 +166,7 @@ impl Loading {
             return match self.section {
                 Section::Families => self.family(parse(item)?),
                 Section::Series => self.series(parse(item)?),
-                Section::Idempotency => Ok(()),
+                Section::Idempotency => self.key(&parse(item)?),
                 Section::Clients => {
                     let ClientLine { key, client, seen_ms } = parse(item)?;
                     self.loaded.clients.push(ClientSeen {
@@ -224,6 +225,21 @@ impl Loading {
                 at_ms: line.defined_ms,
             },
         );
+        Ok(())
+    }
+
+    fn key(&self, line: &KeyLine<'_>) -> Result<(), String> {
+        let (id, fingerprint) = (hex(line.id), hex(line.fingerprint));
+        let (Some(id), Some(fingerprint)) = (id, fingerprint) else {
+            return Err("id and fingerprint are 32 and 16 hexadecimal digits".to_owned());
+        };
+        self.loaded.state.restore_key(Used {
+            idempotency: Idempotency { id, fingerprint },
+            sequence: line.sequence,
+            at_ms: line.at_ms,
+            created: line.created,
+            deleted: line.deleted,
+        });
         Ok(())
     }
 
@@ -302,6 +318,16 @@ struct SeriesLine<'a> {
     owner: Cow<'a, str>,
     created_ms: u64,
     changed_ms: u64,
+    sequence: u64,
+}
+
+#[derive(Deserialize)]
+struct KeyLine<'a> {
+    id: &'a str,
+    fingerprint: &'a str,
+    created: u32,
+    deleted: u32,
+    at_ms: u64,
     sequence: u64,
 }
 

@@ -8,11 +8,11 @@ use nexus_metric::{Family, Labels};
 
 use super::{
     CHECKSUM, ClientSeen, FIRST_LINE, FORMAT,
-    json::{put_number, put_text, put_value},
+    json::{put_hex, put_number, put_text, put_value},
 };
 use crate::{
     disk::{Disk, DiskFile},
-    store::{Catalog, Entry, FamilyData, Value},
+    store::{Catalog, Entry, FamilyData, Used, Value},
 };
 
 /// How much is gathered before it is handed to the file.
@@ -97,7 +97,7 @@ fn write_all(
     for family in &families {
         put_series(out, catalog, family)?;
     }
-    out.section("idempotency", true)?;
+    put_keys(out, catalog)?;
     out.section("clients", clients.is_empty())?;
     for client in clients {
         out.line(|line| put_client(line, client))?;
@@ -181,6 +181,34 @@ fn put_one_series(
     put_number(line, value.stamp().at_ms);
     line.extend_from_slice(b", \"sequence\": ");
     put_number(line, value.stamp().sequence);
+    line.push(b'}');
+}
+
+fn put_keys(out: &mut Output, catalog: &Catalog) -> io::Result<()> {
+    let mut next = catalog.used_keys.piece(0);
+    out.section("idempotency", next.is_none())?;
+    while let Some((piece, from)) = next {
+        for used in &piece {
+            out.line(|line| put_key(line, used))?;
+        }
+        next = catalog.used_keys.piece(from);
+    }
+    Ok(())
+}
+
+fn put_key(line: &mut Vec<u8>, used: &Used) {
+    line.extend_from_slice(b"- {\"id\": \"");
+    put_hex(line, &used.idempotency.id);
+    line.extend_from_slice(b"\", \"fingerprint\": \"");
+    put_hex(line, &used.idempotency.fingerprint);
+    line.extend_from_slice(b"\", \"created\": ");
+    put_number(line, used.created.into());
+    line.extend_from_slice(b", \"deleted\": ");
+    put_number(line, used.deleted.into());
+    line.extend_from_slice(b", \"at_ms\": ");
+    put_number(line, used.at_ms);
+    line.extend_from_slice(b", \"sequence\": ");
+    put_number(line, used.sequence);
     line.push(b'}');
 }
 

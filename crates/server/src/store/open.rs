@@ -24,6 +24,7 @@ use crate::{
         recovery::{self, JournalError, Recovered},
     },
     snapshot::{self, LoadError, Loaded},
+    write::Applied,
 };
 
 /// What a store needs to know.
@@ -98,7 +99,20 @@ fn read(settings: &Settings) -> Result<Read, OpenError> {
         });
     }
     let recovered = recovery::replay(disk, &settings.journal, position, |frame, write| {
-        state.apply(&write.write, write.first, frame.at_ms);
+        let applied = state.apply(&write.write, write.first, frame.at_ms);
+        if let Some(idempotency) = write.write.idempotency {
+            // What the first answer said; replaying on a newer snapshot may make fewer series.
+            let (created, deleted) = (write.created, write.deleted);
+            state.keep_key(
+                idempotency,
+                &Applied {
+                    created,
+                    deleted,
+                    ..applied
+                },
+                frame.at_ms,
+            );
+        }
     })?;
     Ok(Read {
         loaded,

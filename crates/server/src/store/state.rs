@@ -14,15 +14,18 @@ use super::{
     cell::Stamp,
     exposed_names::exposed_names,
     family::{FamilyData, Value},
+    idempotency::{Used, UsedKeys},
     locks::{read, write},
     owners::Owners,
 };
+use crate::write::{Applied, Idempotency};
 
 /// Every family, by name. Readers and the writer share it.
 #[derive(Debug, Default)]
 pub(crate) struct Catalog {
     families: RwLock<BTreeMap<Name, Arc<FamilyData>>>,
     pub(crate) owners: Owners,
+    pub(crate) used_keys: UsedKeys,
     series: AtomicU64,
 }
 
@@ -131,6 +134,24 @@ impl State {
         self.catalog.owners.lost(entry.owner);
         self.catalog.series.fetch_sub(1, Ordering::Relaxed);
         true
+    }
+
+    /// Keeps the idempotency key of a write that happened, with what its answer said.
+    pub(crate) fn keep_key(&self, idempotency: Idempotency, applied: &Applied, at_ms: u64) {
+        let small = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
+        let (created, deleted) = (small(applied.created), small(applied.deleted));
+        self.restore_key(Used {
+            idempotency,
+            sequence: applied.sequence,
+            at_ms,
+            created,
+            deleted,
+        });
+    }
+
+    /// Puts back an idempotency key from a snapshot.
+    pub(crate) fn restore_key(&self, used: Used) {
+        self.catalog.used_keys.keep(used);
     }
 
     /// Puts back a series from a snapshot; `false` if it is there already.

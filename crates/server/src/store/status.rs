@@ -15,6 +15,8 @@ pub(crate) struct Status {
     journal_bytes: AtomicU64,
     journal_errors: AtomicU64,
     queue_full: AtomicU64,
+    replays: AtomicU64,
+    keys_reused: AtomicU64,
     snapshots: AtomicU64,
     snapshot_errors: AtomicU64,
     snapshot_position: AtomicU64,
@@ -42,6 +44,10 @@ impl Status {
         /// Bytes in the current segment.
         journal_bytes,
         journal_errors,
+        /// Repeats that were answered as the first.
+        replays,
+        /// Idempotency keys that came with another request than the first.
+        keys_reused,
         snapshots,
         snapshot_errors,
         /// The position that the last snapshot stands for.
@@ -93,6 +99,14 @@ impl Status {
 
     pub(super) fn rotated(&self) {
         self.journal_bytes.store(0, Relaxed);
+    }
+
+    pub(super) fn replayed(&self) {
+        self.replays.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn key_reused(&self) {
+        self.keys_reused.fetch_add(1, Relaxed);
     }
 
     pub(super) fn queue_full(&self) {

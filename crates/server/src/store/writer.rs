@@ -9,12 +9,12 @@ use std::{
 
 use tokio::{sync::oneshot, time::Instant};
 
-use super::{QueueTicket, limits::StoreLimits, snapshotter::Files, state::State, status::Status};
+use super::{QueueTicket, idempotency::Lookup, limits::StoreLimits, snapshotter::Files, state::State, status::Status};
 use crate::{
     clock::now_ms,
     config::Durability,
     journal::{Frame, Journal},
-    write::{Applied, Outcome, Unavailable, Write},
+    write::{Applied, Idempotency, Outcome, Unavailable, Write},
 };
 
 /// A write on its way, with its journal record and the place where its submitter waits.
@@ -174,15 +174,46 @@ impl Writer {
         if let Mode::ReadOnly { .. } = self.mode {
             return Outcome::Unavailable(Unavailable::ReadOnly);
         }
+        if let Some(answer) = write.idempotency.and_then(|idempotency| self.answered(&idempotency)) {
+            return answer;
+        }
         let refusals = self.state.check(write, &self.limits);
         if !refusals.is_empty() {
             self.status.refused();
             return Outcome::Refused(refusals);
         }
         let applied = self.state.apply(write, frame.next(), frame.at_ms());
-        frame.push(applied.created > 0, record, write.changes.len());
+        frame.push(&applied, record, write.changes.len());
+        if let Some(idempotency) = write.idempotency {
+            self.state.keep_key(idempotency, &applied, frame.at_ms());
+            self.state
+                .catalog
+                .used_keys
+                .evict(&self.limits.idempotency, frame.at_ms());
+        }
         self.status.applied(write.changes.len() as u64);
         Outcome::Applied(applied)
+    }
+
+    /// The answer to a write whose idempotency key was used before. If the first use is in the same frame, both are
+    /// answered after its sync; if it was in an earlier one, that one is durable.
+    fn answered(&self, idempotency: &Idempotency) -> Option<Outcome> {
+        match self.state.catalog.used_keys.find(idempotency) {
+            Lookup::Unknown => None,
+            Lookup::Same(used) => {
+                self.status.replayed();
+                let (created, deleted) = (u64::from(used.created), u64::from(used.deleted));
+                Some(Outcome::Replayed(Applied {
+                    sequence: used.sequence,
+                    created,
+                    deleted,
+                }))
+            }
+            Lookup::Other => {
+                self.status.key_reused();
+                Some(Outcome::KeyReused)
+            }
+        }
     }
 
     /// Puts the frame where the durability mode wants it.
@@ -203,7 +234,8 @@ impl Writer {
     fn answer(&self, answers: Vec<(oneshot::Sender<Outcome>, Outcome)>, kept: bool) {
         for (reply, outcome) in answers {
             let outcome = match outcome {
-                Outcome::Applied(Applied { .. }) if !kept => {
+                // A repeat in the frame that failed is as uncertain as its first.
+                Outcome::Applied(_) | Outcome::Replayed(_) if !kept => {
                     self.status.unknown(1);
                     Outcome::Unknown
                 }

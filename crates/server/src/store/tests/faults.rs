@@ -96,3 +96,28 @@ fn a_full_queue_turns_writes_away() {
     assert_eq!(store.status().queue_full_total(), full);
     assert_eq!(dump(&store), format!("a{{}} {applied}"));
 }
+
+#[test]
+fn a_write_of_unknown_outcome_is_safe_to_repeat_under_its_key() {
+    let disk = MemoryDisk::default();
+    let store = open(&disk, Durability::Flush);
+    accept(&store, vec![set("a", 1.0)]);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let idempotency = Some(crate::write::Idempotency {
+        id: [1; 16],
+        fingerprint: [1; 8],
+    });
+    let try_it = || {
+        runtime.block_on(store.submit(Write {
+            idempotency,
+            ..write_of(vec![add("a", 1.0)])
+        }))
+    };
+    disk.set_room(10);
+    assert_eq!(try_it(), Outcome::Unknown);
+    assert_eq!(try_it(), Outcome::Unavailable(Unavailable::ReadOnly));
+    disk.set_room(usize::MAX);
+    until("coming back", || store.status().read_only().is_none());
+    assert!(matches!(try_it(), Outcome::Replayed(_)));
+    assert_eq!(dump(&open(&disk.copy(), Durability::Flush)), "a{} 2");
+}

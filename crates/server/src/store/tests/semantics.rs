@@ -272,6 +272,7 @@ fn series_are_counted_against_the_limits() {
         families_max: 2,
         series_max: 4,
         series_per_key_max: 3,
+        ..StoreLimits::NONE
     };
     let store = Store::open(
         &Settings {
@@ -339,4 +340,91 @@ fn matching_series_are_deleted() {
         ),
         "0: there is no metric c"
     );
+}
+
+fn keyed(changes: Vec<Change>, id: u8, fingerprint: u8) -> Write {
+    let idempotency = crate::write::Idempotency {
+        id: [id; 16],
+        fingerprint: [fingerprint; 8],
+    };
+    Write {
+        idempotency: Some(idempotency),
+        ..write_of(changes)
+    }
+}
+
+fn submit_keyed(store: &Store, changes: Vec<Change>, id: u8, fingerprint: u8) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(store.submit(keyed(changes, id, fingerprint)))
+}
+
+#[test]
+fn a_repeat_under_the_same_key_counts_once_also_over_restarts() {
+    let disk = MemoryDisk::default();
+    let mut store = open(&disk, Durability::Flush);
+    let first = submit_keyed(&store, vec![set("a", 1.0), add("a", 1.0)], 1, 1);
+    let Outcome::Applied(applied) = first else {
+        panic!("{first:?}")
+    };
+    assert_eq!(
+        submit_keyed(&store, vec![], 2, 1),
+        Outcome::Applied(Applied {
+            sequence: 3,
+            created: 0,
+            deleted: 0
+        })
+    );
+    for round in 0..4 {
+        let repeat = || submit_keyed(&store, vec![set("a", 1.0), add("a", 1.0)], 1, 1);
+        assert_eq!(repeat(), Outcome::Replayed(applied), "round {round}");
+        assert!(matches!(submit_keyed(&store, vec![], 2, 1), Outcome::Replayed(_)));
+        assert_eq!(submit_keyed(&store, vec![add("a", 1.0)], 1, 2), Outcome::KeyReused);
+        assert_eq!(dump(&store), "a{} 2");
+        match round {
+            0 => store = open(&disk.copy(), Durability::Flush),
+            1 => drop(store.snapshot().unwrap()),
+            _ => {
+                store.close().unwrap();
+                store = open(&disk.copy(), Durability::Flush);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_refused_write_may_be_tried_again_under_its_key() {
+    let store = fresh();
+    assert!(matches!(
+        submit_keyed(&store, vec![plain_add("a", 1.0)], 1, 1),
+        Outcome::Refused(_)
+    ));
+    accept(&store, vec![create("a", Kind::Gauge)]);
+    assert!(matches!(
+        submit_keyed(&store, vec![plain_add("a", 1.0)], 1, 1),
+        Outcome::Applied(_)
+    ));
+    assert_eq!(dump(&store), "a{} 1");
+}
+
+#[test]
+fn repeats_that_arrive_together_count_once() {
+    let store = fresh();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let writes = (0..100).map(|_| store.submit(keyed(vec![add("a", 1.0)], 1, 1)));
+    let outcomes = runtime.block_on(futures_util::future::join_all(writes));
+    assert_eq!(
+        outcomes
+            .iter()
+            .filter(|outcome| matches!(outcome, Outcome::Applied(_)))
+            .count(),
+        1
+    );
+    assert_eq!(
+        outcomes
+            .iter()
+            .filter(|outcome| matches!(outcome, Outcome::Replayed(_)))
+            .count(),
+        99
+    );
+    assert_eq!(dump(&store), "a{} 1");
 }

@@ -1,0 +1,298 @@
+//! What makes the repeat of a write harmless: each key that was used, with what its answer needs.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+use hashbrown::HashTable;
+
+use crate::write::Idempotency;
+
+/// A write that happened under an idempotency key, in 48 bytes: there may be millions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Used {
+    pub(crate) idempotency: Idempotency,
+    /// The sequence of the write's last change.
+    pub(crate) sequence: u64,
+    /// When it happened, in milliseconds since 1970.
+    pub(crate) at_ms: u64,
+    pub(crate) created: u32,
+    pub(crate) deleted: u32,
+}
+
+/// How long and how many keys are kept; what comes first ends first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Retention {
+    pub(crate) keys_max: usize,
+    pub(crate) retention_ms: u64,
+}
+
+/// What is known of an idempotency key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lookup {
+    /// It was never used, or that is forgotten.
+    Unknown,
+    /// It was used for the same request.
+    Same(Used),
+    /// It was used for another request.
+    Other,
+}
+
+/// The keys that were used, oldest first. The writer changes them, a snapshot reads them in pieces.
+#[derive(Debug, Default)]
+pub(crate) struct UsedKeys {
+    keys: Mutex<Keys>,
+    evicted: AtomicU64,
+}
+
+/// How many keys are kept in one piece, so that the list grows without moving what is there.
+const PIECE: usize = 4096;
+
+#[derive(Debug, Default)]
+struct Keys {
+    /// Full pieces, the last one excepted; the first may have lost its beginning to `gone`.
+    pieces: VecDeque<Vec<Used>>,
+    /// How many at the beginning of the first piece are forgotten.
+    gone: usize,
+    /// The number of the first key of the first piece, counted from the first key ever.
+    first: u64,
+    /// From a key to its number, modulo 2^32: there are never so many at once.
+    index: HashTable<u32>,
+    /// The latest time that was seen: a clock that jumps back forgets nothing, and one that jumps ahead counts once.
+    latest_ms: u64,
+}
+
+impl UsedKeys {
+    pub(crate) fn find(&self, idempotency: &Idempotency) -> Lookup {
+        match self.lock().get(idempotency) {
+            None => Lookup::Unknown,
+            Some(used) if used.idempotency.fingerprint == idempotency.fingerprint => Lookup::Same(*used),
+            Some(_) => Lookup::Other,
+        }
+    }
+
+    /// Keeps a key; what is as new already stays as it is.
+    pub(super) fn keep(&self, used: Used) {
+        let mut keys = self.lock();
+        match keys.get(&used.idempotency) {
+            Some(known) if known.sequence >= used.sequence => {}
+            None => keys.push(used),
+            // Forgotten in an earlier life and used again since.
+            Some(_) => {
+                keys.unindex(&used.idempotency);
+                keys.push(used);
+            }
+        }
+    }
+
+    /// Forgets what is too old or too much at this time.
+    pub(super) fn evict(&self, retention: &Retention, now_ms: u64) {
+        let mut keys = self.lock();
+        keys.latest_ms = keys.latest_ms.max(now_ms);
+        let latest = keys.latest_ms;
+        let mut evicted = 0;
+        while let Some(oldest) = keys.oldest() {
+            let expired = latest.saturating_sub(oldest.at_ms) > retention.retention_ms;
+            if !expired && keys.index.len() <= retention.keys_max {
+                break;
+            }
+            keys.pop();
+            evicted += 1;
+        }
+        self.evicted.fetch_add(evicted, Relaxed);
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.lock().index.len()
+    }
+
+    pub(crate) fn evicted(&self) -> u64 {
+        self.evicted.load(Relaxed)
+    }
+
+    /// A piece of the keys from number `from` on, and the number to go on with; `None` if there are no more.
+    pub(crate) fn piece(&self, from: u64) -> Option<(Vec<Used>, u64)> {
+        self.lock().piece(from)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Keys> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Keys {
+    fn at(&self, number: u32) -> Option<&Used> {
+        #[expect(clippy::cast_possible_truncation, reason = "numbers are compared modulo 2^32")]
+        let offset = number.wrapping_sub(self.first as u32) as usize;
+        self.pieces.get(offset / PIECE)?.get(offset % PIECE)
+    }
+
+    fn get(&self, idempotency: &Idempotency) -> Option<&Used> {
+        let is_it = |number: &u32| {
+            self.at(*number)
+                .is_some_and(|used| used.idempotency.id == idempotency.id)
+        };
+        self.at(*self.index.find(hash(&idempotency.id), is_it)?)
+    }
+
+    fn unindex(&mut self, idempotency: &Idempotency) {
+        let Keys {
+            index, pieces, first, ..
+        } = self;
+        let hash = hash(&idempotency.id);
+        if let Ok(entry) = index.find_entry(hash, |number| hash_at(pieces, *first, *number) == hash) {
+            entry.remove();
+        }
+    }
+
+    fn push(&mut self, used: Used) {
+        if self.pieces.back().is_none_or(|piece| piece.len() == PIECE) {
+            self.pieces.push_back(Vec::with_capacity(PIECE));
+        }
+        let number = self.first + ((self.pieces.len() - 1) * PIECE) as u64;
+        let Some(piece) = self.pieces.back_mut() else { return };
+        let number = number + piece.len() as u64;
+        piece.push(used);
+        #[expect(clippy::cast_possible_truncation, reason = "numbers are compared modulo 2^32")]
+        let number = number as u32;
+        // The table asks for hashes of what is there when it grows.
+        let Keys {
+            index, pieces, first, ..
+        } = self;
+        let hash_of = |number: &u32| hash_at(pieces, *first, *number);
+        index.insert_unique(hash(&used.idempotency.id), number, hash_of);
+    }
+
+    fn oldest(&self) -> Option<&Used> {
+        self.pieces.front()?.get(self.gone)
+    }
+
+    fn pop(&mut self) {
+        let Some(oldest) = self.oldest().copied() else { return };
+        #[expect(clippy::cast_possible_truncation, reason = "numbers are compared modulo 2^32")]
+        let number = (self.first + self.gone as u64) as u32;
+        if let Ok(entry) = self
+            .index
+            .find_entry(hash(&oldest.idempotency.id), |found| *found == number)
+        {
+            entry.remove();
+        }
+        self.gone += 1;
+        if self.gone == PIECE {
+            self.pieces.pop_front();
+            self.first += PIECE as u64;
+            self.gone = 0;
+        }
+    }
+
+    fn piece(&self, from: u64) -> Option<(Vec<Used>, u64)> {
+        let from = from.max(self.first + self.gone as u64);
+        let offset = usize::try_from(from - self.first).ok()?;
+        let piece = self.pieces.get(offset / PIECE)?.get(offset % PIECE..)?;
+        (!piece.is_empty()).then(|| (piece.to_vec(), from + piece.len() as u64))
+    }
+}
+
+fn hash_at(pieces: &VecDeque<Vec<Used>>, first: u64, number: u32) -> u64 {
+    #[expect(clippy::cast_possible_truncation, reason = "numbers are compared modulo 2^32")]
+    let offset = number.wrapping_sub(first as u32) as usize;
+    pieces
+        .get(offset / PIECE)
+        .and_then(|piece| piece.get(offset % PIECE))
+        .map_or(0, |used| hash(&used.idempotency.id))
+}
+
+/// A digest's own bytes are as good as a hash of them.
+fn hash(id: &[u8; 16]) -> u64 {
+    u64::from_le_bytes(*id.first_chunk().unwrap_or(&[0; 8]))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+
+    fn used(id: u64, fingerprint: u8, sequence: u64, at_ms: u64) -> Used {
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&id.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes());
+        let idempotency = Idempotency {
+            id: bytes,
+            fingerprint: [fingerprint; 8],
+        };
+        Used {
+            idempotency,
+            sequence,
+            at_ms,
+            created: 1,
+            deleted: 0,
+        }
+    }
+
+    proptest! {
+        /// Against a plain list: what is found, what is forgotten, and what a snapshot reads.
+        #[test]
+        fn keys_are_kept_in_order_and_forgotten_in_order(steps in vec((0..40u64, 0..3u64), 1..200), keys_max in 1..30usize) {
+            let (keys, retention) = (UsedKeys::default(), Retention { keys_max, retention_ms: 20 });
+            let mut model: VecDeque<Used> = VecDeque::new();
+            let mut now = 0;
+            for (sequence, (id, pause)) in (1..).zip(steps) {
+                now += pause;
+                let new = used(id, 0, sequence, now);
+                let known = model.iter().find(|known| known.idempotency.id == new.idempotency.id);
+                prop_assert_eq!(keys.find(&new.idempotency), known.map_or(Lookup::Unknown, |known| Lookup::Same(*known)));
+                if known.is_none() {
+                    keys.keep(new);
+                    model.push_back(new);
+                }
+                keys.evict(&retention, now);
+                while model.len() > keys_max || model.front().is_some_and(|front| now - front.at_ms > 20) {
+                    model.pop_front();
+                }
+                prop_assert_eq!(keys.len(), model.len());
+            }
+            let mut read = Vec::new();
+            let mut from = 0;
+            while let Some((piece, next)) = keys.piece(from) {
+                read.extend(piece);
+                from = next;
+            }
+            prop_assert_eq!(read, Vec::from(model));
+        }
+    }
+
+    #[test]
+    fn many_keys_over_many_pieces_are_found_and_forgotten() {
+        let (keys, retention) = (
+            UsedKeys::default(),
+            Retention {
+                keys_max: 10_000,
+                retention_ms: u64::MAX,
+            },
+        );
+        for n in 0..50_000 {
+            keys.keep(used(n, 0, n, n));
+            keys.evict(&retention, n);
+        }
+        assert_eq!((keys.len(), keys.evicted()), (10_000, 40_000));
+        for n in 0..50_000 {
+            assert_eq!(
+                keys.find(&used(n, 0, n, n).idempotency) != Lookup::Unknown,
+                n >= 40_000,
+                "{n}"
+            );
+        }
+        assert_eq!(keys.find(&used(49_000, 1, 0, 0).idempotency), Lookup::Other);
+    }
+
+    #[test]
+    fn an_entry_is_small() {
+        assert_eq!(size_of::<Used>(), 48);
+    }
+}
