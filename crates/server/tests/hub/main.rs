@@ -10,4 +10,6 @@
 )]
 
 mod harness;
+mod names;
+
 mod values;
