@@ -11,5 +11,5 @@
 
 mod harness;
 mod names;
-
+mod simple;
 mod values;
