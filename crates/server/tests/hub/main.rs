@@ -9,7 +9,11 @@
     reason = "all of this is tests, helpers included"
 )]
 
+mod auth;
+mod batch;
+mod errors;
 mod harness;
 mod names;
+mod series;
 mod simple;
 mod values;
