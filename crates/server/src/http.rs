@@ -32,14 +32,20 @@ mod write_request;
 
 use std::sync::Arc;
 
-use axum::{Json, Router, middleware, routing::get};
+use axum::{
+    Json, Router, middleware,
+    routing::{any, get},
+};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub(crate) use account::Caller;
 
-use crate::{auth::Keyring, clients::Clients, config::Config, own_metrics::OwnMetrics, reload::Reloader, store::Store};
+use crate::{
+    auth::Keyring, clients::Clients, config::Config, ingest::rest, own_metrics::OwnMetrics, reload::Reloader,
+    store::Store,
+};
 
 /// What the handlers work with. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -84,13 +90,27 @@ pub(crate) fn router(api: Api) -> Router {
     let count = middleware::from_fn_with_state(api.clone(), account::count);
     described
         .merge(simple::with_trailing_slash())
-        .fallback(|| async { error::Problem::not_found("there is nothing here: see /api/v1/openapi.json") })
+        .merge(scrape::names_of_no_metric())
+        .merge(nothing_yet())
+        .fallback(nothing)
         .layer(authenticate)
         .merge(health::routes())
         .layer(middleware::from_fn(error::render))
         .layer(CatchPanicLayer::custom(error::panicked))
         .layer(count)
         .with_state(api)
+}
+
+async fn nothing() -> error::Problem {
+    error::Problem::not_found("there is nothing here: see /api/v1/openapi.json")
+}
+
+/// Below the first segments that are reserved there are no verbs of a metric.
+fn nothing_yet() -> Router<Api> {
+    let routes = rest::RESERVED.map(|segment| format!("/{segment}/{{other}}"));
+    routes
+        .into_iter()
+        .fold(Router::new(), |router, route| router.route(&route, any(nothing)))
 }
 
 fn described_routes() -> OpenApiRouter<Api> {

@@ -1,13 +1,14 @@
 use axum::{
     Extension, Json,
-    extract::{Path, State},
-    http::StatusCode,
+    body::Body,
+    extract::{Path, State, rejection::PathRejection},
+    http::{HeaderMap, StatusCode},
 };
 use serde::{Deserialize, Serialize};
 use time::format_description::well_known::Rfc3339;
 use utoipa::ToSchema;
 
-use super::{Api, Caller, error::Problem};
+use super::{Api, Caller, body, error::Problem};
 use crate::auth::{ApiKey, KeySource, NAME_RULE, NewKey, Prefix, Scope, Scopes, check_name};
 
 /// A snapshot that is in its place.
@@ -108,9 +109,11 @@ fn describe(key: &ApiKey) -> Key {
 pub(super) async fn new_key(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
-    body: axum::body::Bytes,
+    headers: HeaderMap,
+    body: Body,
 ) -> Result<(StatusCode, Json<KeyMade>), Problem> {
     caller.has(Scope::Admin)?;
+    let body = body::read(&headers, body, &api.config.limits).await?;
     let wanted: KeyWanted = serde_json::from_slice(&body)
         .map_err(|error| Problem::bad_request(format!("the body is not a key: {error}")))?;
     let new = wanted.read()?;
@@ -162,9 +165,10 @@ impl KeyWanted {
 pub(super) async fn revoke_key(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
-    Path(name): Path<String>,
+    name: Result<Path<String>, PathRejection>,
 ) -> Result<StatusCode, Problem> {
     caller.has(Scope::Admin)?;
+    let Path(name) = name.map_err(|rejection| Problem::bad_request(rejection.body_text()))?;
     let revoked = name.clone();
     blocking(move || {
         api.keyring.file().revoke(&name)?;

@@ -1,5 +1,5 @@
 use axum::{
-    Extension,
+    Extension, Router,
     body::Body,
     extract::State,
     http::{
@@ -7,11 +7,12 @@ use axum::{
         header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, VARY},
     },
     response::{IntoResponse, Response},
+    routing::{get, post},
 };
 use bytes::Bytes;
 use futures_util::stream;
 
-use super::{Api, Caller, error::Problem, query::Parameters};
+use super::{Api, Caller, error::Problem, query::Parameters, simple};
 use crate::{
     auth::Scope,
     config::Created,
@@ -69,6 +70,17 @@ pub(super) async fn alias(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     scrape(api, caller, uri, headers).await
+}
+
+/// The same with a slash at the end, as metric-nexus takes it; and `__metrics`, which no verb makes a metric.
+pub(super) fn names_of_no_metric() -> Router<Api> {
+    Router::new()
+        .route("/__metrics/", get(scrape))
+        .route("/metrics/", get(alias))
+        .route(
+            "/__metrics",
+            post(simple::create).put(simple::set).delete(simple::delete),
+        )
 }
 
 /// All lines of a header as one list.

@@ -49,7 +49,7 @@ pub(crate) enum RestError {
 }
 
 /// First path segments that belong to other APIs, or will.
-const RESERVED: [&str; 6] = ["api", "metrics", "aggregate", "v1", "-", "ui"];
+pub(crate) const RESERVED: [&str; 6] = ["api", "metrics", "aggregate", "v1", "-", "ui"];
 /// How much of a bad value is repeated in the answer.
 const SHOWN_CHARS: usize = 64;
 
@@ -67,6 +67,10 @@ pub(crate) fn target(raw_name: &str, raw_query: &str) -> Result<Target, RestErro
 
 /// The change that a verb asks for.
 pub(crate) fn change(verb: Verb, mut target: Target, raw_query: &str, body: &[u8]) -> Result<Change, RestError> {
+    if verb != Verb::Create {
+        // A write makes a metric only if it says of what type.
+        target.define = target.define.filter(|define| define.kind.is_some());
+    }
     Ok(match verb {
         Verb::Create => {
             let mut definition = target
@@ -177,7 +181,7 @@ fn query(raw: &str) -> Result<Query<'_>, RestError> {
             buckets,
         });
     } else if help.is_some() || unit.is_some() {
-        // Only a creation can use these without a type; other verbs leave a family that exists as it is.
+        // Only a creation can use these without a type.
         let text = |text: Option<Cow<'_, str>>| text.unwrap_or_default().into();
         query.definition = Some(Definition {
             kind: None,

@@ -120,6 +120,9 @@ impl<'a> Check<'a> {
             agrees(found.family(), target.define.as_deref())?;
             return Ok(found);
         }
+        if is_reserved(name.as_str()) {
+            return Err(Reason::ReservedName(name.clone()));
+        }
         let definition = target
             .define
             .as_ref()
@@ -136,9 +139,6 @@ impl<'a> Check<'a> {
 
     fn may_define(&self, family: &Family) -> Result<(), Reason> {
         let name = || family.name.clone();
-        if is_reserved(family.name.as_str()) {
-            return Err(Reason::ReservedName(name()));
-        }
         if !matches!(
             family.kind,
             Kind::Gauge | Kind::Counter | Kind::Histogram | Kind::Untyped

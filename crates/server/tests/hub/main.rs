@@ -1,1 +1,19 @@
-//! x
+//! The hub from outside: the program as it is shipped, its files, and every byte of its answers. One file per area of
+//! behaviour, one row per case; one binary, for link time.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "all of this is tests, helpers included"
+)]
+
+mod auth;
+mod batch;
+mod errors;
+mod harness;
+mod names;
+mod series;
+mod simple;
+mod values;

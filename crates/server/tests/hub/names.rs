@@ -1,0 +1,137 @@
+//! What names a metric may have on the simple paths, and which belong to the hub.
+
+use crate::harness::{Hub, hub};
+
+/// Makes a metric by this path, and expects it under that name.
+async fn check(hub: &Hub, path: &str, name: &str) {
+    let reply = hub.post(path).send().await;
+    assert_eq!(reply.line(), "201 Created", "{path}");
+    assert_eq!(reply.header("location"), Some(format!("/{name}").as_str()), "{path}");
+    hub.check(&format!("PUT {path}/inc"), "", "204").await;
+    hub.check(&format!("GET /{name}"), "", "200 1").await;
+    hub.check(&format!("DELETE {path}"), "", "204").await;
+}
+
+#[tokio::test]
+async fn names_are_made_legal_as_metric_nexus_does() {
+    let hub = hub().start().await;
+    check(&hub, "/demo", "demo").await;
+    check(&hub, "/My-Metric", "my_metric").await;
+    check(&hub, "/my%20met%2Dric", "my_met_ric").await;
+    check(&hub, "/my%2dmetric", "my_metric").await;
+    check(&hub, "/a.b:c", "a_b:c").await;
+    check(&hub, "/%61%62", "ab").await;
+    check(&hub, "/_x", "_x").await;
+    check(&hub, "/:x", ":x").await;
+    check(&hub, "/-x", "_x").await;
+    check(&hub, "/inc", "inc").await;
+    check(&hub, "/go_goroutines", "go_goroutines").await;
+    check(&hub, "/process_cpu_seconds_total", "process_cpu_seconds_total").await;
+    check(&hub, "/up", "up").await;
+}
+
+#[tokio::test]
+async fn names_that_cannot_be_made_legal_are_refused_on_every_verb() {
+    let hub = hub().start().await;
+    let not_a_name = "400 …is not a metric name: it must match [a-zA-Z_:][a-zA-Z0-9_:]*\n";
+    let not_encoded = "400 the metric's name is not percent-encoded UTF-8\n";
+    for (name, expected) in [
+        ("1abc", not_a_name),
+        ("a$b", not_a_name),
+        ("a%2Fb", not_a_name),
+        ("%2F%2F", not_a_name),
+        ("a%00b", not_a_name),
+        ("a%0Ab", not_a_name),
+        ("a+b", not_a_name),
+        ("%C3%A9", not_a_name),
+        ("%", not_encoded),
+        ("a%2", not_encoded),
+        ("a%zz", not_encoded),
+        ("a%ff", not_encoded),
+    ] {
+        for request in ["POST /N", "GET /N", "PUT /N", "PUT /N/inc", "PUT /N/add", "DELETE /N"] {
+            hub.check(&request.replace('N', name), "1", expected).await;
+        }
+    }
+    // The hub is still there, and nothing was made.
+    hub.check("GET /api/v1/families", "", "200 {\"families\":[]}").await;
+}
+
+#[tokio::test]
+async fn a_path_of_dots_or_slashes_ends_nothing() {
+    let hub = hub().start().await;
+    check(&hub, "/.", "_").await;
+    check(&hub, "/%2e", "_").await;
+    for (path, post, get, put, delete) in [
+        ("/..", 400, 404, 400, 400),
+        ("/...", 400, 404, 400, 400),
+        ("//", 400, 400, 400, 400),
+        ("///", 405, 405, 404, 405),
+        ("//inc", 405, 405, 400, 405),
+        ("/./", 201, 200, 204, 204),
+        ("/../inc", 405, 405, 400, 405),
+        ("/%2e%2e/%2e%2e/etc", 404, 404, 404, 404),
+        ("/?", 404, 404, 404, 404),
+        ("/??", 404, 404, 404, 404),
+        ("/\u{e9}", 400, 400, 400, 400),
+        ("/\u{e9}/inc", 405, 405, 400, 405),
+    ] {
+        for (method, expected) in [("POST", post), ("GET", get), ("PUT", put), ("DELETE", delete)] {
+            let reply = hub.request(method, path).body("1").send().await;
+            assert_eq!(reply.status, expected, "{method} {path}: {reply}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn names_of_the_hub_cannot_be_written() {
+    let hub = hub().start().await;
+    for (name, expected) in [
+        ("metric_nexus_clients", "403 metric_nexus_clients is reserved: …\n"),
+        ("metric_nexus_anything", "403 metric_nexus_anything is reserved: …\n"),
+        ("Metric-Nexus-Clients", "403 metric_nexus_clients is reserved: …\n"),
+        ("__metrics", "400 __metrics is reserved: …\n"),
+        ("__x", "400 __x is reserved: …\n"),
+        ("--x", "400 __x is reserved: …\n"),
+    ] {
+        for request in [
+            "POST /N",
+            "POST /N?__type__=counter",
+            "PUT /N",
+            "PUT /N?__type__=gauge",
+            "PUT /N/inc",
+            "PUT /N/add?__type__=gauge",
+            "PUT /N/observe",
+            "DELETE /N",
+            "DELETE /N?a=b",
+        ] {
+            hub.check(&request.replace('N', name), "1", expected).await;
+        }
+    }
+    hub.check("GET /metric_nexus_clients", "", "200 1").await;
+}
+
+#[tokio::test]
+async fn paths_of_other_interfaces_cannot_be_metrics() {
+    let hub = hub().start().await;
+    for name in ["api", "aggregate", "v1", "-", "ui"] {
+        let expected = format!("400 /{name} is reserved: choose another name, or use the JSON API\n");
+        for request in ["POST /N", "GET /N", "PUT /N", "DELETE /N"] {
+            hub.check(&request.replace('N', name), "1", &expected).await;
+        }
+        hub.check(&format!("PUT /{name}/inc"), "", "404 there is nothing here…\n")
+            .await;
+        hub.check(&format!("GET /{name}/metrics"), "", "404 there is nothing here…\n")
+            .await;
+    }
+    hub.check("POST /metrics", "", "405 Method Not Allowed\n").await;
+    hub.check("PUT /metrics/inc", "", "404 there is nothing here…\n").await;
+    hub.check("PUT /metrics/job/x", "", "404 there is nothing here…\n")
+        .await;
+    hub.check("POST /%61pi", "", "400 /api is reserved…\n").await;
+    hub.check("POST /apis", "", "201 Created").await;
+    // The JSON API takes them, since there they are in nobody's way.
+    hub.batch(r#"[{"op":"set","metric":"api","value":3,"type":"gauge"}]"#)
+        .await;
+    hub.check("GET /__metrics?prefix=api", "", "200 …\napi 3\n…").await;
+}
