@@ -1,0 +1,284 @@
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use reqwest::{
+    header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue},
+    redirect,
+};
+
+use crate::{
+    Client, Error, request,
+    trust::{self, Trust},
+};
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// Less than the time after which a hub closes an idle connection, so that no request meets the close.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+const X_CLIENT_ID: HeaderName = HeaderName::from_static("x-client-id");
+/// What the hub reads of a client's id.
+const CLIENT_ID_BYTES_MAX: usize = 128;
+
+/// What a [`Client`] is to be; made by [`Client::builder`].
+///
+/// # Which hub to trust
+///
+/// With an `https` address, the hub must prove that it is the one. How is chosen by one of:
+///
+/// | | trusts |
+/// |---|---|
+/// | nothing said | the system's authorities: for a hub with a public certificate |
+/// | [`ca_file`](Builder::ca_file), [`ca_pem`](Builder::ca_pem) | these authorities and no others: the hub's `ca.pem` |
+/// | [`fingerprint`](Builder::fingerprint) | the certificates with these fingerprints: what the hub prints when it starts |
+/// | [`danger_accept_any_certificate`](Builder::danger_accept_any_certificate) | anyone |
+///
+/// Each of the second and third can be given several times. Two different ways together are refused.
+#[derive(Clone)]
+#[must_use = "a client is made by build()"]
+pub struct Builder {
+    url: String,
+    key: Option<String>,
+    client_id: Option<String>,
+    timeout: Duration,
+    authorities: Vec<Authority>,
+    fingerprints: Vec<String>,
+    accept_any_certificate: bool,
+}
+
+#[derive(Debug, Clone)]
+enum Authority {
+    File(PathBuf),
+    Pem(Vec<u8>),
+}
+
+impl Builder {
+    pub(crate) fn new(url: String) -> Self {
+        Builder {
+            url,
+            key: None,
+            client_id: None,
+            timeout: TIMEOUT,
+            authorities: Vec::new(),
+            fingerprints: Vec::new(),
+            accept_any_certificate: false,
+        }
+    }
+
+    /// The API key. Without one, a hub refuses everything ([`Error::is_unauthorized`]).
+    pub fn key(mut self, key: impl Into<String>) -> Self {
+        self.key = Some(key.into());
+        self
+    }
+
+    /// How long a request may take, from connecting to the last byte of the answer; 10 s where nothing is said.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Who is asking, at most 128 bytes: the hub counts active clients by key and this id, and without one by key and
+    /// address.
+    pub fn client_id(mut self, id: impl Into<String>) -> Self {
+        self.client_id = Some(id.into());
+        self
+    }
+
+    /// Trusts the authorities in this PEM file; it is read by [`Builder::build`].
+    pub fn ca_file(mut self, path: impl AsRef<Path>) -> Self {
+        self.authorities.push(Authority::File(path.as_ref().to_owned()));
+        self
+    }
+
+    /// Trusts the authorities in this PEM text.
+    pub fn ca_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.authorities.push(Authority::Pem(pem.into()));
+        self
+    }
+
+    /// Trusts the certificate with this SHA-256 fingerprint: 64 hexadecimal digits, in either case, with or without colons
+    /// and a leading `sha256:`. Several may be given, so that the next one is known before the hub changes.
+    ///
+    /// It is the fingerprint either of the hub's own certificate, which is then trusted whatever its names and dates are,
+    /// or of an authority that the hub sends with its certificate, which must then be signed by it, in force, and for the
+    /// host in the address. A hub that makes its own certificate has the latter: it stays when the certificate is renewed.
+    pub fn fingerprint(mut self, sha256: impl Into<String>) -> Self {
+        self.fingerprints.push(sha256.into());
+        self
+    }
+
+    /// Trusts whoever answers. Anyone on the way can read the key and change what is sent: for tests only.
+    pub fn danger_accept_any_certificate(mut self) -> Self {
+        self.accept_any_certificate = true;
+        self
+    }
+
+    /// Makes the client. Connects to nothing; reads the files of [`Builder::ca_file`], or else, for an `https` address of
+    /// which nothing is said, the system's authorities, and blocks the thread while it does.
+    ///
+    /// # Errors
+    /// Something given cannot be; the text says what.
+    pub fn build(self) -> Result<Client, Error> {
+        let base = request::base(&self.url)?;
+        let headers = self.headers()?;
+        let timeout = self.timeout;
+        let trust = match (base.scheme(), self.trust()?) {
+            ("http", Trust::System) => Trust::Nobody,
+            (_, trust) => trust,
+        };
+        let http = reqwest::Client::builder()
+            .tls_backend_preconfigured(trust::tls(trust)?)
+            .default_headers(headers)
+            .user_agent(concat!("nexus-client/", env!("CARGO_PKG_VERSION")))
+            .timeout(timeout)
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            // A hub redirects to nowhere, and the key is for the hub alone.
+            .redirect(redirect::Policy::none())
+            .referer(false)
+            .no_proxy()
+            .build()
+            .map_err(|error| Error::invalid_because("cannot set up the client", error))?;
+        Ok(Client::new(http, base))
+    }
+
+    fn headers(&self) -> Result<HeaderMap, Error> {
+        let mut headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]);
+        if let Some(key) = &self.key {
+            let value = HeaderValue::try_from(format!("Bearer {key}"));
+            let (false, Ok(mut value)) = (key.trim().is_empty(), value) else {
+                return Err(Error::invalid(
+                    "the key is empty, or has a line end or another character that cannot be sent",
+                ));
+            };
+            value.set_sensitive(true);
+            headers.insert(AUTHORIZATION, value);
+        }
+        if let Some(id) = &self.client_id {
+            let value = HeaderValue::try_from(id).ok().filter(|value| !value.is_empty());
+            let value = value.filter(|_| id.len() <= CLIENT_ID_BYTES_MAX).ok_or_else(|| {
+                Error::invalid(format!(
+                    "the client's id {id:?} must be text of 1 to {CLIENT_ID_BYTES_MAX} bytes without line ends"
+                ))
+            })?;
+            headers.insert(X_CLIENT_ID, value);
+        }
+        Ok(headers)
+    }
+
+    fn trust(self) -> Result<Trust, Error> {
+        let given = [
+            !self.authorities.is_empty(),
+            !self.fingerprints.is_empty(),
+            self.accept_any_certificate,
+        ];
+        match given {
+            [false, false, false] => Ok(Trust::System),
+            [true, false, false] => {
+                let mut certificates = Vec::new();
+                for authority in &self.authorities {
+                    certificates.extend(authority.certificates()?);
+                }
+                Ok(Trust::Authorities(certificates))
+            }
+            [false, true, false] => {
+                let pins = self.fingerprints.iter().map(|text| {
+                    text.parse()
+                        .map_err(|error: trust::NotAFingerprint| Error::invalid(error.to_string()))
+                });
+                Ok(Trust::Fingerprints(pins.collect::<Result<_, _>>()?))
+            }
+            [false, false, true] => Ok(Trust::Anyone),
+            _ => Err(Error::invalid(
+                "trust authorities, or fingerprints, or any certificate: not several of these",
+            )),
+        }
+    }
+}
+
+impl Authority {
+    fn certificates(&self) -> Result<Vec<rustls_pki_types::CertificateDer<'static>>, Error> {
+        match self {
+            Authority::Pem(pem) => trust::certificates(pem, "the authority's PEM"),
+            Authority::File(path) => {
+                let path_text = path.display().to_string();
+                let pem = std::fs::read(path)
+                    .map_err(|error| Error::invalid_because(&format!("cannot read {path_text}"), error))?;
+                trust::certificates(&pem, &path_text)
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Builder {
+    /// Without the key, and without the address, which may hold a password by mistake.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("client_id", &self.client_id)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(builder: Builder, expected: Option<&str>) {
+        let found = builder.build().err().map(|error| error.to_string());
+        match (&found, expected) {
+            (Some(found), Some(expected)) => assert!(found.contains(expected), "{found}"),
+            _ => assert_eq!(found.as_deref(), expected),
+        }
+    }
+
+    fn builder() -> Builder {
+        Client::builder("https://h")
+    }
+
+    const PIN: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+    #[test]
+    fn what_is_given_is_checked() {
+        check(Client::builder("http://h"), None);
+        check(Client::builder("ftp://h"), Some("must begin with https:// or http://"));
+        check(builder().fingerprint(PIN), None);
+        check(
+            builder().fingerprint(PIN).fingerprint("abc"),
+            Some("\"abc\" is not a SHA-256 fingerprint"),
+        );
+        check(builder().danger_accept_any_certificate(), None);
+        check(
+            builder().ca_file("/nonexistent/ca.pem"),
+            Some("cannot read /nonexistent/ca.pem: No such file"),
+        );
+        check(
+            builder().ca_pem("nothing"),
+            Some("the authority's PEM has no certificate"),
+        );
+        check(
+            builder().ca_pem("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
+            Some("the authority's PEM has something that is not a certificate"),
+        );
+        check(
+            builder().fingerprint(PIN).danger_accept_any_certificate(),
+            Some("not several of these"),
+        );
+    }
+
+    #[test]
+    fn keys_and_ids_must_fit_into_a_header() {
+        let builder = || builder().fingerprint(PIN);
+        check(builder().key("Hello World"), None);
+        check(builder().key("schlüssel"), None);
+        for bad in ["", " ", "two\nlines", "secret\n"] {
+            check(builder().key(bad), Some("the key is empty, or has a line end"));
+        }
+        check(builder().client_id("worker-1"), None);
+        check(builder().client_id("x".repeat(128)), None);
+        for bad in ["", "a\nb", &"x".repeat(129)] {
+            check(builder().client_id(bad), Some("must be text of 1 to 128 bytes"));
+        }
+    }
+}

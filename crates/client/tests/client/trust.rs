@@ -1,0 +1,132 @@
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use rustls_pki_types::{CertificateDer, pem::PemObject};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::harness::{builder_at, start};
+
+const OTHER: &str = "sha256:00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+/// TLS for a client that is not ours.
+pub(crate) fn config(ca: &[u8]) -> rustls::ClientConfig {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(ca).unwrap()).unwrap();
+    rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth()
+}
+
+#[tokio::test]
+async fn each_way_to_trust_a_hub() {
+    let hub = start().await;
+    let fingerprint = hub.hub.fingerprint().unwrap();
+    let pem = std::fs::read(hub.hub.ca_file().unwrap()).unwrap();
+    for builder in [
+        hub.builder().ca_file(hub.hub.ca_file().unwrap()),
+        hub.builder().ca_pem(pem),
+        hub.builder().fingerprint(&fingerprint),
+        hub.builder()
+            .fingerprint(OTHER)
+            .fingerprint(format!("sha256:{fingerprint}")),
+        hub.builder().danger_accept_any_certificate(),
+    ] {
+        builder.build().unwrap().create("m", "").await.unwrap();
+    }
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn another_fingerprint_is_refused_and_the_right_one_named() {
+    let hub = start().await;
+    let client = hub.builder().fingerprint(OTHER).build().unwrap();
+    let error = client.create("m", "").await.unwrap_err();
+    assert!(error.is_untrusted() && !error.is_connect() && !error.is_timeout());
+    let text = error.to_string();
+    for part in [
+        format!("the certificate of https://{}/ is not trusted", hub.address),
+        format!("its authority's sha256:{}", hub.hub.fingerprint().unwrap()),
+        format!("trusts only {OTHER}"),
+    ] {
+        assert!(text.contains(&part), "{part}: {text}");
+    }
+    assert!(hub.hub.read("m").is_err());
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn an_unknown_authority_is_refused() {
+    let (hub, other) = (start().await, start().await);
+    let foreign = hub.builder().ca_file(other.hub.ca_file().unwrap());
+    // The system knows other authorities, or none at all; neither is the hub's.
+    for builder in [foreign, hub.builder()] {
+        let Ok(client) = builder.build() else { continue };
+        let error = client.read("m").await.unwrap_err();
+        assert!(error.is_untrusted(), "{error}");
+    }
+    hub.stop().await;
+    other.stop().await;
+}
+
+#[tokio::test]
+async fn a_name_that_the_certificate_does_not_hold_is_refused() {
+    let hub = start().await;
+    let address: SocketAddr = ([127, 0, 0, 2], hub.address.port()).into();
+    let listener = TcpListener::bind(address).await.unwrap();
+    let _forwarding = forward(listener, hub.address);
+    for builder in [
+        builder_at(address).ca_file(hub.hub.ca_file().unwrap()),
+        builder_at(address).fingerprint(hub.hub.fingerprint().unwrap()),
+    ] {
+        let error = builder.build().unwrap().read("m").await.unwrap_err();
+        assert!(error.is_untrusted(), "{error}");
+        assert!(error.to_string().contains("127.0.0.2"), "{error}");
+    }
+    hub.stop().await;
+}
+
+/// HTTP/2, since HTTP/1.1 would need a connection for each request under way.
+#[tokio::test]
+async fn all_that_is_asked_at_once_shares_one_connection() {
+    let hub = start().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let connections = forward(listener, hub.address);
+    let client = builder_at(address).ca_file(hub.hub.ca_file().unwrap()).build().unwrap();
+    client.create("m", "").await.unwrap();
+    let increments: Vec<_> = (0..50)
+        .map(|_| {
+            let client = client.clone();
+            tokio::spawn(async move { client.increment("m").await })
+        })
+        .collect();
+    for increment in increments {
+        increment.await.unwrap().unwrap();
+    }
+    assert_eq!(client.read("m").await.unwrap(), 50.0);
+    assert_eq!(connections.load(Ordering::Relaxed), 1);
+    hub.stop().await;
+}
+
+/// Carries connections on to the hub, and counts them.
+fn forward(listener: TcpListener, to: SocketAddr) -> Arc<AtomicUsize> {
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counted = connections.clone();
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            counted.fetch_add(1, Ordering::Relaxed);
+            tokio::spawn(async move {
+                let mut hub = TcpStream::connect(to).await?;
+                tokio::io::copy_bidirectional(&mut client, &mut hub).await
+            });
+        }
+    });
+    connections
+}
