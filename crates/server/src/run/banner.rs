@@ -72,9 +72,9 @@ fn try_it(url: &str, ca: Option<&Path>, first_key: &FirstKey) -> String {
 Try it: paste this into another terminal.
   HUB={url}{set_ca} KEY={key}
   nexus() {{ curl -sS{use_ca} -H "Authorization: Bearer $KEY" -w '\n' "$@"; }}
-  nexus -X PUT "$HUB/jobs_total/inc?queue=mail&__type__=counter"
-  nexus "$HUB/jobs_total?queue=mail"
-  nexus "$HUB/__metrics?prefix=jobs_"
+  nexus -X PUT "$HUB/hello_total/inc?from=me&__type__=counter"
+  nexus "$HUB/hello_total?from=me"
+  nexus "$HUB/__metrics?prefix=hello"
 
 "#
     )

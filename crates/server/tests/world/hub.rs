@@ -45,7 +45,10 @@ impl Place {
 
     /// The admin key that the first start left in its file.
     pub(crate) fn admin_key(&self) -> String {
-        fs::read_to_string(self.file("state/admin.key")).unwrap().trim().to_owned()
+        fs::read_to_string(self.file("state/admin.key"))
+            .unwrap()
+            .trim()
+            .to_owned()
     }
 
     /// `metric-nexus` with these arguments, to its end.
@@ -65,24 +68,53 @@ impl Place {
     }
 
     pub(crate) async fn hub_on(&self, listen: &str, arguments: &[&str]) -> Hub {
-        let log = fs::File::options().create(true).append(true).open(self.file("log")).unwrap();
+        let log = fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.file("log"))
+            .unwrap();
         let mut command = Command::new(PROGRAM);
-        command.args(["serve", "--listen", listen]).args(arguments).current_dir(self.path());
+        command
+            .args(["serve", "--listen", listen])
+            .args(arguments)
+            .current_dir(self.path());
         for (name, _) in env::vars_os() {
             if name.to_string_lossy().starts_with("METRIC_NEXUS_") {
                 command.env_remove(name);
             }
         }
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).kill_on_drop(true);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .kill_on_drop(true);
         let mut child = command.spawn().unwrap();
         let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
-        let first = timeout(DEADLINE, said.next_line()).await.expect("the hub says where it listens").unwrap();
+        let first = timeout(DEADLINE, said.next_line())
+            .await
+            .expect("the hub says where it listens")
+            .unwrap();
         let Some(first) = first else {
-            panic!("the hub did not start: {}", fs::read_to_string(self.file("log")).unwrap());
+            panic!(
+                "the hub did not start: {}",
+                fs::read_to_string(self.file("log")).unwrap()
+            );
         };
         let url = first.rsplit(' ').next().unwrap().to_owned();
-        let address = url.split("//").nth(1).unwrap().parse().expect("the first line ends in the address");
-        Hub { place: self.clone(), child, said, first, url, address }
+        let address = url
+            .split("//")
+            .nth(1)
+            .unwrap()
+            .parse()
+            .expect("the first line ends in the address");
+        Hub {
+            place: self.clone(),
+            child,
+            said,
+            first,
+            url,
+            address,
+        }
     }
 }
 
@@ -124,7 +156,10 @@ impl Hub {
 
     /// The end, which has been called for.
     pub(crate) async fn ended(mut self) -> ExitStatus {
-        timeout(DEADLINE, self.child.wait()).await.expect("the hub ends in time").unwrap()
+        timeout(DEADLINE, self.child.wait())
+            .await
+            .expect("the hub ends in time")
+            .unwrap()
     }
 
     /// SIGTERM, and waits for an orderly end.
@@ -137,8 +172,19 @@ impl Hub {
     pub(crate) async fn curl(&self, arguments: &[&str], path: &str) -> (u16, String) {
         let bearer = format!("Authorization: Bearer {}", self.place.admin_key());
         let url = format!("{}{path}", self.url);
-        let ours = ["-sSg", "--cacert", "state/tls/ca.pem", "-H", &bearer, "-w", "\n%{http_code}", &url];
-        let answer = run("curl", &[&ours, arguments].concat(), self.place.path(), "").await.ok();
+        let ours = [
+            "-sSg",
+            "--cacert",
+            "state/tls/ca.pem",
+            "-H",
+            &bearer,
+            "-w",
+            "\n%{http_code}",
+            &url,
+        ];
+        let answer = run("curl", &[&ours, arguments].concat(), self.place.path(), "")
+            .await
+            .ok();
         let (body, status) = answer.rsplit_once('\n').unwrap();
         (status.parse().unwrap(), body.to_owned())
     }

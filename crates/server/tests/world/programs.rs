@@ -12,7 +12,9 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 /// Under `NEXUS_TEST_STRICT`, which `scripts/test` sets, nothing is skipped: what is missing fails.
 #[must_use]
 pub(crate) fn require(programs: &[&str]) -> bool {
-    let there = |program: &&&str| env::split_paths(&env::var_os("PATH").unwrap_or_default()).any(|dir| dir.join(program).is_file());
+    let there = |program: &&&str| {
+        env::split_paths(&env::var_os("PATH").unwrap_or_default()).any(|dir| dir.join(program).is_file())
+    };
     let missing: Vec<&&str> = programs.iter().filter(|program| !there(program)).collect();
     assert!(
         missing.is_empty() || env::var_os("NEXUS_TEST_STRICT").is_none(),
@@ -44,7 +46,10 @@ impl Said {
 pub(crate) async fn run(program: impl AsRef<Path>, arguments: &[&str], directory: &Path, input: &str) -> Said {
     let mut command = Command::new(program.as_ref());
     command.args(arguments).current_dir(directory).kill_on_drop(true);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let mut child = command.spawn().expect("the program starts");
     let mut stdin = child.stdin.take().unwrap();
     let feed = async move {
@@ -52,7 +57,10 @@ pub(crate) async fn run(program: impl AsRef<Path>, arguments: &[&str], directory
         let _ = stdin.write_all(input.as_bytes()).await;
     };
     let both = async { tokio::join!(feed, child.wait_with_output()).1 };
-    let output = timeout(DEADLINE, both).await.expect("the program ends in time").unwrap();
+    let output = timeout(DEADLINE, both)
+        .await
+        .expect("the program ends in time")
+        .unwrap();
     Said {
         code: output.status.code(),
         out: String::from_utf8_lossy(&output.stdout).into_owned(),

@@ -3,7 +3,8 @@
 use super::{
     hub::{PROGRAM, Place},
     programs::{require, run},
-    readme::{Block, blocks},
+    readme::{self, Block, blocks},
+    verify::on_a_terminal,
 };
 
 #[tokio::test]
@@ -16,6 +17,63 @@ async fn keys_are_made_as_the_readme_says() {
     check("Keys").await;
 }
 
+#[tokio::test]
+async fn the_first_start_prints_what_the_readme_shows() {
+    if !require(&["script"]) {
+        return;
+    }
+    let place = Place::new();
+    let said = on_a_terminal(&place, "nexus \"$HUB/__metrics").await;
+    let url = said.lines().find_map(|line| line.split_once(" listens on ")).unwrap().1;
+    let said = said
+        .replace(url, "https://127.0.0.1:3000")
+        .replace(&place.path().display().to_string(), "/home/me/metric-nexus");
+    let shown: String = blocks("Start")
+        .into_iter()
+        .filter(|block| block.language == "text")
+        .map(|block| block.text)
+        .collect();
+    let lines: Vec<String> = said.lines().map(without_secrets).collect();
+    for line in shown.lines() {
+        assert!(lines.contains(&line.to_owned()), "{line}\n{said}");
+    }
+}
+
+/// What differs each time is `…`.
+fn without_secrets(line: &str) -> String {
+    let words = line
+        .split(' ')
+        .map(|word| match (word.find("mnx_"), word.find("sha256:")) {
+            (Some(at), _) => format!("{}mnx_…", &word[..at]),
+            (None, Some(at)) => format!("{}sha256:…", &word[..at]),
+            (None, None) => word.to_owned(),
+        });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn the_limits_are_those_of_the_example_configuration() {
+    let example = include_str!("../../../../metric-nexus.example.yaml");
+    let limits = example
+        .split("\nlimits:\n")
+        .nth(1)
+        .and_then(|rest| rest.split("\n\n").next())
+        .unwrap();
+    let mut expected: Vec<&str> = limits
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.starts_with('#'))
+        .collect();
+    let shown: Vec<String> = readme::limits()
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}"))
+        .collect();
+    let mut shown: Vec<&str> = shown.iter().map(String::as_str).collect();
+    expected.sort_unstable();
+    shown.sort_unstable();
+    assert_eq!(shown, expected);
+}
+
 /// Starts a hub, pastes the lines that it prints into a shell, and then the section's.
 async fn check(heading: &str) {
     if !require(&["bash", "curl"]) {
@@ -23,7 +81,9 @@ async fn check(heading: &str) {
     }
     let mut hub = Place::new().hub(&[]).await;
     let banner = hub.banner().await;
-    let paste = banner.iter().filter(|line| line.starts_with("  HUB=") || line.starts_with("  nexus()"));
+    let paste = banner
+        .iter()
+        .filter(|line| line.starts_with("  HUB=") || line.starts_with("  nexus()"));
     let paste: Vec<&str> = paste.map(|line| line.trim()).collect();
     assert_eq!(paste.len(), 2, "{banner:?}");
     let steps = steps(&blocks(heading));
@@ -51,7 +111,11 @@ fn steps(blocks: &[Block]) -> Vec<(String, String)> {
     for block in blocks {
         match block.language.as_str() {
             "sh" => steps.push((block.text.clone(), String::new())),
-            "text" => steps.last_mut().expect("output follows commands").1.push_str(&block.text),
+            "text" => steps
+                .last_mut()
+                .expect("output follows commands")
+                .1
+                .push_str(&block.text),
             other => panic!("a tour has no {other} blocks"),
         }
     }
@@ -61,5 +125,5 @@ fn steps(blocks: &[Block]) -> Vec<(String, String)> {
 /// What is to be compared: no blank lines, which curl's `-w '\n'` leaves, and no key, which is another one each time.
 fn shown(text: &str) -> Vec<String> {
     let lines = text.lines().map(str::trim_end).filter(|line| !line.is_empty());
-    lines.map(|line| if line.starts_with("mnx_") { "mnx_…".to_owned() } else { line.to_owned() }).collect()
+    lines.map(without_secrets).collect()
 }

@@ -33,7 +33,11 @@ async fn curl_verifies_the_hub_by_its_ca_and_by_nothing_else() {
     let (ca, port) = (fs::read(place.file("state/tls/ca.pem")).unwrap(), hub.address);
     hub.stop().await;
     let hub = place.hub_on(&port.to_string(), &[]).await;
-    assert_eq!(fs::read(place.file("state/tls/ca.pem")).unwrap(), ca, "a restart changes no authority");
+    assert_eq!(
+        fs::read(place.file("state/tls/ca.pem")).unwrap(),
+        ca,
+        "a restart changes no authority"
+    );
     hub.stop().await;
 }
 
@@ -48,7 +52,14 @@ async fn openssl_verifies_the_certificate_and_finds_the_printed_fingerprint() {
         let place = place.clone();
         async move { run("openssl", arguments, place.path(), "").await.ok() }
     };
-    let verify = &["verify", "-x509_strict", "-CAfile", "state/tls/ca.pem", "-purpose", "sslserver"];
+    let verify = &[
+        "verify",
+        "-x509_strict",
+        "-CAfile",
+        "state/tls/ca.pem",
+        "-purpose",
+        "sslserver",
+    ];
     for name in [["-verify_hostname", "localhost"], ["-verify_ip", "127.0.0.1"]] {
         let arguments = [&verify[..], &name, &["state/tls/server.pem"]].concat();
         let said = run("openssl", &arguments, place.path(), "").await.ok();
@@ -71,7 +82,10 @@ async fn a_terminal_is_shown_the_admin_key_once() {
     let said = on_a_terminal(&place, "nexus \"$HUB/__metrics").await;
     let key = said.lines().find_map(|line| line.trim().strip_prefix("admin key"));
     let key = key.and_then(|rest| rest.split_whitespace().next()).unwrap();
-    assert!(key.starts_with("mnx_") && said.contains(&format!(" KEY={key}\n")), "{said}");
+    assert!(
+        key.starts_with("mnx_") && said.contains(&format!(" KEY={key}\n")),
+        "{said}"
+    );
     assert!(!place.file("state/admin.key").exists(), "it stands in no file");
     let kept = fs::read_to_string(place.file("state/keys.yaml")).unwrap();
     assert!(!kept.contains(key), "only its digest is kept");
@@ -80,12 +94,15 @@ async fn a_terminal_is_shown_the_admin_key_once() {
 }
 
 /// All that a hub prints on a terminal until a line begins so; Ctrl-C ends it then.
-async fn on_a_terminal(place: &Place, last: &str) -> String {
+pub(crate) async fn on_a_terminal(place: &Place, last: &str) -> String {
     let mut command = Command::new("script");
     command.args(["-qec", &format!("'{PROGRAM}' --listen 127.0.0.1:0"), "/dev/null"]);
     command.current_dir(place.path()).kill_on_drop(true);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    let (mut keys, mut lines) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()).lines());
+    let (mut keys, mut lines) = (
+        child.stdin.take().unwrap(),
+        BufReader::new(child.stdout.take().unwrap()).lines(),
+    );
     let mut said = String::new();
     let talk = async {
         let mut pressed = false;
