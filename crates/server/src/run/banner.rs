@@ -2,6 +2,7 @@ use std::{
     fmt::Write as _,
     io::{self, Write as _},
     net::SocketAddr,
+    path::Path,
 };
 
 use crate::{auth::FirstKey, hub::Hub};
@@ -37,25 +38,80 @@ fn text(hub: &Hub, address: SocketAddr, first_key: Option<&FirstKey>) -> String 
         line("fingerprint", &format!("sha256:{fingerprint}"));
     }
     match first_key {
-        Some(FirstKey::Show(secret)) => line("admin key", &format!("{} (shown this once)", secret.expose())),
+        Some(FirstKey::Show(secret)) => line("admin key", &format!("{} (shown this once: keep it)", secret.expose())),
         Some(FirstKey::Written(path)) => line("admin key", &format!("in {}", path.display())),
         None => {}
     }
     if let Some(first_key) = first_key {
-        out.push_str(&try_it(&url, ca.as_deref(), first_key));
+        out.push_str(&try_it(&reachable(hub.scheme(), address), ca.as_deref(), first_key));
     }
     out
 }
 
-/// Lines to paste.
-fn try_it(url: &str, ca: Option<&std::path::Path>, first_key: &FirstKey) -> String {
+/// Where a client on this machine finds the hub: nobody connects to "every address", and no certificate is valid for it.
+fn reachable(scheme: &str, address: SocketAddr) -> String {
+    if address.ip().is_unspecified() {
+        format!("{scheme}://localhost:{}", address.port())
+    } else {
+        format!("{scheme}://{address}")
+    }
+}
+
+/// Lines to paste into another terminal, wherever that is.
+fn try_it(url: &str, ca: Option<&Path>, first_key: &FirstKey) -> String {
+    let (set_ca, use_ca) = match ca {
+        Some(ca) => (format!(" CA={}", word(ca)), " --cacert \"$CA\""),
+        None => (String::new(), ""),
+    };
     let key = match first_key {
         FirstKey::Show(secret) => secret.expose().to_owned(),
-        FirstKey::Written(path) => format!("$(cat {})", path.display()),
+        FirstKey::Written(path) => format!("$(cat {})", word(path)),
     };
-    let trust = ca.map(|ca| format!(" --cacert {}", ca.display())).unwrap_or_default();
-    let curl = format!("curl -s{trust} -H \"Authorization: Bearer $KEY\"");
     format!(
-        "\nTry it:\n  KEY={key}\n  {curl} -X PUT '{url}/jobs_total/inc?queue=mail&__type__=counter'\n  {curl} '{url}/jobs_total?queue=mail'\n  {curl} '{url}/__metrics?prefix=jobs_'\n\n"
+        r#"
+Try it: paste this into another terminal.
+  HUB={url}{set_ca} KEY={key}
+  nexus() {{ curl -sS{use_ca} -H "Authorization: Bearer $KEY" -w '\n' "$@"; }}
+  nexus -X PUT "$HUB/hello_total/inc?from=me&__type__=counter"
+  nexus "$HUB/hello_total?from=me"
+  nexus "$HUB/__metrics?prefix=hello"
+
+"#
     )
+}
+
+/// A path as one word of a shell, from whatever directory it is used.
+fn word(path: &Path) -> String {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
+    if text.chars().all(plain) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_one_word_of_a_shell() {
+        let check = |path: &str, expected: &str| assert_eq!(word(Path::new(path)), expected);
+        check("/var/lib/metric-nexus/tls/ca.pem", "/var/lib/metric-nexus/tls/ca.pem");
+        check("/my state/ca.pem", "'/my state/ca.pem'");
+        check("/it's/$HOME", r"'/it'\''s/$HOME'");
+    }
+
+    #[test]
+    fn a_hub_on_every_address_is_reached_by_name() {
+        let check = |address: &str, expected: &str| {
+            assert_eq!(reachable("https", address.parse().unwrap()), expected);
+        };
+        check("0.0.0.0:3000", "https://localhost:3000");
+        check("[::]:3000", "https://localhost:3000");
+        check("[::1]:3000", "https://[::1]:3000");
+        check("10.0.0.7:3000", "https://10.0.0.7:3000");
+    }
 }

@@ -1,0 +1,87 @@
+//! Programs that are not ours.
+
+use std::{env, future::Future, path::Path, process::Stdio, time::Duration};
+
+use tokio::{io::AsyncWriteExt, process::Command, time::timeout};
+
+/// How long anything may take that happens at once on an idle machine.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Whether a test may go on: `false`, loudly, if one of the programs is not there.
+///
+/// Under `NEXUS_TEST_STRICT`, which `scripts/test` sets, nothing is skipped: what is missing fails.
+#[must_use]
+pub(crate) fn require(programs: &[&str]) -> bool {
+    let there = |program: &&&str| {
+        env::split_paths(&env::var_os("PATH").unwrap_or_default()).any(|dir| dir.join(program).is_file())
+    };
+    let missing: Vec<&&str> = programs.iter().filter(|program| !there(program)).collect();
+    assert!(
+        missing.is_empty() || env::var_os("NEXUS_TEST_STRICT").is_none(),
+        "{missing:?} not found; scripts/setup installs what the tests need"
+    );
+    if !missing.is_empty() {
+        eprintln!("SKIPPED, nothing was tested: {missing:?} not found; scripts/setup installs what the tests need");
+    }
+    missing.is_empty()
+}
+
+/// What a program said.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Said {
+    /// Its output, if it ended well.
+    pub(crate) fn ok(self) -> String {
+        assert_eq!(self.code, Some(0), "{self:?}");
+        self.out
+    }
+}
+
+/// Runs a program to its end.
+pub(crate) async fn run(program: impl AsRef<Path>, arguments: &[&str], directory: &Path, input: &str) -> Said {
+    let mut command = Command::new(program.as_ref());
+    command.args(arguments).current_dir(directory).kill_on_drop(true);
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the program starts");
+    let mut stdin = child.stdin.take().unwrap();
+    let feed = async move {
+        // A program need not read all that it is given.
+        let _ = stdin.write_all(input.as_bytes()).await;
+    };
+    let both = async { tokio::join!(feed, child.wait_with_output()).1 };
+    let output = timeout(DEADLINE, both)
+        .await
+        .expect("the program ends in time")
+        .unwrap();
+    Said {
+        code: output.status.code(),
+        out: String::from_utf8_lossy(&output.stdout).into_owned(),
+        err: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// Asks again and again until there is an answer.
+pub(crate) async fn until<T, F: Future<Output = Result<T, String>>>(what: &str, mut ask: impl FnMut() -> F) -> T {
+    let mut last = String::new();
+    let asking = async {
+        loop {
+            match ask().await {
+                Ok(answer) => return answer,
+                Err(not_yet) => last = not_yet,
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    match timeout(DEADLINE, asking).await {
+        Ok(answer) => answer,
+        Err(_) => panic!("waited in vain until {what}: {last}"),
+    }
+}
