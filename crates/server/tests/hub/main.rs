@@ -13,6 +13,7 @@ mod auth;
 mod batch;
 mod errors;
 mod harness;
+mod idempotency;
 mod names;
 mod series;
 mod simple;
