@@ -77,7 +77,7 @@ pub(crate) fn hub() -> Setup {
         state: Some(directory.path().join("state")),
         config: None,
         durability: None,
-        listen: "127.0.0.1:0".to_owned(),
+        listen: Some("127.0.0.1:0".to_owned()),
         plain: false,
         key: None,
         directory,
@@ -92,7 +92,8 @@ pub(crate) struct Setup {
     state: Option<PathBuf>,
     config: Option<PathBuf>,
     durability: Option<&'static str>,
-    listen: String,
+    /// None: as the configuration says.
+    listen: Option<String>,
     plain: bool,
     /// None: the admin key of the first start.
     key: Option<String>,
@@ -113,7 +114,13 @@ impl Setup {
     }
 
     pub(crate) fn listen(mut self, address: &str) -> Self {
-        address.clone_into(&mut self.listen);
+        self.listen = Some(address.to_owned());
+        self
+    }
+
+    /// Where the configuration says.
+    pub(crate) fn listen_of_config(mut self) -> Self {
+        self.listen = None;
         self
     }
 
@@ -121,6 +128,10 @@ impl Setup {
     pub(crate) fn plain(mut self) -> Self {
         self.plain = true;
         self
+    }
+
+    pub(crate) fn is_plain(&self) -> bool {
+        self.plain
     }
 
     /// On a state that is elsewhere.
@@ -188,7 +199,8 @@ impl Setup {
 
     fn command(&self) -> Command {
         let mut command = self.program();
-        command.args(["serve", "--listen", &self.listen]);
+        command.arg("serve");
+        command.args(self.listen.iter().flat_map(|address| ["--listen", address]));
         if let Some(state) = &self.state {
             command.arg("--state").arg(state);
         }
