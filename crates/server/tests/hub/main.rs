@@ -12,6 +12,7 @@
 mod auth;
 mod batch;
 mod errors;
+mod full_disk;
 mod harness;
 mod names;
 mod scrape;
