@@ -178,27 +178,21 @@ impl Setup {
 
     /// Runs another command of the program, from the directory that goes away with the hub.
     pub(crate) async fn command_line(&self, arguments: &[&str]) -> Ended {
-        let mut command = self.program();
+        let mut command = program();
         command.args(arguments).current_dir(self.directory.path());
         run(&mut command).await
     }
 
     /// A command that looks for the state where this hub has it.
     pub(crate) async fn command_on_state(&self, arguments: &[&str]) -> Ended {
-        let mut command = self.program();
+        let mut command = program();
         command.args(arguments);
         command.args(self.state.iter().flat_map(|state| [Path::new("--state"), state]));
         run(&mut command).await
     }
 
-    fn program(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_metric-nexus"));
-        command.env_clear().kill_on_drop(true).stdin(Stdio::null());
-        command
-    }
-
     fn command(&self) -> Command {
-        let mut command = self.program();
+        let mut command = program();
         command.arg("serve");
         command.args(self.listen.iter().flat_map(|address| ["--listen", address]));
         if let Some(state) = &self.state {
@@ -215,6 +209,13 @@ impl Setup {
         }
         command
     }
+}
+
+/// The program, with no environment that could mean anything to it.
+fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_metric-nexus"));
+    command.env_clear().kill_on_drop(true).stdin(Stdio::null());
+    command
 }
 
 async fn run(command: &mut Command) -> Ended {

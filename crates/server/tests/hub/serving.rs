@@ -205,6 +205,33 @@ async fn both_versions_of_http_are_spoken_and_the_certificate_is_verified() {
     }
 }
 
+/// Both files are made where they are named and missing; one alone is a mistake, as in metric-nexus.
+#[tokio::test]
+async fn a_certificate_of_one_s_own_needs_both_files() {
+    let setup = hub();
+    let (cert, key) = (setup.path("own.cert"), setup.path("own.key"));
+    let config = format!("tls: {{cert: {:?}, key: {:?}}}", cert, key);
+    let mut hub = setup.config(&config).start().await;
+    hub.check("POST /m", "", "201 Created").await;
+    if let Some(answer) = curl(&hub, &["--connect-to", &format!("localhost:443:{}", hub.address)], "/m").await {
+        assert_eq!(answer, "0 200 2");
+    }
+    assert_eq!(hub.terminate().await.code(), Some(0));
+    for missing in [&cert, &key] {
+        let aside = missing.with_extension("aside");
+        fs::rename(missing, &aside).unwrap();
+        let ended = hub.setup.fail().await;
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        for path in [&cert, &key] {
+            assert!(ended.notes.contains(&path.display().to_string()), "{ended:?}");
+        }
+        assert!(!missing.exists());
+        fs::rename(&aside, missing).unwrap();
+    }
+    hub.start().await;
+    hub.check("GET /m", "", "200 0").await;
+}
+
 #[tokio::test]
 async fn plain_http_is_served_where_it_is_asked_for() {
     let hub = hub().plain().start().await;

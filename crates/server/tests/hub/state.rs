@@ -5,11 +5,12 @@ use std::{
     fs,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU32, Ordering::Relaxed},
 };
 
 use yaml_serde::Value;
 
-use crate::harness::{Ended, Hub, Setup, fits, hub};
+use crate::harness::{Ended, Hub, Setup, fits, hub, until};
 
 const CONFIG: &str = "\
 host: 127.0.0.1
@@ -207,6 +208,44 @@ async fn what_was_acknowledged_is_there_after_any_end() {
             expected = expected.replace(&format!("g {}", round + 4), &format!("g {}", round + 5));
             hub.restart().await;
             assert_eq!(whole(&hub).await, expected, "{durability}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_to_many_writers_survives_kill_9() {
+    for durability in ["sync", "flush"] {
+        let mut hub = hub().durability(durability).start().await;
+        hub.check("POST /m", "", "201 Created").await;
+        let acknowledged = AtomicU32::new(0);
+        let mut least = 0;
+        for round in 1..=4 {
+            let writer = async || {
+                while let Some(reply) = hub.put("/m/inc").try_send().await {
+                    assert_eq!(reply.line(), "204");
+                    acknowledged.fetch_add(1, Relaxed);
+                }
+            };
+            let killer = async {
+                until("some writes", async || {
+                    (acknowledged.load(Relaxed) > 50 * round).then_some(())
+                })
+                .await;
+                hub.signal("KILL").await;
+            };
+            let writers = futures_util::future::join_all((0..8).map(|_| writer()));
+            tokio::join!(writers, killer);
+            hub.ended().await;
+            hub.start().await;
+            let value: u32 = hub.value("/m").await.parse().unwrap();
+            let sure = acknowledged.load(Relaxed);
+            // Of each writer one increment may have happened of which it was not told.
+            assert!(
+                value >= sure && value <= sure + 8 * round,
+                "{value} {sure} {durability}"
+            );
+            assert!(value >= least);
+            least = value;
         }
     }
 }
