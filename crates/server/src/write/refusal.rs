@@ -55,6 +55,16 @@ pub(crate) enum Reason {
     /// The label belongs to the exposition.
     #[error("label {0:?} is reserved for the hub's own use in histograms and summaries")]
     ReservedLabel(&'static str),
+    /// Two labels of one series would be exposed under one name to scrapers that read no UTF-8 names.
+    #[error("labels {one:?} and {other:?} would both be exposed as {exposed:?}")]
+    LabelCollision {
+        /// One label's name.
+        one: Box<str>,
+        /// The other's.
+        other: Box<str>,
+        /// What both look like.
+        exposed: Box<str>,
+    },
     /// A counter would go down.
     #[error("counter {name}{labels} cannot go down from {from} to {to}")]
     CounterDown {
