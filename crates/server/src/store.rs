@@ -33,6 +33,7 @@ use tokio::sync::oneshot;
 
 pub(crate) use apply::matching;
 pub(crate) use cell::{Histogram, Stamp};
+pub(crate) use check::is_reserved;
 pub(crate) use family::{FamilyData, Value};
 pub(crate) use idempotency::{Retention, Used};
 pub(crate) use limits::StoreLimits;

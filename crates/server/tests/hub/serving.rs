@@ -254,21 +254,21 @@ async fn what_it_says_at_its_start_is_enough_to_begin() {
     let state = hub.state().display().to_string();
     let url = format!("https://{}", hub.address);
     let expected = format!(
-        "Metric Nexus {} listens on {url}\n  state        {state}/state.yaml (durability sync)\n  ca           {state}/tls/ca.pem\n  fingerprint  sha256:…\n  admin key    in {state}/admin.key\n\nTry it:\n…",
+        "Metric Nexus {} listens on {url}\n  state        {state}/state.yaml (durability sync)\n  ca           {state}/tls/ca.pem\n  fingerprint  sha256:…\n  admin key    in {state}/admin.key\n\nTry it: paste this into another terminal.\n…",
         env!("CARGO_PKG_VERSION")
     );
     assert!(fits(&hub.output(), &expected), "{}", hub.output());
     assert_ne!(hub.address.port(), 0);
     // The lines to paste work as they stand.
     let output = hub.output();
-    let (_, lines) = output.split_once("Try it:\n").unwrap();
+    let (_, lines) = output.split_once("another terminal.\n").unwrap();
     let mut shell = Command::new("sh");
     shell.args(["-ec", lines]).kill_on_drop(true);
     let ran = timeout(DEADLINE, shell.output()).await.unwrap().unwrap();
     let version = Command::new("curl").arg("--version").output().await;
     if require("curl", version.is_ok()) {
         let said = String::from_utf8(ran.stdout).unwrap();
-        let expected = "1# TYPE jobs_total counter\njobs_total{queue=\"mail\"} 1\n";
+        let expected = "\n1\n# TYPE hello_total counter\nhello_total{from=\"me\"} 1\n\n";
         assert_eq!((said.as_str(), ran.status.code()), (expected, Some(0)));
     }
     let fingerprint = |output: &str| output.lines().find(|line| line.contains("sha256:")).unwrap().to_owned();
