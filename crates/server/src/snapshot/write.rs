@@ -15,8 +15,9 @@ use crate::{
     store::{Catalog, Entry, FamilyData, Used, Value},
 };
 
-/// How much is gathered before it is handed to the file.
-const BLOCK_BYTES: usize = 1 << 18;
+/// How much is gathered before it is handed to the file. Little in tests, so that small states have many blocks too, and
+/// writes happen between them.
+const BLOCK_BYTES: usize = if cfg!(test) { 1 << 7 } else { 1 << 18 };
 
 /// A snapshot that is written beside the old one, and not in its place yet.
 #[derive(Debug)]

@@ -6,6 +6,7 @@ use std::{
         atomic::{AtomicBool, AtomicU64},
         mpsc::sync_channel,
     },
+    time::Duration,
 };
 
 use super::{
@@ -40,6 +41,8 @@ pub(crate) struct Settings {
     /// How many writes may wait, and how many bytes of them.
     pub(crate) queue_writes_max: usize,
     pub(crate) queue_bytes_max: u64,
+    /// How often a hub whose journal failed tries to come back.
+    pub(crate) retry: Duration,
 }
 
 /// What was found when the store was opened.
@@ -215,6 +218,7 @@ fn start_writer(
         status: status.clone(),
         files: files.clone(),
         next: last + 1,
+        retry: settings.retry,
         mode: Mode::Open { snapshot_begun: false },
     };
     let thread = std::thread::Builder::new()

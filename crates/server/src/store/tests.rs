@@ -1,3 +1,4 @@
+mod crash;
 mod faults;
 mod recovery;
 mod semantics;
@@ -23,6 +24,7 @@ fn settings(disk: &MemoryDisk, durability: Durability) -> Settings {
         limits: StoreLimits::NONE,
         queue_writes_max: 1000,
         queue_bytes_max: 1 << 20,
+        retry: std::time::Duration::from_millis(1),
     }
 }
 

@@ -36,6 +36,9 @@ pub(super) enum Command {
     Sync(oneshot::Sender<io::Result<()>>),
     /// The snapshot is in its place, or was given up.
     EndSnapshot,
+    /// Wait until this is dropped, so that the writes behind it become one group.
+    #[cfg(test)]
+    Hold(Receiver<()>),
     Stop,
 }
 
@@ -45,8 +48,6 @@ pub(super) struct Begun {
     pub(super) segment: u64,
 }
 
-/// How often a hub whose journal failed tries to come back.
-const RETRY: Duration = Duration::from_secs(1);
 /// A frame is closed when it has this many bytes or writes, so that those who wait in it are answered.
 const FRAME_BYTES: usize = 4 << 20;
 const FRAME_WRITES: usize = 4096;
@@ -62,6 +63,8 @@ pub(super) struct Writer {
     pub(super) files: Arc<Files>,
     /// The sequence of the next change.
     pub(super) next: u64,
+    /// How often a hub whose journal failed tries to come back.
+    pub(super) retry: Duration,
     pub(super) mode: Mode,
 }
 
@@ -126,6 +129,8 @@ impl Writer {
                     *snapshot_begun = false;
                 }
             }
+            #[cfg(test)]
+            Command::Hold(released) => drop(released.recv()),
             Command::Stop => return false,
         }
         true
@@ -282,7 +287,7 @@ impl Writer {
         self.status
             .set_read_only(Some(format!("the journal cannot be written: {error}")));
         self.mode = Mode::ReadOnly {
-            retry: Instant::now() + RETRY,
+            retry: Instant::now() + self.retry,
         };
     }
 
@@ -309,7 +314,7 @@ impl Writer {
             Err(error) => {
                 tracing::debug!(%error, "the journal still cannot be written");
                 self.mode = Mode::ReadOnly {
-                    retry: Instant::now() + RETRY,
+                    retry: Instant::now() + self.retry,
                 };
             }
         }
