@@ -12,7 +12,7 @@ use std::{
     sync::Arc,
 };
 
-pub(crate) use frame::Frame;
+pub(crate) use frame::{Frame, FrameHeader, JournaledWrite};
 pub(crate) use segment::SegmentHeader;
 
 use crate::{

@@ -8,6 +8,7 @@
 mod apply;
 mod cell;
 mod check;
+mod examine;
 mod exposed_names;
 mod family;
 mod idempotency;
@@ -34,6 +35,7 @@ use tokio::sync::oneshot;
 pub(crate) use apply::matching;
 pub(crate) use cell::{Histogram, Stamp};
 pub(crate) use check::is_reserved;
+pub(crate) use examine::{Examined, SnapshotRead, examine};
 pub(crate) use family::{FamilyData, Value};
 pub(crate) use idempotency::{Retention, Used};
 pub(crate) use limits::StoreLimits;

@@ -76,10 +76,13 @@ pub(crate) fn file_name(number: u64) -> String {
     format!("{number:06}.log")
 }
 
-/// The numbers of the segments in a directory, rising.
+/// The numbers of the segments in a directory, rising; none if there is no directory.
 pub(crate) fn list(disk: &dyn Disk, directory: &Path) -> io::Result<Vec<u64>> {
-    let mut numbers: Vec<u64> = disk
-        .list(directory)?
+    let names = match disk.list(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        names => names?,
+    };
+    let mut numbers: Vec<u64> = names
         .iter()
         .filter_map(|name| name.to_str()?.strip_suffix(".log")?.parse().ok())
         .collect();

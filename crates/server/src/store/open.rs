@@ -21,7 +21,7 @@ use crate::{
     config::Durability,
     disk::Disk,
     journal::{
-        Journal,
+        FrameHeader, Journal, JournaledWrite,
         recovery::{self, JournalError, Recovered},
     },
     snapshot::{self, LoadError, Loaded},
@@ -67,21 +67,15 @@ pub(crate) enum OpenError {
     Io(PathBuf, #[source] io::Error),
 }
 
-/// What a state holds, and how much of the journal was needed to know.
-#[derive(Debug)]
-pub(crate) struct Checked {
-    /// None if there is no snapshot.
-    pub(crate) snapshot_position: Option<u64>,
-    pub(crate) recovered: Recovered,
-    pub(crate) families: usize,
-    pub(crate) series: u64,
-}
-
 /// Snapshot and journal, read.
 struct Read {
     loaded: Option<Loaded>,
     state: super::State,
     recovered: Recovered,
+}
+
+fn position(loaded: Option<&Loaded>) -> u64 {
+    loaded.and_then(|loaded| loaded.position).unwrap_or(0)
 }
 
 fn read(settings: &Settings) -> Result<Read, OpenError> {
@@ -90,7 +84,7 @@ fn read(settings: &Settings) -> Result<Read, OpenError> {
     let mut state = loaded
         .as_mut()
         .map_or_else(super::State::default, |loaded| std::mem::take(&mut loaded.state));
-    let position = loaded.as_ref().map_or(0, |loaded| loaded.position);
+    let position = position(loaded.as_ref());
     if loaded.as_ref().is_some_and(|loaded| loaded.foreign) {
         // It stands for no position in a journal, so it can follow none.
         let recovered = recovery::empty(disk, &settings.journal, position)?;
@@ -102,21 +96,10 @@ fn read(settings: &Settings) -> Result<Read, OpenError> {
         });
     }
     let recovered = recovery::replay(disk, &settings.journal, position, |frame, write| {
-        let applied = state.apply(&write.write, write.first, frame.at_ms);
-        if let Some(idempotency) = write.write.idempotency {
-            // What the first answer said; replaying on a newer snapshot may make fewer series.
-            let (created, deleted) = (write.created, write.deleted);
-            state.keep_key(
-                idempotency,
-                &Applied {
-                    created,
-                    deleted,
-                    ..applied
-                },
-                frame.at_ms,
-            );
-        }
+        replay_one(&mut state, frame, &write);
     })?;
+    let newest = loaded.as_ref().map_or(0, |loaded| loaded.newest);
+    recovery::reaches(&recovered, &settings.journal, newest)?;
     Ok(Read {
         loaded,
         state,
@@ -124,19 +107,22 @@ fn read(settings: &Settings) -> Result<Read, OpenError> {
     })
 }
 
-impl Store {
-    /// Reads snapshot and journal, and changes nothing. Blocks the thread.
-    pub(crate) fn check(settings: &Settings) -> Result<Checked, OpenError> {
-        let read = read(settings)?;
-        let catalog = read.state.catalog();
-        Ok(Checked {
-            snapshot_position: read.loaded.map(|loaded| loaded.position),
-            recovered: read.recovered,
-            families: catalog.families_len(),
-            series: catalog.series_len(),
-        })
+/// Does a write from the journal again.
+pub(super) fn replay_one(state: &mut super::State, frame: &FrameHeader, write: &JournaledWrite) {
+    let applied = state.apply(&write.write, write.first, frame.at_ms);
+    if let Some(idempotency) = write.write.idempotency {
+        // What the first answer said; replaying on a newer snapshot may make fewer series.
+        let (created, deleted) = (write.created, write.deleted);
+        let applied = Applied {
+            created,
+            deleted,
+            ..applied
+        };
+        state.keep_key(idempotency, &applied, frame.at_ms);
     }
+}
 
+impl Store {
     /// Reads snapshot and journal, and starts the writer. Blocks the thread.
     pub(crate) fn open(settings: &Settings, clients: Clients) -> Result<Opened, OpenError> {
         let Read {
@@ -145,8 +131,10 @@ impl Store {
             recovered,
         } = read(settings)?;
         let foreign = loaded.as_ref().is_some_and(|loaded| loaded.foreign);
-        let position = loaded.as_ref().map_or(0, |loaded| loaded.position);
-        let last = recovered.last.max(position);
+        let position = position(loaded.as_ref());
+        // A snapshot that was put back without its journal may hold changes behind its position.
+        let newest = loaded.as_ref().map_or(0, |loaded| loaded.newest);
+        let last = recovered.last.max(position).max(newest);
         clients.restore(loaded.map(|loaded| loaded.clients).unwrap_or_default());
         let imported = foreign.then(|| keep_original(settings)).transpose()?;
         let files = Files {
@@ -156,7 +144,7 @@ impl Store {
             clients,
             one_at_a_time: Mutex::new(()),
         };
-        if foreign {
+        if foreign || last > recovered.last {
             // Empty segments of an earlier life begin at positions that mean nothing any more. They go first: without
             // them, a crash on the way leaves what was there before.
             let removed = Journal::remove_older_than(&*settings.disk, &settings.journal, recovered.next_number);
