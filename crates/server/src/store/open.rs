@@ -2,9 +2,8 @@ use std::{
     io,
     path::PathBuf,
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicBool, AtomicU64},
-        mpsc::sync_channel,
     },
     time::Duration,
 };
@@ -14,6 +13,7 @@ use super::{
     limits::StoreLimits,
     snapshotter::{Files, Snapshotter},
     status::Status,
+    sync::{Mutex, sync_channel},
     writer::{Mode, Writer},
 };
 use crate::{
@@ -208,6 +208,7 @@ fn start_writer(
         next: last + 1,
         retry: settings.retry,
         mode: Mode::Open { snapshot_begun: false },
+        closed: false,
     };
     let thread = std::thread::Builder::new()
         .name("writer".to_owned())

@@ -1,5 +1,6 @@
 mod crash;
 mod faults;
+mod model;
 mod recovery;
 mod semantics;
 

@@ -1,15 +1,16 @@
-use std::{
-    io,
-    sync::{
-        Arc,
-        mpsc::{Receiver, RecvTimeoutError},
-    },
-    time::Duration,
+use std::{io, sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+
+use super::{
+    QueueTicket,
+    idempotency::Lookup,
+    limits::StoreLimits,
+    snapshotter::Files,
+    state::State,
+    status::Status,
+    sync::{Receiver, RecvTimeoutError, oneshot},
 };
-
-use tokio::{sync::oneshot, time::Instant};
-
-use super::{QueueTicket, idempotency::Lookup, limits::StoreLimits, snapshotter::Files, state::State, status::Status};
 use crate::{
     clock::now_ms,
     config::Durability,
@@ -36,6 +37,8 @@ pub(super) enum Command {
     Sync(oneshot::Sender<io::Result<()>>),
     /// The snapshot is in its place, or was given up.
     EndSnapshot,
+    /// Take no more writes.
+    Close,
     /// Wait until this is dropped, so that the writes behind it become one group.
     #[cfg(test)]
     Hold(Receiver<()>),
@@ -66,6 +69,8 @@ pub(super) struct Writer {
     /// How often a hub whose journal failed tries to come back.
     pub(super) retry: Duration,
     pub(super) mode: Mode,
+    /// No more writes are taken; what they made so far is still to be kept.
+    pub(super) closed: bool,
 }
 
 /// What the writer does with writes.
@@ -131,6 +136,7 @@ impl Writer {
             }
             #[cfg(test)]
             Command::Hold(released) => drop(released.recv()),
+            Command::Close => self.closed = true,
             Command::Stop => return false,
         }
         true
@@ -176,6 +182,9 @@ impl Writer {
     }
 
     fn one(&mut self, write: &Write, record: &[u8], frame: &mut Frame) -> Outcome {
+        if self.closed {
+            return Outcome::Unavailable(Unavailable::Stopping);
+        }
         if let Mode::ReadOnly { .. } = self.mode {
             return Outcome::Unavailable(Unavailable::ReadOnly);
         }
