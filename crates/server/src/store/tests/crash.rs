@@ -1,5 +1,6 @@
 //! Generated histories on a disk that remembers, cut off at any moment, against a model of what was acknowledged.
 
+mod found;
 mod history;
 mod model;
 

@@ -68,7 +68,7 @@ pub(super) fn crash(choices: &mut Choices<'_>, then: Durability) -> Step {
             part: choices.up_to(99),
         },
         _ => Crash::PowerCut {
-            page: [512, 64, 16, 4096][choices.up_to(3)],
+            page: [512, 64, 128, 4096][choices.up_to(3)],
             choices: (0..choices.up_to(12)).map(|_| choices.byte()).collect(),
         },
     };
