@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     disk::{Disk, DiskFile},
+    files::directory_of,
     store::{Catalog, Entry, FamilyData, Used, Value},
 };
 
@@ -65,8 +66,7 @@ impl Snapshot {
     /// Puts the snapshot in the place of the old one, durably.
     pub(crate) fn commit(self) -> io::Result<()> {
         self.disk.rename(&self.beside, &self.path)?;
-        let directory = self.path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        self.disk.sync_directory(directory.unwrap_or(Path::new(".")))
+        self.disk.sync_directory(directory_of(&self.path))
     }
 }
 

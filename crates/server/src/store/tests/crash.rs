@@ -1,5 +1,6 @@
 //! Generated histories on a disk that remembers, cut off at any moment, against a model of what was acknowledged.
 
+mod found;
 mod history;
 mod model;
 
@@ -89,10 +90,8 @@ impl Run {
         let same = (least..=most).rev().find(|writes| self.states[*writes].0 == found);
         let writes = same.ok_or_else(|| {
             let allowed = self.states[least..=most].iter().map(|(state, _)| state);
-            format!(
-                "found {found:#?}\nbut it should be one of {:#?}",
-                allowed.collect::<Vec<_>>()
-            )
+            let allowed: Vec<String> = allowed.map(|state| format!("{state:?}")).collect();
+            format!("found\n{found:?}\nbut it should be one of\n{}", allowed.join("\n"))
         })?;
         self.states.truncate(writes + 1);
         Ok(writes)
@@ -130,7 +129,7 @@ impl Run {
 
     /// Faults end; the hub must come back from them by itself.
     fn come_back(&self) {
-        super::faults::until("coming back", || self.store().status().read_only().is_none());
+        faults::until("coming back", || self.store().status().read_only().is_none());
     }
 
     fn group(&mut self, writes: &[model::Write]) -> Result<(), String> {
@@ -140,15 +139,9 @@ impl Run {
         store.shared.queue.send(Command::Hold(released)).unwrap();
         let outcomes = RUNTIME.with(|runtime| {
             runtime.block_on(async {
-                let mut waiting: Vec<_> = writes
-                    .iter()
-                    .map(|write| Box::pin(store.submit(translate(write))))
-                    .collect();
-                for submit in &mut waiting {
-                    assert!(futures_util::poll!(submit).is_pending());
-                }
-                drop(release);
-                futures_util::future::join_all(waiting).await
+                let all = futures_util::future::join_all(writes.iter().map(|write| store.submit(translate(write))));
+                let release = async { drop(release) };
+                futures_util::future::join(all, release).await.0
             })
         });
         for (write, outcome) in writes.iter().zip(outcomes) {
@@ -405,7 +398,10 @@ fn history(bytes: &[u8]) -> (Durability, Vec<Step>) {
 
 fn run(bytes: &[u8]) -> Result<(), String> {
     let (durability, steps) = history(bytes);
-    let told = |error| format!("{error}\n{durability:?}, {steps:#?}\nbytes: {bytes:?}");
+    let told = |error| {
+        let steps: Vec<String> = steps.iter().map(|step| format!("{step:?}")).collect();
+        format!("{error}\n{durability:?}\n{}\nbytes: {bytes:?}", steps.join("\n"))
+    };
     let mut run = Run::begin(durability).map_err(told)?;
     for step in &steps {
         run.step(step).map_err(told)?;

@@ -68,7 +68,7 @@ pub(super) fn crash(choices: &mut Choices<'_>, then: Durability) -> Step {
             part: choices.up_to(99),
         },
         _ => Crash::PowerCut {
-            page: [512, 64, 16, 4096][choices.up_to(3)],
+            page: [512, 64, 128, 4096][choices.up_to(3)],
             choices: (0..choices.up_to(12)).map(|_| choices.byte()).collect(),
         },
     };
@@ -114,7 +114,8 @@ fn change(choices: &mut Choices<'_>) -> Change {
     let what = match choices.up_to(23) {
         0 => What::Delete,
         1 => What::DeleteFamily,
-        2 => What::DeleteLabelled,
+        // A selector must ask for something that cannot be empty.
+        2 if !label.is_empty() => What::DeleteLabelled,
         3 => What::DeleteNamed,
         4..=5 => What::Create,
         6..=9 if usual == Kind::Histogram => What::Merge([1, 0, choices.up_to(3) as u64], value),
