@@ -1,5 +1,7 @@
+mod by_hand;
 mod faults;
 mod recovery;
+mod repair;
 mod semantics;
 
 use std::{path::PathBuf, sync::Arc};
