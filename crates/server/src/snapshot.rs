@@ -4,13 +4,17 @@
 //! file, and the hub reads a million lines at the speed of JSON. `state/README.md` has the format.
 
 mod content;
+mod edited;
 mod error;
+mod items;
 mod json;
 mod lines;
 mod read;
 mod state_file;
 mod write;
 
+pub(crate) use content::SEQUENCE_MAX;
+pub(crate) use edited::{Edited, Mistake};
 pub(crate) use error::LoadError;
 pub(crate) use read::{Loaded, load, salvage};
 pub use state_file::{State, StateError, StateHistogram, StateMetric};

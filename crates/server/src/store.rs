@@ -5,6 +5,7 @@
 //! after the write is as durable as the [mode](crate::config::Durability) promises; a reader may see it earlier.
 //! Cancellation: dropping the future of [`Store::submit`] does not take the write back.
 
+mod accept;
 mod apply;
 mod cell;
 mod check;
@@ -31,6 +32,7 @@ use std::sync::{
     mpsc::TrySendError,
 };
 
+pub(crate) use accept::{AcceptError, accept};
 pub(crate) use apply::matching;
 pub(crate) use cell::{Histogram, Stamp};
 pub(crate) use check::is_reserved;

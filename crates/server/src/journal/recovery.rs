@@ -286,8 +286,17 @@ impl<'a> Walk<'a> {
         if frame.last() <= self.recovered.last {
             return Ok(());
         }
-        if frame.first != self.recovered.last.saturating_add(1) {
+        let next = self.recovered.last.saturating_add(1);
+        if frame.first > next {
             self.missing(&found.file, frame.first.saturating_sub(1))?;
+        }
+        if frame.first < next {
+            self.damage.meet(JournalError::Straddles {
+                file: found.file.clone(),
+                offset,
+                next,
+                changes: (frame.first, frame.last()),
+            })?;
         }
         match frame::writes(frame, payload) {
             Ok(writes) => {

@@ -1,5 +1,6 @@
 //! `metric-nexus state …`: prints what the store and the snapshot know of a state that no hub has opened.
 
+mod accept;
 mod check;
 mod repair;
 
@@ -17,7 +18,7 @@ pub(super) fn run(command: &StateCommand, output: &mut dyn Write) -> Result<(), 
     match command {
         StateCommand::Check { place, json } => check::run(&Found::at(place)?, *json, output),
         StateCommand::Repair { into, place } => repair::run(&Found::at(place)?, into, output),
-        StateCommand::Accept { .. } => Err(failure("not there yet".to_owned())),
+        StateCommand::Accept { place } => accept::run(&Found::at(place)?, output),
     }
 }
 

@@ -1,5 +1,7 @@
 use std::{io, path::PathBuf};
 
+use nexus_metric::Name;
+
 use crate::damage::{Damage, Place};
 
 /// Why a snapshot cannot be used. The file is left as it is.
@@ -20,6 +22,8 @@ pub(crate) enum LoadError {
     Cut(PathBuf),
     #[error("{file} has no line `hub:` with a sequence: without it nobody knows which changes of the journal are in it", file = .0.display())]
     NoPosition(PathBuf),
+    #[error("{file}: the line of the metric {name} is lost: its series are kept as untyped, and were perhaps of another kind", file = .0.display(), name = .1)]
+    Implied(PathBuf, Name),
     #[error("{file} was rewritten by another program: `metric-nexus state accept` takes it over", file = .0.display())]
     Rewritten(PathBuf),
     #[error("{file}: {error}", file = .0.display(), error = .1)]
@@ -34,6 +38,7 @@ impl LoadError {
             | LoadError::Checksum(file)
             | LoadError::Cut(file)
             | LoadError::NoPosition(file)
+            | LoadError::Implied(file, _)
             | LoadError::Rewritten(file)
             | LoadError::Foreign(file, _) => (file, Place::File, 0),
         };

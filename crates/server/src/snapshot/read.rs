@@ -62,8 +62,14 @@ fn read(disk: &dyn Disk, path: &Path, damage: &mut Tolerance<LoadError>) -> Resu
                 .to_owned(),
         })?;
     }
-    let mut content = Content::default();
+    let mut content = match damage.goes_on() {
+        true => Content::damaged(),
+        false => Content::default(),
+    };
     read_lines(&mut lines, path, &mut content, damage)?;
+    for name in content.implied {
+        damage.meet(LoadError::Implied(path.to_owned(), name))?;
+    }
     if content.loaded.position.is_none() {
         damage.meet(LoadError::NoPosition(path.to_owned()))?;
     }

@@ -63,6 +63,11 @@ pub(crate) fn begin(
 }
 
 impl Snapshot {
+    /// Where it stands until then.
+    pub(crate) fn beside(&self) -> &Path {
+        &self.beside
+    }
+
     /// Puts the snapshot in the place of the old one, durably.
     pub(crate) fn commit(self) -> io::Result<()> {
         self.disk.rename(&self.beside, &self.path)?;

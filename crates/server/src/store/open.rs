@@ -137,7 +137,7 @@ impl Store {
         let newest = loaded.as_ref().map_or(0, |loaded| loaded.newest);
         let last = recovered.last.max(position).max(newest);
         clients.restore(loaded.map(|loaded| loaded.clients).unwrap_or_default());
-        let imported = foreign.then(|| keep_original(settings)).transpose()?;
+        let imported = foreign.then(|| keep_copy(settings, "original")).transpose()?;
         let files = Files {
             disk: settings.disk.clone(),
             snapshot: settings.snapshot.clone(),
@@ -182,9 +182,9 @@ impl Store {
     }
 }
 
-/// A file that this hub did not write is about to be replaced by the hub's own: keep it.
-fn keep_original(settings: &Settings) -> Result<PathBuf, OpenError> {
-    let copy = settings.snapshot.with_added_extension("original");
+/// A file that this hub did not write is about to be replaced by the hub's own: keep it under this extension.
+pub(super) fn keep_copy(settings: &Settings, extension: &str) -> Result<PathBuf, OpenError> {
+    let copy = settings.snapshot.with_added_extension(extension);
     let copied = || -> io::Result<()> {
         let mut bytes = Vec::new();
         settings.disk.open(&settings.snapshot)?.read_to_end(&mut bytes)?;

@@ -16,6 +16,16 @@ pub(crate) struct RequestLimits {
     pub(crate) help_bytes_max: usize,
 }
 
+impl RequestLimits {
+    /// As much as there is memory for.
+    pub(crate) const NONE: RequestLimits = RequestLimits {
+        labels_per_series_max: usize::MAX,
+        name_bytes_max: usize::MAX,
+        value_bytes_max: usize::MAX,
+        help_bytes_max: usize::MAX,
+    };
+}
+
 impl Write {
     /// What is wrong with the write whatever the state is. Runs in the request's own task.
     pub(crate) fn validate(&self, limits: &RequestLimits) -> Vec<Refusal> {

@@ -37,6 +37,13 @@ pub(crate) enum JournalError {
         changes: (u64, u64),
         error: CodecError,
     },
+    #[error("{file}, frame at offset {offset}: it holds changes {first} to {last}, and change {next} is the next one: the position was not between two frames", file = .file.display(), first = .changes.0, last = .changes.1)]
+    Straddles {
+        file: PathBuf,
+        offset: u64,
+        next: u64,
+        changes: (u64, u64),
+    },
     #[error("changes {from} to {to} are missing: {file} continues after {to}", file = .file.display())]
     Missing { file: PathBuf, from: u64, to: u64 },
     #[error("{file} ends after change {last}, and the snapshot shows that change {newest} was durable: the journal was cut short", file = .file.display())]
@@ -61,6 +68,7 @@ impl JournalError {
                 changes,
                 ..
             } => (file, Place::Offset(*offset), *bytes, Some(*changes)),
+            JournalError::Straddles { file, offset, .. } => (file, Place::Offset(*offset), 0, None),
             JournalError::Missing { file, from, to } => (file, Place::File, 0, Some((*from, *to))),
             JournalError::Ends { file, last, newest } => (file, Place::File, 0, Some((last + 1, *newest))),
         };
