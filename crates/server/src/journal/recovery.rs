@@ -77,12 +77,9 @@ pub(crate) fn replay(
         segments.push(Segment::open(disk, directory, *number)?);
     }
     for (place, found) in segments.iter().enumerate() {
-        let successor = segments
-            .get(place + 1..)
-            .into_iter()
-            .flatten()
-            .find_map(|next| next.header);
-        replay_segment(disk, found, successor, &mut recovered, &mut apply)?;
+        let later = segments.get(place + 1..).into_iter().flatten();
+        let end = later.filter_map(|next| Some(next.header?.after)).min();
+        replay_segment(disk, found, end, &mut recovered, &mut apply)?;
     }
     Ok(recovered)
 }
@@ -112,13 +109,14 @@ struct Segment {
 }
 
 impl Segment {
-    /// A file that ends within its header was being made when the hub ended: nothing was ever in it.
+    /// A file that ends within its header, or holds nothing but a header's length of zeros (its length reached the disk
+    /// before its bytes did), was being made when the hub ended: nothing was ever in it.
     fn open(disk: &dyn Disk, directory: &Path, number: u64) -> Result<Self, JournalError> {
         let path = directory.join(segment::file_name(number));
         let mut bytes = Vec::new();
         let read = disk
             .open(&path)
-            .and_then(|file| file.take(segment::HEADER_BYTES as u64).read_to_end(&mut bytes));
+            .and_then(|file| file.take(segment::HEADER_BYTES as u64 + 1).read_to_end(&mut bytes));
         read.map_err(|error| JournalError::Io(path.clone(), error))?;
         match SegmentHeader::decode(&bytes) {
             Ok(header) => Ok(Segment {
@@ -126,15 +124,20 @@ impl Segment {
                 header: Some(header),
             }),
             Err(HeaderError::Short) => Ok(Segment { path, header: None }),
+            Err(_) if bytes.len() == segment::HEADER_BYTES && bytes.iter().all(|byte| *byte == 0) => {
+                Ok(Segment { path, header: None })
+            }
             Err(error) => Err(JournalError::Header(path, error)),
         }
     }
 }
 
+/// `end` is where a later segment goes on: what this one tells beyond it never was, or belongs to a history that a crash
+/// ended and whose sequences were used again.
 fn replay_segment(
     disk: &dyn Disk,
     found: &Segment,
-    successor: Option<SegmentHeader>,
+    end: Option<u64>,
     recovered: &mut Recovered,
     apply: &mut impl FnMut(&FrameHeader, JournaledWrite),
 ) -> Result<(), JournalError> {
@@ -153,11 +156,11 @@ fn replay_segment(
             to: header.after,
         });
     }
-    // Up to there the segment is known to have been durable when the next one began.
-    let durable = successor.filter(|_| promises).map_or(0, |next| next.after);
-    if durable != 0 && durable <= recovered.last {
+    if end.is_some_and(|end| end <= recovered.last) {
         return Ok(());
     }
+    // Up to there the segment is known to have been durable when the next one began.
+    let durable = end.filter(|_| promises).unwrap_or(0);
     let mut frames = Frames::open(disk, &found.path)?;
     while let Some((frame, payload)) = frames.next()? {
         if frame.last() <= recovered.last {
@@ -170,6 +173,9 @@ fn replay_segment(
                 to: frame.first.saturating_sub(1),
             });
         }
+        if end.is_some_and(|end| frame.last() > end) {
+            return Ok(());
+        }
         let record_error = |error| JournalError::Record {
             file: found.path.clone(),
             offset: frames.frame_at,
@@ -181,7 +187,7 @@ fn replay_segment(
         }
         recovered.frames += 1;
         recovered.last = frame.last();
-        if durable != 0 && recovered.last >= durable {
+        if end == Some(recovered.last) {
             return Ok(());
         }
     }

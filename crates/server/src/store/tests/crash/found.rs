@@ -56,3 +56,59 @@ fn a_failed_sync_then_a_kill_then_a_power_cut_loses_nothing_that_was_acknowledge
     accept(&store, vec![add("a", 1.0)]);
     assert_eq!(dump(&started(&power_cut(&killed), Durability::Sync)), "a{} 2");
 }
+
+/// A segment's length reached the disk, its header did not: it had been refused as damaged.
+#[test]
+fn a_segment_of_zeros_that_was_being_made_holds_nothing() {
+    let disk = CrashDisk::default();
+    let store = started(&disk, Durability::Sync);
+    accept(&store, vec![set("a", 1.0)]);
+    let mut files = disk.files();
+    files.insert(PathBuf::from("journal/000002.log"), vec![0; 32]);
+    assert_eq!(
+        dump(&started(&CrashDisk::with_files(files.clone()), Durability::Sync)),
+        "a{} 1"
+    );
+    // Something stands behind it, so it was there, and is damaged.
+    files.insert(PathBuf::from("journal/000002.log"), vec![0; 33]);
+    let error = start(&CrashDisk::with_files(files), Durability::Sync).unwrap_err();
+    assert!(error.to_string().contains("journal/000002.log"), "{error}");
+}
+
+/// Under `snapshot`, what happened while a snapshot was written counts only with that snapshot. If it was lost and the
+/// sequences were used again, the old segment told of writes that never were.
+#[test]
+fn what_happened_during_a_lost_snapshot_does_not_come_back_with_the_next_one() {
+    let disk = CrashDisk::default();
+    let store = started(&disk, Durability::Snapshot);
+    for _ in 0..3 {
+        accept(&store, vec![add("a", 1.0)]);
+    }
+    let (inside, log) = (store.clone(), disk.clone());
+    disk.set_hook(move |operation| {
+        if operation == 1 {
+            accept(&inside, vec![add("lost", 1.0)]);
+            accept(&inside, vec![add("lost", 1.0)]);
+            // The snapshot fails, and the hub ends there.
+            fail(&log, Operations::All, 0);
+        }
+    });
+    store.snapshot().unwrap_err();
+    let killed = disk.killed(disk.now(), 0);
+    let store = started(&killed, Durability::Snapshot);
+    assert_eq!(dump(&store), "");
+    for _ in 0..4 {
+        accept(&store, vec![add("b", 1.0)]);
+    }
+    store.snapshot().unwrap();
+    // The old segments are still there: their removal was not durable.
+    let (mut files, kept) = (killed.files(), disk.files());
+    files.extend(
+        kept.into_iter()
+            .filter(|(path, _)| path.ends_with("000001.log") || path.ends_with("000002.log")),
+    );
+    assert_eq!(
+        dump(&started(&CrashDisk::with_files(files), Durability::Snapshot)),
+        "b{} 4"
+    );
+}
