@@ -53,6 +53,8 @@ pub(crate) enum JournalError {
     },
     #[error("changes {from} to {to} are missing: {file} continues after {to}", file = .file.display())]
     Missing { file: PathBuf, from: u64, to: u64 },
+    #[error("the journal in {directory} ends with change {last}, but the snapshot holds change {newest}, which was durable there", directory = .directory.display())]
+    EndsEarly { directory: PathBuf, last: u64, newest: u64 },
 }
 
 /// Reads all that happened after `position` and hands it to `apply`, in order.

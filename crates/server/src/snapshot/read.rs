@@ -22,6 +22,8 @@ pub(crate) struct Loaded {
     pub(crate) state: State,
     /// The position in the journal that it stands for.
     pub(crate) position: u64,
+    /// The newest change that it holds, which may be beyond the position.
+    pub(crate) newest: u64,
     pub(crate) clients: Vec<ClientSeen>,
     /// Whether the file was not written by this hub, so that it stands for no position.
     pub(crate) foreign: bool,
@@ -89,6 +91,7 @@ fn foreign(disk: &dyn Disk, path: &Path) -> Result<Loaded, LoadError> {
     Ok(Loaded {
         state,
         position,
+        newest: position,
         clients: Vec::new(),
         foreign: true,
     })
@@ -150,6 +153,7 @@ impl Default for Loading {
         let loaded = Loaded {
             state: State::default(),
             position: 0,
+            newest: 0,
             clients: Vec::new(),
             foreign: false,
         };
@@ -199,7 +203,12 @@ impl Loading {
             ));
         }
         self.loaded.position = hub.sequence;
+        self.saw(hub.sequence);
         Ok(())
+    }
+
+    fn saw(&mut self, sequence: u64) {
+        self.loaded.newest = self.loaded.newest.max(sequence);
     }
 
     fn family(&mut self, line: FamilyLine<'_>) -> Result<(), String> {
@@ -218,6 +227,7 @@ impl Loading {
         if self.loaded.state.family(family.name.as_str()).is_some() {
             return Err(format!("{} is there twice", family.name));
         }
+        self.saw(line.sequence);
         self.loaded.state.define(
             family,
             Stamp {
@@ -228,11 +238,12 @@ impl Loading {
         Ok(())
     }
 
-    fn key(&self, line: &KeyLine<'_>) -> Result<(), String> {
+    fn key(&mut self, line: &KeyLine<'_>) -> Result<(), String> {
         let (id, fingerprint) = (hex(line.id), hex(line.fingerprint));
         let (Some(id), Some(fingerprint)) = (id, fingerprint) else {
             return Err("id and fingerprint are 32 and 16 hexadecimal digits".to_owned());
         };
+        self.saw(line.sequence);
         self.loaded.state.restore_key(Used {
             idempotency: Idempotency { id, fingerprint },
             sequence: line.sequence,
@@ -244,6 +255,7 @@ impl Loading {
     }
 
     fn series(&mut self, line: SeriesLine<'_>) -> Result<(), String> {
+        self.saw(line.sequence);
         let family = self
             .loaded
             .state

@@ -102,7 +102,7 @@ fn read(settings: &Settings) -> Result<Read, OpenError> {
             recovered,
         });
     }
-    let recovered = recovery::replay(disk, &settings.journal, position, |frame, write| {
+    let mut recovered = recovery::replay(disk, &settings.journal, position, |frame, write| {
         let applied = state.apply(&write.write, write.first, frame.at_ms);
         if let Some(idempotency) = write.write.idempotency {
             // What the first answer said; replaying on a newer snapshot may make fewer series.
@@ -118,6 +118,19 @@ fn read(settings: &Settings) -> Result<Read, OpenError> {
             );
         }
     })?;
+    // The journal was synced before the snapshot took its place. Only a snapshot that was copied without a journal stands
+    // alone; then the sequences that it has seen must not be used again, or what gets them would look old.
+    let newest = loaded.as_ref().map_or(0, |loaded| loaded.newest);
+    if recovered.last < newest {
+        if recovered.next_number > 1 {
+            return Err(OpenError::Journal(JournalError::EndsEarly {
+                directory: settings.journal.clone(),
+                last: recovered.last,
+                newest,
+            }));
+        }
+        recovered.last = newest;
+    }
     Ok(Read {
         loaded,
         state,

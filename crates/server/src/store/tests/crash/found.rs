@@ -182,3 +182,39 @@ fn a_series_is_never_seen_at_zero_with_the_sequence_of_its_first_change() {
         reader.join().unwrap();
     });
 }
+
+/// A snapshot taken among writers holds changes beyond its position. Alone, as a backup, it made the hub use their
+/// sequences again, and what got them was acknowledged and left out as old.
+#[test]
+fn a_snapshot_restored_without_its_journal_takes_writes() {
+    let disk = CrashDisk::default();
+    let store = started(&disk, Durability::Flush);
+    accept(&store, vec![set("a", 1.0)]);
+    let inside = store.clone();
+    disk.set_hook(move |operation| {
+        if operation == 1 {
+            (0..5).for_each(|_| drop(accept(&inside, vec![add("a", 1.0)])));
+        }
+    });
+    store.snapshot().unwrap();
+    let files = disk.files();
+    let alone = BTreeMap::from([(PathBuf::from("state.yaml"), files[&PathBuf::from("state.yaml")].clone())]);
+    let restored = CrashDisk::with_files(alone);
+    let store = started(&restored, Durability::Flush);
+    assert_eq!(dump(&store), "a{} 6");
+    accept(&store, vec![add("a", 1.0)]);
+    assert_eq!(dump(&store), "a{} 7");
+    assert_eq!(dump(&started(&power_cut(&restored), Durability::Flush)), "a{} 6");
+    assert_eq!(
+        dump(&started(&restored.killed(restored.now(), 0), Durability::Flush)),
+        "a{} 7"
+    );
+    // With a journal that ends before what the snapshot knows to be durable there, it is damage.
+    let mut files = files;
+    files
+        .get_mut(&PathBuf::from("journal/000002.log"))
+        .unwrap()
+        .truncate(40);
+    let error = start(&CrashDisk::with_files(files), Durability::Flush).unwrap_err();
+    assert!(error.to_string().contains("ends with change 1"), "{error}");
+}
