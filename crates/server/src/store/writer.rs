@@ -36,6 +36,8 @@ pub(super) enum Command {
     Sync(oneshot::Sender<io::Result<()>>),
     /// The snapshot is in its place, or was given up.
     EndSnapshot,
+    /// See that the files are still where they should be.
+    Look,
     /// Wait until this is dropped, so that the writes behind it become one group.
     #[cfg(test)]
     Hold(Receiver<()>),
@@ -129,6 +131,7 @@ impl Writer {
                     *snapshot_begun = false;
                 }
             }
+            Command::Look => self.look(),
             #[cfg(test)]
             Command::Hold(released) => drop(released.recv()),
             Command::Stop => return false,
@@ -232,6 +235,7 @@ impl Writer {
         if self.durability == Durability::Sync {
             self.journal.sync()?;
         }
+        self.journal.must_be_in_place()?;
         self.status.framed(self.journal.bytes());
         Ok(())
     }
@@ -275,6 +279,21 @@ impl Writer {
         synced
     }
 
+    /// Files that were removed under the hub's feet are the end of durability, although every write still succeeds.
+    fn look(&mut self) {
+        if let Mode::ReadOnly { .. } = self.mode {
+            return;
+        }
+        let needs_snapshot = self.status.snapshot_position() > 0;
+        if let Err(error) = self
+            .journal
+            .must_be_in_place()
+            .and_then(|()| self.files.must_be_in_place(needs_snapshot))
+        {
+            self.fail(&error);
+        }
+    }
+
     fn must_be_open(&self) -> io::Result<()> {
         match self.mode {
             Mode::Open { .. } => Ok(()),
@@ -306,6 +325,8 @@ impl Writer {
         };
         match back {
             Ok(()) => {
+                // They are needless now, and on a full disk their room is not.
+                self.files.remove_segments_before(self.journal.number());
                 tracing::warn!(position, "the journal can be written again: the hub takes writes");
                 self.status.rotated();
                 self.status.set_read_only(None);
