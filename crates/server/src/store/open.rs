@@ -2,10 +2,10 @@ use std::{
     io,
     path::PathBuf,
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicBool, AtomicU64},
-        mpsc::sync_channel,
     },
+    time::Duration,
 };
 
 use super::{
@@ -13,12 +13,14 @@ use super::{
     limits::StoreLimits,
     snapshotter::{Files, Snapshotter},
     status::Status,
+    sync::{Mutex, sync_channel},
     writer::{Mode, Writer},
 };
 use crate::{
     clients::Clients,
     config::Durability,
     disk::Disk,
+    files::directory_of,
     journal::{
         FrameHeader, Journal, JournaledWrite,
         recovery::{self, JournalError, Recovered},
@@ -40,6 +42,8 @@ pub(crate) struct Settings {
     /// How many writes may wait, and how many bytes of them.
     pub(crate) queue_writes_max: usize,
     pub(crate) queue_bytes_max: u64,
+    /// How often a hub whose journal failed tries to come back.
+    pub(crate) retry: Duration,
 }
 
 /// What was found when the store was opened.
@@ -146,8 +150,20 @@ impl Store {
             // them, a crash on the way leaves what was there before.
             let removed = Journal::remove_older_than(&*settings.disk, &settings.journal, recovered.next_number);
             removed.map_err(|error| OpenError::Io(settings.journal.clone(), error))?;
-            let written = files.write_snapshot(&state.catalog(), last, || Ok(()));
-            written.map_err(|error| OpenError::Io(settings.snapshot.clone(), error))?;
+        }
+        let snapshot_error = |error| OpenError::Io(settings.snapshot.clone(), error);
+        if foreign || last > position {
+            // The next segment says that all before it is durable. What was read may be in the operating system's memory
+            // only: the hub before this one may have been killed before it synced, or its disk may have failed to.
+            files
+                .write_snapshot(&state.catalog(), last, || Ok(()))
+                .map_err(snapshot_error)?;
+        } else if position > 0 {
+            // It may have been put in its place a moment before a kill.
+            settings
+                .disk
+                .sync_directory(directory_of(&settings.snapshot))
+                .map_err(snapshot_error)?;
         }
         let journal = Journal::begin(
             settings.disk.clone(),
@@ -157,7 +173,7 @@ impl Store {
             last,
         );
         let journal = journal.map_err(|error| OpenError::Io(settings.journal.clone(), error))?;
-        let store = start_writer(settings, state, journal, Arc::new(files), last, position)?;
+        let store = start_writer(settings, state, journal, Arc::new(files), last)?;
         Ok(Opened {
             store,
             recovered,
@@ -187,12 +203,11 @@ fn start_writer(
     journal: Journal,
     files: Arc<Files>,
     last: u64,
-    position: u64,
 ) -> Result<Store, OpenError> {
     let (queue, receiver) = sync_channel(settings.queue_writes_max);
     let status = Arc::new(Status::default());
     status.set_sequence(last);
-    status.snapshot_loaded(position, 0);
+    status.snapshot_loaded(last, 0);
     let catalog = state.catalog();
     let writer = Writer {
         state,
@@ -203,7 +218,9 @@ fn start_writer(
         status: status.clone(),
         files: files.clone(),
         next: last + 1,
+        retry: settings.retry,
         mode: Mode::Open { snapshot_begun: false },
+        closed: false,
     };
     let thread = std::thread::Builder::new()
         .name("writer".to_owned())

@@ -1,5 +1,7 @@
 mod by_hand;
+mod crash;
 mod faults;
+mod model;
 mod recovery;
 mod repair;
 mod semantics;
@@ -25,6 +27,7 @@ fn settings(disk: &MemoryDisk, durability: Durability) -> Settings {
         limits: StoreLimits::NONE,
         queue_writes_max: 1000,
         queue_bytes_max: 1 << 20,
+        retry: std::time::Duration::from_millis(1),
     }
 }
 
