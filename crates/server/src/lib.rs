@@ -8,6 +8,9 @@ mod config;
 mod disk;
 mod exposition;
 mod files;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod http;
 mod hub;
 mod ingest;
