@@ -37,7 +37,8 @@ pub fn state(input: &[u8]) -> bool {
         assert!(!loaded.foreign);
         snapshot_reads_back(&loaded.state, loaded.position, &loaded.clients);
     }
-    load(input).is_some_and(|loaded| !loaded.foreign)
+    let as_it_is = input.starts_with(first_line.as_bytes());
+    load(if as_it_is { input } else { &repaired }).is_some()
 }
 
 /// A state file that somebody else wrote. What can be read is the same as a snapshot, and scrapers can read it.

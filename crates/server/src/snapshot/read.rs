@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use nexus_metric::{Buckets, Family, Labels, Name};
+use nexus_metric::{Buckets, Family, Kind, Labels, Name};
 use serde::Deserialize;
 
 use super::{CHECKSUM, ClientSeen, FIRST_LINE, FORMAT, json::hex};
@@ -198,6 +198,9 @@ impl Loading {
                 hub.format
             ));
         }
+        if hub.sequence == u64::MAX {
+            return Err("no change could follow this sequence".to_owned());
+        }
         self.loaded.position = hub.sequence;
         Ok(())
     }
@@ -254,9 +257,12 @@ impl Loading {
             sequence: line.sequence,
             at_ms: line.changed_ms,
         };
+        let is_histogram = family.family.kind == Kind::Histogram;
         let value = match (line.value, line.counts, line.sum) {
-            (Some(value), None, None) => Value::Number(value.0, stamp),
-            (None, Some(counts), Some(sum)) if counts.len() == family.family.buckets.bounds().len() + 1 => {
+            (Some(value), None, None) if !is_histogram => Value::Number(value.0, stamp),
+            (None, Some(counts), Some(sum))
+                if is_histogram && counts.len() == family.family.buckets.bounds().len() + 1 =>
+            {
                 Value::Histogram(Histogram {
                     counts,
                     sum: sum.0,
@@ -264,7 +270,9 @@ impl Loading {
                 })
             }
             _ => {
-                return Err("a series needs a value, or as many counts as its family has buckets and a sum".to_owned());
+                return Err(
+                    "a series needs a value; of a histogram one count more than it has buckets, and a sum".to_owned(),
+                );
             }
         };
         let series = RestoredSeries {
