@@ -115,9 +115,6 @@ pub(crate) fn change(verb: Verb, mut target: Target, raw_query: &str, body: &[u8
 /// A metric's name as metric-nexus reads it: percent-decoded, in lower case, `-`, blank and dot as `_`.
 pub(crate) fn name(raw: &str) -> Result<Name, RestError> {
     let decoded = percent_decode(raw, Plus::Literal).ok_or(RestError::Encoding("the metric's name"))?;
-    if RESERVED.contains(&&*decoded) {
-        return Err(RestError::ReservedPath(decoded.into_owned()));
-    }
     let normal: String = decoded
         .chars()
         .map(|c| match c {
@@ -125,6 +122,10 @@ pub(crate) fn name(raw: &str) -> Result<Name, RestError> {
             other => other.to_ascii_lowercase(),
         })
         .collect();
+    // Also what only becomes one: a metric must be found under the name it has.
+    if RESERVED.contains(&&*decoded) || RESERVED.contains(&&*normal) {
+        return Err(RestError::ReservedPath(decoded.into_owned()));
+    }
     Ok(Name::legacy(&normal)?)
 }
 
@@ -257,6 +258,7 @@ mod tests {
             "a%00b",
             "a$b",
             "api",
+            "API",
             "metrics",
             "v1",
             "-",
