@@ -1,6 +1,8 @@
 //! The few things that journal and snapshot ask of a disk, so that tests can take its place and fail.
 
 #[cfg(test)]
+pub(crate) mod crash;
+#[cfg(test)]
 pub(crate) mod memory;
 
 use std::{

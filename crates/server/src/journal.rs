@@ -2,7 +2,7 @@
 //!
 //! `state/README.md` has the layout to the byte. [`Journal`] is the writing end; [`recovery`] reads.
 
-mod frame;
+pub(crate) mod frame;
 pub(crate) mod recovery;
 mod segment;
 
@@ -12,7 +12,7 @@ use std::{
     sync::Arc,
 };
 
-pub(crate) use frame::Frame;
+pub(crate) use frame::{Frame, FrameHeader, JournaledWrite};
 pub(crate) use segment::SegmentHeader;
 
 use crate::{

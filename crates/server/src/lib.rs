@@ -5,6 +5,7 @@ mod cli;
 mod clients;
 mod clock;
 mod config;
+mod damage;
 mod disk;
 mod exposition;
 mod files;

@@ -2,6 +2,7 @@ use std::path::Path;
 
 use super::{disk::Files, state::snapshot_reads_back};
 use crate::{
+    damage::Tolerance,
     journal::recovery,
     store::State,
     write::{Applied, Write},
@@ -48,6 +49,7 @@ fn replays_in_order(files: &Files, position: u64) -> bool {
         writes += 1;
         apply(&mut state, &write.write, write.first, frame.at_ms);
     });
+    salvages(files, position);
     let empty = recovery::empty(files, directory, position);
     let Ok(recovered) = replayed else {
         return false;
@@ -57,6 +59,20 @@ fn replays_in_order(files: &Files, position: u64) -> bool {
     assert!(writes == 0 || empty.is_ok_and(|empty| empty.is_none()));
     snapshot_reads_back(&state, recovered.last, &[]);
     recovered.cut.is_empty()
+}
+
+/// Whatever the damage, what is left is a state.
+fn salvages(files: &Files, position: u64) {
+    for position in [None, Some(position)] {
+        let mut state = State::default();
+        let mut damage = Tolerance::listing(3);
+        let salvaged = recovery::salvage(files, Path::new(DIRECTORY), position, &mut damage, |frame, write| {
+            apply(&mut state, &write.write, write.first, frame.at_ms);
+        });
+        if let Ok(salvaged) = salvaged {
+            snapshot_reads_back(&state, salvaged.last, &[]);
+        }
+    }
 }
 
 fn apply(state: &mut State, write: &Write, first: u64, at_ms: u64) {

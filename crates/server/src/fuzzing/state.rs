@@ -4,6 +4,7 @@ use nexus_metric::text::{Escaping, Format, parse};
 
 use super::disk::Files;
 use crate::{
+    damage::Tolerance,
     exposition::{Filter, Scrape},
     snapshot::{self, ClientSeen, Loaded},
     store::State,
@@ -35,8 +36,11 @@ pub fn state(input: &[u8]) -> bool {
         .flatten()
     {
         assert!(!loaded.foreign);
-        snapshot_reads_back(&loaded.state, loaded.position, &loaded.clients);
+        assert!(loaded.position.is_some_and(|position| position <= loaded.newest));
+        keeps_all(&loaded);
     }
+    salvages(input);
+    salvages(&repaired);
     let as_it_is = input.starts_with(first_line.as_bytes());
     load(if as_it_is { input } else { &repaired }).is_some()
 }
@@ -49,9 +53,27 @@ pub fn state_yaml(input: &[u8]) -> bool {
     let Some(loaded) = load(input).filter(|loaded| loaded.foreign) else {
         return false;
     };
-    snapshot_reads_back(&loaded.state, loaded.position, &loaded.clients);
+    keeps_all(&loaded);
     exposes_what_can_be_read(&loaded.state);
     true
+}
+
+fn keeps_all(loaded: &Loaded) {
+    let position = loaded.position.expect("it was read without damage");
+    snapshot_reads_back(&loaded.state, position, &loaded.clients);
+}
+
+/// Whatever the damage, what is left is a state.
+fn salvages(bytes: &[u8]) {
+    let files = Files::default();
+    files.put(FILE, bytes.to_vec());
+    let mut damage = Tolerance::listing(3);
+    if let Ok(Some(loaded)) = snapshot::salvage(&files, Path::new(FILE), &mut damage)
+        && !loaded.foreign
+    {
+        let position = loaded.position.unwrap_or(loaded.newest);
+        snapshot_reads_back(&loaded.state, position, &loaded.clients);
+    }
 }
 
 fn load(bytes: &[u8]) -> Option<Loaded> {
@@ -90,8 +112,8 @@ pub(super) fn snapshot_reads_back(state: &State, position: u64, clients: &[Clien
         Ok(again) => again.expect("it is there"),
         Err(error) => panic!("{error} in {}", String::from_utf8_lossy(&bytes)),
     };
-    assert_eq!((again.position, &*again.clients), (position, clients));
-    let bytes_again = written(&again.state, again.position, &again.clients);
+    assert_eq!((again.position, &*again.clients), (Some(position), clients));
+    let bytes_again = written(&again.state, position, &again.clients);
     assert_eq!(String::from_utf8_lossy(&bytes_again), String::from_utf8_lossy(&bytes));
 }
 

@@ -3,7 +3,7 @@ use std::{
     net::{SocketAddr, ToSocketAddrs},
     path::PathBuf,
     sync::Arc,
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use super::{Hub, Shared};
@@ -21,6 +21,9 @@ use crate::{
     store::{OpenError, Opened, Retention, Settings, Store, StoreLimits},
     tls::{self, Tls, TlsError},
 };
+
+/// How often a hub whose journal failed tries to come back.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// Why a hub cannot start. Nothing was changed, and its text says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -124,6 +127,7 @@ pub(crate) fn store_settings(config: &Config) -> Settings {
         },
         queue_writes_max: limits.queue_writes_max,
         queue_bytes_max: limits.queue_bytes_max as u64,
+        retry: RETRY,
     }
 }
 

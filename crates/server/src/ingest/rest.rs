@@ -103,13 +103,20 @@ pub(crate) fn change(verb: Verb, mut target: Target, raw_query: &str, body: &[u8
             value: value(body)?,
         },
         Verb::Delete => {
-            let labels = (!raw_query.is_empty()).then_some(target.labels);
+            let labels = names_labels(raw_query).then_some(target.labels);
             Change::Delete {
                 family: target.family,
                 labels,
             }
         }
     })
+}
+
+/// Whether a query says anything about labels, even that one is absent.
+fn names_labels(raw_query: &str) -> bool {
+    raw_query
+        .split('&')
+        .any(|pair| !pair.is_empty() && !pair.starts_with("__"))
 }
 
 /// A metric's name as metric-nexus reads it: percent-decoded, in lower case, `-`, blank and dot as `_`.
@@ -284,6 +291,22 @@ mod tests {
         assert!(value(b"NaN").unwrap().is_nan());
         assert_eq!(value(b"abc").unwrap_err().to_string(), "\"abc\" is not a number");
         assert!(value(&[0xff; 1000]).unwrap_err().to_string().len() < 300);
+    }
+
+    #[test]
+    fn a_deletion_without_labels_is_of_the_whole_metric() {
+        let check = |query: &str, exact: bool| {
+            let deletion = change(Verb::Delete, target("m", query).unwrap(), query, b"").unwrap();
+            assert!(
+                matches!(deletion, Change::Delete { labels, .. } if labels.is_some() == exact),
+                "{query}"
+            );
+        };
+        check("", false);
+        check("__type__=gauge", false);
+        check("q=mail", true);
+        check("q=", true);
+        check("__type__=gauge&q=mail", true);
     }
 
     #[test]

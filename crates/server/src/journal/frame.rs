@@ -1,7 +1,7 @@
 use crate::write::{Applied, CodecError, Reader, Write, put_number};
 
 /// Begins every frame, so that a reader can find the next one behind damage.
-const MAGIC: [u8; 4] = *b"NxF1";
+pub(crate) const MAGIC: [u8; 4] = *b"NxF1";
 /// Magic, payload length, checksum, count, first sequence, synced sequence, time.
 pub(crate) const HEADER_BYTES: usize = 4 + 4 + 4 + 4 + 8 + 8 + 8;
 /// No frame is longer; a length beyond it is damage.

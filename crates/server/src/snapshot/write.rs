@@ -12,11 +12,13 @@ use super::{
 };
 use crate::{
     disk::{Disk, DiskFile},
+    files::directory_of,
     store::{Catalog, Entry, FamilyData, Used, Value},
 };
 
-/// How much is gathered before it is handed to the file.
-const BLOCK_BYTES: usize = 1 << 18;
+/// How much is gathered before it is handed to the file. Little in tests, so that small states have many blocks too, and
+/// writes happen between them.
+const BLOCK_BYTES: usize = if cfg!(test) { 1 << 7 } else { 1 << 18 };
 
 /// A snapshot that is written beside the old one, and not in its place yet.
 #[derive(Debug)]
@@ -64,8 +66,7 @@ impl Snapshot {
     /// Puts the snapshot in the place of the old one, durably.
     pub(crate) fn commit(self) -> io::Result<()> {
         self.disk.rename(&self.beside, &self.path)?;
-        let directory = self.path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        self.disk.sync_directory(directory.unwrap_or(Path::new(".")))
+        self.disk.sync_directory(directory_of(&self.path))
     }
 }
 

@@ -2,10 +2,10 @@ use std::{
     io,
     path::PathBuf,
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicBool, AtomicU64},
-        mpsc::sync_channel,
     },
+    time::Duration,
 };
 
 use super::{
@@ -13,14 +13,16 @@ use super::{
     limits::StoreLimits,
     snapshotter::{Files, Snapshotter},
     status::Status,
+    sync::{Mutex, sync_channel},
     writer::{Mode, Writer},
 };
 use crate::{
     clients::Clients,
     config::Durability,
     disk::Disk,
+    files::directory_of,
     journal::{
-        Journal,
+        FrameHeader, Journal, JournaledWrite,
         recovery::{self, JournalError, Recovered},
     },
     snapshot::{self, LoadError, Loaded},
@@ -40,6 +42,8 @@ pub(crate) struct Settings {
     /// How many writes may wait, and how many bytes of them.
     pub(crate) queue_writes_max: usize,
     pub(crate) queue_bytes_max: u64,
+    /// How often a hub whose journal failed tries to come back.
+    pub(crate) retry: Duration,
 }
 
 /// What was found when the store was opened.
@@ -64,21 +68,15 @@ pub(crate) enum OpenError {
     Io(PathBuf, #[source] io::Error),
 }
 
-/// What a state holds, and how much of the journal was needed to know.
-#[derive(Debug)]
-pub(crate) struct Checked {
-    /// None if there is no snapshot.
-    pub(crate) snapshot_position: Option<u64>,
-    pub(crate) recovered: Recovered,
-    pub(crate) families: usize,
-    pub(crate) series: u64,
-}
-
 /// Snapshot and journal, read.
 struct Read {
     loaded: Option<Loaded>,
     state: super::State,
     recovered: Recovered,
+}
+
+fn position(loaded: Option<&Loaded>) -> u64 {
+    loaded.and_then(|loaded| loaded.position).unwrap_or(0)
 }
 
 fn read(settings: &Settings) -> Result<Read, OpenError> {
@@ -87,7 +85,7 @@ fn read(settings: &Settings) -> Result<Read, OpenError> {
     let mut state = loaded
         .as_mut()
         .map_or_else(super::State::default, |loaded| std::mem::take(&mut loaded.state));
-    let position = loaded.as_ref().map_or(0, |loaded| loaded.position);
+    let position = position(loaded.as_ref());
     if loaded.as_ref().is_some_and(|loaded| loaded.foreign) {
         // It stands for no position in a journal, so it can follow none.
         let recovered = recovery::empty(disk, &settings.journal, position)?;
@@ -99,21 +97,10 @@ fn read(settings: &Settings) -> Result<Read, OpenError> {
         });
     }
     let recovered = recovery::replay(disk, &settings.journal, position, |frame, write| {
-        let applied = state.apply(&write.write, write.first, frame.at_ms);
-        if let Some(idempotency) = write.write.idempotency {
-            // What the first answer said; replaying on a newer snapshot may make fewer series.
-            let (created, deleted) = (write.created, write.deleted);
-            state.keep_key(
-                idempotency,
-                &Applied {
-                    created,
-                    deleted,
-                    ..applied
-                },
-                frame.at_ms,
-            );
-        }
+        replay_one(&mut state, frame, &write);
     })?;
+    let newest = loaded.as_ref().map_or(0, |loaded| loaded.newest);
+    recovery::reaches(&recovered, &settings.journal, newest)?;
     Ok(Read {
         loaded,
         state,
@@ -121,19 +108,22 @@ fn read(settings: &Settings) -> Result<Read, OpenError> {
     })
 }
 
-impl Store {
-    /// Reads snapshot and journal, and changes nothing. Blocks the thread.
-    pub(crate) fn check(settings: &Settings) -> Result<Checked, OpenError> {
-        let read = read(settings)?;
-        let catalog = read.state.catalog();
-        Ok(Checked {
-            snapshot_position: read.loaded.map(|loaded| loaded.position),
-            recovered: read.recovered,
-            families: catalog.families_len(),
-            series: catalog.series_len(),
-        })
+/// Does a write from the journal again.
+pub(super) fn replay_one(state: &mut super::State, frame: &FrameHeader, write: &JournaledWrite) {
+    let applied = state.apply(&write.write, write.first, frame.at_ms);
+    if let Some(idempotency) = write.write.idempotency {
+        // What the first answer said; replaying on a newer snapshot may make fewer series.
+        let (created, deleted) = (write.created, write.deleted);
+        let applied = Applied {
+            created,
+            deleted,
+            ..applied
+        };
+        state.keep_key(idempotency, &applied, frame.at_ms);
     }
+}
 
+impl Store {
     /// Reads snapshot and journal, and starts the writer. Blocks the thread.
     pub(crate) fn open(settings: &Settings, clients: Clients) -> Result<Opened, OpenError> {
         let Read {
@@ -142,8 +132,10 @@ impl Store {
             recovered,
         } = read(settings)?;
         let foreign = loaded.as_ref().is_some_and(|loaded| loaded.foreign);
-        let position = loaded.as_ref().map_or(0, |loaded| loaded.position);
-        let last = recovered.last.max(position);
+        let position = position(loaded.as_ref());
+        // A snapshot that was put back without its journal may hold changes behind its position.
+        let newest = loaded.as_ref().map_or(0, |loaded| loaded.newest);
+        let last = recovered.last.max(position).max(newest);
         clients.restore(loaded.map(|loaded| loaded.clients).unwrap_or_default());
         let imported = foreign.then(|| keep_original(settings)).transpose()?;
         let files = Files {
@@ -153,13 +145,25 @@ impl Store {
             clients,
             one_at_a_time: Mutex::new(()),
         };
-        if foreign {
+        if foreign || last > recovered.last {
             // Empty segments of an earlier life begin at positions that mean nothing any more. They go first: without
             // them, a crash on the way leaves what was there before.
             let removed = Journal::remove_older_than(&*settings.disk, &settings.journal, recovered.next_number);
             removed.map_err(|error| OpenError::Io(settings.journal.clone(), error))?;
-            let written = files.write_snapshot(&state.catalog(), last, || Ok(()));
-            written.map_err(|error| OpenError::Io(settings.snapshot.clone(), error))?;
+        }
+        let snapshot_error = |error| OpenError::Io(settings.snapshot.clone(), error);
+        if foreign || last > position {
+            // The next segment says that all before it is durable. What was read may be in the operating system's memory
+            // only: the hub before this one may have been killed before it synced, or its disk may have failed to.
+            files
+                .write_snapshot(&state.catalog(), last, || Ok(()))
+                .map_err(snapshot_error)?;
+        } else if position > 0 {
+            // It may have been put in its place a moment before a kill.
+            settings
+                .disk
+                .sync_directory(directory_of(&settings.snapshot))
+                .map_err(snapshot_error)?;
         }
         let journal = Journal::begin(
             settings.disk.clone(),
@@ -169,7 +173,7 @@ impl Store {
             last,
         );
         let journal = journal.map_err(|error| OpenError::Io(settings.journal.clone(), error))?;
-        let store = start_writer(settings, state, journal, Arc::new(files), last, position)?;
+        let store = start_writer(settings, state, journal, Arc::new(files), last)?;
         Ok(Opened {
             store,
             recovered,
@@ -199,12 +203,11 @@ fn start_writer(
     journal: Journal,
     files: Arc<Files>,
     last: u64,
-    position: u64,
 ) -> Result<Store, OpenError> {
     let (queue, receiver) = sync_channel(settings.queue_writes_max);
     let status = Arc::new(Status::default());
     status.set_sequence(last);
-    status.snapshot_loaded(position, 0);
+    status.snapshot_loaded(last, 0);
     let catalog = state.catalog();
     let writer = Writer {
         state,
@@ -215,7 +218,9 @@ fn start_writer(
         status: status.clone(),
         files: files.clone(),
         next: last + 1,
+        retry: settings.retry,
         mode: Mode::Open { snapshot_begun: false },
+        closed: false,
     };
     let thread = std::thread::Builder::new()
         .name("writer".to_owned())

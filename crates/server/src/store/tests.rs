@@ -1,4 +1,6 @@
+mod crash;
 mod faults;
+mod model;
 mod recovery;
 mod semantics;
 
@@ -23,6 +25,7 @@ fn settings(disk: &MemoryDisk, durability: Durability) -> Settings {
         limits: StoreLimits::NONE,
         queue_writes_max: 1000,
         queue_bytes_max: 1 << 20,
+        retry: std::time::Duration::from_millis(1),
     }
 }
 

@@ -1,15 +1,16 @@
-use std::{
-    io,
-    sync::{
-        Arc,
-        mpsc::{Receiver, RecvTimeoutError},
-    },
-    time::Duration,
+use std::{io, sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+
+use super::{
+    QueueTicket,
+    idempotency::Lookup,
+    limits::StoreLimits,
+    snapshotter::Files,
+    state::State,
+    status::Status,
+    sync::{Receiver, RecvTimeoutError, oneshot},
 };
-
-use tokio::{sync::oneshot, time::Instant};
-
-use super::{QueueTicket, idempotency::Lookup, limits::StoreLimits, snapshotter::Files, state::State, status::Status};
 use crate::{
     clock::now_ms,
     config::Durability,
@@ -36,6 +37,11 @@ pub(super) enum Command {
     Sync(oneshot::Sender<io::Result<()>>),
     /// The snapshot is in its place, or was given up.
     EndSnapshot,
+    /// Take no more writes.
+    Close,
+    /// Wait until this is dropped, so that the writes behind it become one group.
+    #[cfg(test)]
+    Hold(Receiver<()>),
     Stop,
 }
 
@@ -45,8 +51,6 @@ pub(super) struct Begun {
     pub(super) segment: u64,
 }
 
-/// How often a hub whose journal failed tries to come back.
-const RETRY: Duration = Duration::from_secs(1);
 /// A frame is closed when it has this many bytes or writes, so that those who wait in it are answered.
 const FRAME_BYTES: usize = 4 << 20;
 const FRAME_WRITES: usize = 4096;
@@ -62,7 +66,11 @@ pub(super) struct Writer {
     pub(super) files: Arc<Files>,
     /// The sequence of the next change.
     pub(super) next: u64,
+    /// How often a hub whose journal failed tries to come back.
+    pub(super) retry: Duration,
     pub(super) mode: Mode,
+    /// No more writes are taken; what they made so far is still to be kept.
+    pub(super) closed: bool,
 }
 
 /// What the writer does with writes.
@@ -126,6 +134,9 @@ impl Writer {
                     *snapshot_begun = false;
                 }
             }
+            #[cfg(test)]
+            Command::Hold(released) => drop(released.recv()),
+            Command::Close => self.closed = true,
             Command::Stop => return false,
         }
         true
@@ -171,6 +182,9 @@ impl Writer {
     }
 
     fn one(&mut self, write: &Write, record: &[u8], frame: &mut Frame) -> Outcome {
+        if self.closed {
+            return Outcome::Unavailable(Unavailable::Stopping);
+        }
         if let Mode::ReadOnly { .. } = self.mode {
             return Outcome::Unavailable(Unavailable::ReadOnly);
         }
@@ -282,7 +296,7 @@ impl Writer {
         self.status
             .set_read_only(Some(format!("the journal cannot be written: {error}")));
         self.mode = Mode::ReadOnly {
-            retry: Instant::now() + RETRY,
+            retry: Instant::now() + self.retry,
         };
     }
 
@@ -309,7 +323,7 @@ impl Writer {
             Err(error) => {
                 tracing::debug!(%error, "the journal still cannot be written");
                 self.mode = Mode::ReadOnly {
-                    retry: Instant::now() + RETRY,
+                    retry: Instant::now() + self.retry,
                 };
             }
         }

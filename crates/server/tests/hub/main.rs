@@ -12,8 +12,13 @@
 mod auth;
 mod batch;
 mod errors;
+mod full_disk;
 mod harness;
+mod idempotency;
 mod names;
+mod scrape;
 mod series;
+mod serving;
 mod simple;
+mod state;
 mod values;

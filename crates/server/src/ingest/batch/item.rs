@@ -1,4 +1,4 @@
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use nexus_metric::{Buckets, BucketsError, Kind, LabelError, Labels, Name, NameError, UnknownKind};
 use serde::Deserialize;
@@ -20,6 +20,23 @@ pub(super) enum Op {
     Observe,
     Merge,
     Delete,
+}
+
+impl fmt::Display for Op {
+    /// As it is sent.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Op::Create => "create",
+            Op::Set => "set",
+            Op::Add => "add",
+            Op::Sub => "sub",
+            Op::Inc => "inc",
+            Op::Dec => "dec",
+            Op::Observe => "observe",
+            Op::Merge => "merge",
+            Op::Delete => "delete",
+        })
+    }
 }
 
 #[derive(Deserialize)]
@@ -58,9 +75,9 @@ pub(super) enum ItemError {
     Buckets(#[from] BucketsError),
     #[error("{0} counts, at most {max} are allowed", max = Buckets::BOUNDS_MAX + 1)]
     Counts(usize),
-    #[error("{op:?} needs {field:?}")]
+    #[error("{op} needs {field:?}")]
     Missing { op: Op, field: &'static str },
-    #[error("{op:?} takes no {field:?}")]
+    #[error("{op} takes no {field:?}")]
     Superfluous { op: Op, field: &'static str },
 }
 

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::*;
 use crate::write::Unavailable;
 
-fn until(what: &str, mut done: impl FnMut() -> bool) {
+pub(super) fn until(what: &str, mut done: impl FnMut() -> bool) {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
     while !done() {
         assert!(tokio::time::Instant::now() < deadline, "{what} did not happen");

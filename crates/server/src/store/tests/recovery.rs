@@ -216,6 +216,7 @@ fn an_empty_file_of_metric_nexus_is_taken_over_and_nonsense_is_not() {
     check("metrics:", true);
     check("metrics: []\n", true);
     check("metrics:\n- {key: a, value: 1, type: counter, labels: {q: mail}}", true);
+    check("metrics:\n- {key: __metrics, value: 1}", true);
     check("metrics:\n- {key: a, value: 1}\n- {key: a, value: 1}", false);
     check("metrics:\n- {key: a, value: x}", false);
     check("metrics:\n- {key: 1a, value: 1}", false);

@@ -1,0 +1,437 @@
+//! Generated histories on a disk that remembers, cut off at any moment, against a model of what was acknowledged.
+
+mod found;
+mod history;
+mod model;
+
+use std::{cell::RefCell, collections::BTreeMap, sync::mpsc::sync_channel};
+
+use nexus_metric::Buckets;
+use proptest::{
+    collection::vec,
+    prelude::*,
+    test_runner::{Config, TestCaseError, TestRunner},
+};
+
+use self::{
+    history::{Crash, Step},
+    model::{Answer, Model},
+};
+use super::*;
+use crate::{
+    disk::crash::{Choices, CrashDisk},
+    write::{HistogramDelta, Idempotency, Unavailable},
+};
+
+thread_local! {
+    static RUNTIME: tokio::runtime::Runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+}
+
+/// What was promised: from this position of the log on, the first `writes` writes survive.
+#[derive(Debug, Clone, Copy)]
+struct Promise {
+    at: usize,
+    writes: usize,
+    survives_power_cut: bool,
+}
+
+/// One history under way.
+struct Run {
+    disk: CrashDisk,
+    store: Option<Store>,
+    durability: Durability,
+    /// What the hub should hold after so many writes, and where the log was when the last of them was submitted.
+    states: Vec<(Model, usize)>,
+    promises: Vec<Promise>,
+    /// Since the last start on a sound disk, operations may have failed.
+    faulty: bool,
+}
+
+impl Run {
+    fn begin(durability: Durability) -> Result<Run, String> {
+        let mut run = Run {
+            disk: CrashDisk::default(),
+            store: None,
+            durability,
+            states: vec![(Model::default(), 0)],
+            promises: Vec::new(),
+            faulty: false,
+        };
+        run.open()?;
+        Ok(run)
+    }
+
+    fn open(&mut self) -> Result<(), String> {
+        let settings = Settings {
+            disk: Arc::new(self.disk.clone()),
+            retry: std::time::Duration::ZERO,
+            ..settings(&MemoryDisk::default(), self.durability)
+        };
+        let opened = match Store::open(&settings, Clients::new(1)) {
+            Err(_) if self.faulty => {
+                self.disk.clear_faults();
+                Store::open(&settings, Clients::new(1))
+            }
+            result => result,
+        };
+        let opened = opened.map_err(|error| format!("the hub refuses to start: {error}"))?;
+        self.store = Some(opened.store);
+        Ok(())
+    }
+
+    fn store(&self) -> Store {
+        self.store.clone().unwrap()
+    }
+
+    /// What the hub holds should be the state after so many writes; gives how many.
+    fn find(&mut self, least: usize, most: usize) -> Result<usize, String> {
+        let found = read(&self.store());
+        let most = most.min(self.states.len() - 1);
+        let same = (least..=most).rev().find(|writes| self.states[*writes].0 == found);
+        let writes = same.ok_or_else(|| {
+            let allowed = self.states[least..=most].iter().map(|(state, _)| state);
+            let allowed: Vec<String> = allowed.map(|state| format!("{state:?}")).collect();
+            format!("found\n{found:?}\nbut it should be one of\n{}", allowed.join("\n"))
+        })?;
+        self.states.truncate(writes + 1);
+        Ok(writes)
+    }
+
+    fn last(&self) -> usize {
+        self.states.len() - 1
+    }
+
+    fn promise(&mut self, writes: usize, survives_power_cut: bool) {
+        self.promises.push(Promise {
+            at: self.disk.now(),
+            writes,
+            survives_power_cut,
+        });
+    }
+
+    fn step(&mut self, step: &Step) -> Result<(), String> {
+        match step {
+            Step::Group(writes) => self.group(writes)?,
+            Step::Snapshot(meanwhile) => self.snapshot(meanwhile)?,
+            Step::Fault(fault) => {
+                self.faulty = true;
+                self.disk.add_fault(*fault);
+            }
+            Step::Restart(then) => self.restart(*then)?,
+            Step::Crash { at, crash, then } => self.crash(*at, crash, *then)?,
+        }
+        self.come_back();
+        if self.disk.synced_again() > 0 {
+            return Err("a file was synced again after its sync had failed".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Faults end; the hub must come back from them by itself.
+    fn come_back(&self) {
+        faults::until("coming back", || self.store().status().read_only().is_none());
+    }
+
+    fn group(&mut self, writes: &[model::Write]) -> Result<(), String> {
+        let store = self.store();
+        let submitted = self.disk.now();
+        let (release, released) = sync_channel(0);
+        store.shared.queue.send(Command::Hold(released)).unwrap();
+        let outcomes = RUNTIME.with(|runtime| {
+            runtime.block_on(async {
+                let all = futures_util::future::join_all(writes.iter().map(|write| store.submit(translate(write))));
+                let release = async { drop(release) };
+                futures_util::future::join(all, release).await.0
+            })
+        });
+        for (write, outcome) in writes.iter().zip(outcomes) {
+            self.answered(write, &outcome, submitted)?;
+        }
+        Ok(())
+    }
+
+    fn answered(&mut self, write: &model::Write, outcome: &Outcome, submitted: usize) -> Result<(), String> {
+        if *outcome == Outcome::Unavailable(Unavailable::ReadOnly) && self.faulty {
+            return Ok(());
+        }
+        let (expected, after) = self.states.last().unwrap().0.write(write);
+        if let Some(after) = after {
+            self.states.push((after, submitted));
+        }
+        let acknowledged = match outcome {
+            Outcome::Applied(Applied { created, deleted, .. }) => Some(Answer::Applied {
+                created: *created,
+                deleted: *deleted,
+            }),
+            Outcome::Replayed(Applied { created, deleted, .. }) => Some(Answer::Replayed {
+                created: *created,
+                deleted: *deleted,
+            }),
+            Outcome::KeyReused => Some(Answer::KeyReused),
+            Outcome::Refused(_) => Some(Answer::Refused),
+            Outcome::Unknown if self.faulty => None,
+            Outcome::Unknown | Outcome::Unavailable(_) => return Err(format!("{outcome:?} without a fault")),
+        };
+        if acknowledged.is_some_and(|answer| answer != expected) {
+            return Err(format!("{write:?} was answered {outcome:?}, not {expected:?}"));
+        }
+        // A replay promises what its first did; what is promised is never less than all that came before.
+        let promises = matches!(outcome, Outcome::Applied(_));
+        match self.durability {
+            Durability::Sync if promises => self.promise(self.last(), true),
+            Durability::Flush if promises => self.promise(self.last(), false),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn snapshot(&mut self, meanwhile: &[(usize, model::Write)]) -> Result<(), String> {
+        let (store, before) = (self.store(), self.last());
+        let answers = Arc::new(Mutex::new(Vec::new()));
+        if !meanwhile.is_empty() {
+            let (store, disk, writes, answers) =
+                (store.clone(), self.disk.clone(), meanwhile.to_vec(), answers.clone());
+            self.disk.set_hook(move |operation| {
+                for (_, write) in writes.iter().filter(|(at, _)| *at == operation) {
+                    let submitted = disk.now();
+                    let outcome = RUNTIME.with(|runtime| runtime.block_on(store.submit(translate(write))));
+                    answers.lock().unwrap().push((write.clone(), outcome, submitted));
+                }
+            });
+        }
+        let taken = store.snapshot();
+        self.disk.clear_hook();
+        let answers = std::mem::take(&mut *answers.lock().unwrap());
+        for (write, outcome, submitted) in &answers {
+            self.answered(write, outcome, *submitted)?;
+        }
+        match taken {
+            Ok(_) => self.promise(before, true),
+            Err(error) if !self.faulty => return Err(format!("the snapshot failed: {error}")),
+            Err(_) => {}
+        }
+        Ok(())
+    }
+
+    fn restart(&mut self, then: Durability) -> Result<(), String> {
+        let store = self.store();
+        let closed = store.close();
+        if closed.is_err() && !self.faulty {
+            return Err(format!("closing failed: {closed:?}"));
+        }
+        if closed.is_ok() {
+            self.promise(self.last(), true);
+        }
+        self.store = None;
+        self.durability = then;
+        self.open()?;
+        let least = self.promised(usize::MAX, false);
+        self.find(least, self.last())?;
+        Ok(())
+    }
+
+    /// How many writes must survive a crash at this position.
+    fn promised(&self, at: usize, power_cut: bool) -> usize {
+        let holds = |promise: &&Promise| promise.at <= at && (promise.survives_power_cut || !power_cut);
+        self.promises
+            .iter()
+            .filter(holds)
+            .map(|promise| promise.writes)
+            .max()
+            .unwrap_or(0)
+    }
+
+    fn crash(&mut self, at: u8, crash: &Crash, then: Durability) -> Result<(), String> {
+        let now = self.disk.now();
+        let at = now - now * usize::from(at) / 255;
+        let power_cut = matches!(crash, Crash::PowerCut { .. });
+        let least = self.promised(at, power_cut);
+        let most = self
+            .states
+            .iter()
+            .rposition(|(_, submitted)| *submitted <= at)
+            .unwrap_or(0);
+        self.disk = match crash {
+            Crash::Kill { part } => self.disk.killed(at, *part),
+            Crash::PowerCut { page, choices } => self.disk.power_cut(at, *page, &mut Choices::new(choices)),
+        };
+        self.store = None;
+        (self.durability, self.faulty) = (then, false);
+        self.open()?;
+        let found = self.find(least, most)?;
+        self.promises
+            .retain(|promise| promise.at <= at && (promise.survives_power_cut || !power_cut));
+        for promise in &mut self.promises {
+            promise.writes = promise.writes.min(found);
+        }
+        if power_cut {
+            // The log began anew.
+            self.promises.iter_mut().for_each(|promise| promise.at = 0);
+            self.states.iter_mut().for_each(|(_, submitted)| *submitted = 0);
+        }
+        Ok(())
+    }
+}
+
+fn read(store: &Store) -> Model {
+    let mut model = Model::default();
+    let static_name = |name: &str| {
+        ["", "a", "b", "h", "x", "y", "1", "2"]
+            .into_iter()
+            .find(|known| *known == name)
+            .unwrap()
+    };
+    for family in store.catalog().families() {
+        let kind = match family.family.kind {
+            Kind::Gauge => model::Kind::Gauge,
+            Kind::Counter => model::Kind::Counter,
+            Kind::Histogram => model::Kind::Histogram,
+            other => panic!("{other}"),
+        };
+        let mut all = BTreeMap::new();
+        for slab in family.slabs() {
+            slab.look(|fixed| {
+                for (offset, entry, labels) in fixed.iter() {
+                    let label = labels.trim_start_matches("l=\"").trim_end_matches('"');
+                    let value = match slab.value(offset).unwrap() {
+                        Value::Number(value, _) => model::Value::Number(value),
+                        Value::Histogram(histogram) => {
+                            model::Value::Histogram((*histogram.counts).try_into().unwrap(), histogram.sum)
+                        }
+                    };
+                    let owner = static_name(&store.catalog().owners.name(entry.owner));
+                    let twice = all.insert(static_name(label), model::Series { owner, value });
+                    assert!(twice.is_none(), "{labels} is there twice");
+                }
+            });
+        }
+        assert_eq!(family.len(), all.len());
+        model.families.insert(
+            static_name(family.family.name.as_str()),
+            model::Family { kind, series: all },
+        );
+    }
+    let mut next = store.catalog().used_keys.piece(0);
+    while let Some((piece, from)) = next {
+        for used in &piece {
+            let (key, request) = (used.idempotency.id[0], used.idempotency.fingerprint[0]);
+            let used = model::Used {
+                request,
+                created: used.created.into(),
+                deleted: used.deleted.into(),
+            };
+            assert_eq!(model.keys.insert(key, used), None, "key {key} is there twice");
+        }
+        next = store.catalog().used_keys.piece(from);
+    }
+    model
+}
+
+fn translate(write: &model::Write) -> Write {
+    Write {
+        owner: write.owner.into(),
+        idempotency: write.key.map(|(key, request)| Idempotency {
+            id: [key; 16],
+            fingerprint: [request; 8],
+        }),
+        changes: write.changes.iter().map(translate_change).collect(),
+    }
+}
+
+fn translate_change(change: &model::Change) -> Change {
+    let define = change.define.map(|kind| {
+        Arc::new(match kind {
+            model::Kind::Gauge => Definition::of(Kind::Gauge),
+            model::Kind::Counter => Definition::of(Kind::Counter),
+            model::Kind::Histogram => Definition {
+                buckets: Some(Buckets::new(&model::BOUNDS).unwrap()),
+                ..Definition::of(Kind::Histogram)
+            },
+        })
+    });
+    let label = (!change.label.is_empty()).then_some(("l", change.label));
+    let target = Target {
+        family: Name::new(change.family).unwrap(),
+        labels: Labels::from_pairs(label).unwrap(),
+        define,
+    };
+    match change.what {
+        model::What::Create => Change::Create { target },
+        model::What::Set(value) => Change::Set { target, value },
+        model::What::Add(delta) => Change::Add { target, delta },
+        model::What::Observe(value) => Change::Observe { target, value },
+        model::What::Merge(counts, sum) => Change::Merge {
+            target,
+            delta: HistogramDelta {
+                counts: counts.into(),
+                sum,
+            },
+        },
+        model::What::Delete => Change::Delete {
+            family: target.family,
+            labels: Some(target.labels),
+        },
+        model::What::DeleteFamily => Change::Delete {
+            family: target.family,
+            labels: None,
+        },
+        model::What::DeleteLabelled => Change::DeleteMatching {
+            selector: format!("{{l=\"{}\"}}", change.label).parse().unwrap(),
+            prefix: "".into(),
+        },
+        model::What::DeleteNamed => Change::DeleteMatching {
+            selector: change.family.parse().unwrap(),
+            prefix: "".into(),
+        },
+    }
+}
+
+fn history(bytes: &[u8]) -> (Durability, Vec<Step>) {
+    let mut choices = Choices::new(bytes);
+    let durability = history::durability(&mut choices);
+    let end = history::crash(&mut choices, durability);
+    let mut steps = history::steps(&mut choices, durability);
+    // Whatever else happens, at the end there is a crash, and what it left goes through an orderly restart.
+    steps.extend([end, Step::Restart(durability)]);
+    (durability, steps)
+}
+
+fn run(bytes: &[u8]) -> Result<(), String> {
+    let (durability, steps) = history(bytes);
+    let told = |error| {
+        let steps: Vec<String> = steps.iter().map(|step| format!("{step:?}")).collect();
+        format!("{error}\n{durability:?}\n{}\nbytes: {bytes:?}", steps.join("\n"))
+    };
+    let mut run = Run::begin(durability).map_err(told)?;
+    for step in &steps {
+        run.step(step).map_err(told)?;
+    }
+    Ok(())
+}
+
+/// How many histories are tried; `NEXUS_CRASH_HISTORIES` says otherwise, see `scripts/soak`.
+const HISTORIES: u32 = 10_000;
+
+#[test]
+fn crash_images_hold_what_was_acknowledged_each_once_and_whole() {
+    let asked = std::env::var("NEXUS_CRASH_HISTORIES").ok();
+    let cases = asked.as_ref().map_or(HISTORIES, |cases| cases.parse().unwrap());
+    let done = RefCell::new((0u32, tokio::time::Instant::now()));
+    let config = Config {
+        max_shrink_iters: 20_000,
+        failure_persistence: None,
+        ..Config::with_cases(cases)
+    };
+    let result = TestRunner::new(config).run(&vec(any::<u8>(), 0..250), |bytes| {
+        run(&bytes).map_err(TestCaseError::fail)?;
+        let (done, began) = &mut *done.borrow_mut();
+        *done += 1;
+        if asked.is_some() && done.is_multiple_of(10_000) {
+            println!("{done} of {cases} histories, {} s", began.elapsed().as_secs());
+        }
+        Ok(())
+    });
+    if let Err(error) = result {
+        panic!("{error}");
+    }
+}
