@@ -103,8 +103,9 @@ impl Content {
                 hub.format
             ));
         }
+        self.reached(hub.sequence)?;
         self.loaded.position = Some(hub.sequence);
-        self.reached(hub.sequence)
+        Ok(())
     }
 
     /// The next change needs a sequence too.
