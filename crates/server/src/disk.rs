@@ -10,9 +10,11 @@ use std::{
     fmt,
     fs::{self, File, OpenOptions},
     io::{self, BufReader, Read},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::Path,
 };
+
+use crate::files;
 
 /// Where the state is kept.
 pub(crate) trait Disk: Send + Sync + fmt::Debug {
@@ -29,6 +31,10 @@ pub(crate) trait Disk: Send + Sync + fmt::Debug {
     fn sync_directory(&self, path: &Path) -> io::Result<()>;
     /// The names in a directory.
     fn list(&self, path: &Path) -> io::Result<Vec<OsString>>;
+    /// Makes a directory and its missing parents, durably; one that is there is no error.
+    fn create_directory(&self, path: &Path) -> io::Result<()>;
+    /// Whether there is a file of that name.
+    fn is_there(&self, path: &Path) -> io::Result<bool>;
 }
 
 /// A file that is being written.
@@ -37,6 +43,8 @@ pub(crate) trait DiskFile: Send + fmt::Debug {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
     /// Makes all that was appended durable. After a failure nothing may be concluded from a later success.
     fn sync(&mut self) -> io::Result<()>;
+    /// Whether `path` still leads to this file: it may have been removed or moved away.
+    fn is_at(&self, path: &Path) -> io::Result<bool>;
 }
 
 /// The file system.
@@ -71,6 +79,14 @@ impl Disk for RealDisk {
     fn list(&self, path: &Path) -> io::Result<Vec<OsString>> {
         fs::read_dir(path)?.map(|entry| Ok(entry?.file_name())).collect()
     }
+
+    fn create_directory(&self, path: &Path) -> io::Result<()> {
+        files::create_directory(path)
+    }
+
+    fn is_there(&self, path: &Path) -> io::Result<bool> {
+        fs::exists(path)
+    }
 }
 
 #[derive(Debug)]
@@ -83,5 +99,14 @@ impl DiskFile for RealFile {
 
     fn sync(&mut self) -> io::Result<()> {
         self.0.sync_data()
+    }
+
+    fn is_at(&self, path: &Path) -> io::Result<bool> {
+        let own = self.0.metadata()?;
+        match fs::metadata(path) {
+            Ok(there) => Ok((own.dev(), own.ino()) == (there.dev(), there.ino())),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 }

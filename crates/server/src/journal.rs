@@ -85,6 +85,17 @@ impl Journal {
         Ok(())
     }
 
+    /// Fails if the segment's file was removed or moved away: what is appended then would be lost with the process. The
+    /// segment must then be given up.
+    pub(crate) fn must_be_in_place(&self) -> io::Result<()> {
+        let path = self.directory.join(segment::file_name(self.number));
+        if self.file.is_at(&path)? {
+            return Ok(());
+        }
+        let gone = format!("{} is not there any more", path.display());
+        Err(io::Error::new(io::ErrorKind::NotFound, gone))
+    }
+
     /// Makes all that was appended durable. After an error the segment must be given up.
     pub(crate) fn sync(&mut self) -> io::Result<()> {
         if self.synced < self.appended {
@@ -108,6 +119,7 @@ impl Journal {
             number: self.number + 1,
             after,
         };
+        self.disk.create_directory(&self.directory)?;
         self.file = begin_segment(&*self.disk, &self.directory, header)?;
         self.number += 1;
         self.appended = after;

@@ -112,6 +112,13 @@ impl Store {
         self.shared.snapshotter.take(&self.shared.queue)
     }
 
+    /// Has the writer see that its files are still where they should be; if not, the hub is read-only until it has written
+    /// them anew. To be called now and then: every write looks too, but there may be none.
+    pub(crate) fn look(&self) {
+        // A full queue is being written, and so looked after.
+        let _ = self.shared.queue.try_send(Command::Look);
+    }
+
     /// Takes no more writes, finishes those that wait, writes a last snapshot if anything changed. Blocks the thread.
     pub(crate) fn close(&self) -> Result<(), SnapshotError> {
         self.shared.stopping.store(true, Ordering::Release);

@@ -474,6 +474,14 @@ impl Disk for CrashDisk {
         let inside = shared.names.keys().filter(|name| directory_of(name) == path);
         Ok(inside.filter_map(|name| Some(name.file_name()?.to_owned())).collect())
     }
+
+    fn create_directory(&self, _path: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn is_there(&self, path: &Path) -> io::Result<bool> {
+        Ok(self.lock().names.contains_key(path))
+    }
 }
 
 #[derive(Debug)]
@@ -514,6 +522,10 @@ impl DiskFile for CrashFile {
         shared.given_up.insert(inode);
         shared.log.push(Event::SyncFailed { inode });
         Err(failed())
+    }
+
+    fn is_at(&self, path: &Path) -> io::Result<bool> {
+        Ok(self.disk.lock().names.get(path) == Some(&self.inode))
     }
 }
 

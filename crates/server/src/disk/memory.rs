@@ -115,6 +115,14 @@ impl Disk for MemoryDisk {
         };
         Ok(self.files().bytes.keys().filter_map(inside).collect())
     }
+
+    fn create_directory(&self, _path: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn is_there(&self, path: &Path) -> io::Result<bool> {
+        Ok(self.get(path).is_some())
+    }
 }
 
 #[derive(Debug)]
@@ -142,5 +150,9 @@ impl DiskFile for MemoryFile {
         } else {
             Ok(())
         }
+    }
+
+    fn is_at(&self, path: &Path) -> io::Result<bool> {
+        self.disk.is_there(path)
     }
 }

@@ -8,7 +8,7 @@ use crate::{config::Config, shutdown::Shutdown, store::Store};
 const PERIOD: Duration = Duration::from_secs(1);
 
 /// Writes a snapshot every interval if anything changed, and earlier if the journal grew long; but never so often that it
-/// would take more than its share of the time.
+/// would take more than its share of the time. Looks after the files on the way.
 pub(super) async fn run(store: Store, config: Arc<Config>, shutdown: Shutdown) {
     let mut last_end = Instant::now();
     let mut took = Duration::ZERO;
@@ -17,6 +17,7 @@ pub(super) async fn run(store: Store, config: Arc<Config>, shutdown: Shutdown) {
             () = shutdown.fired() => return,
             () = tokio::time::sleep(PERIOD) => {}
         }
+        store.look();
         if !is_due(&store, &config, last_end.elapsed(), took) {
             continue;
         }

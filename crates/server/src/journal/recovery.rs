@@ -157,12 +157,15 @@ impl SegmentRead {
         let mut bytes = Vec::new();
         let read = disk
             .open(&file)
-            .and_then(|file| file.take(segment::HEADER_BYTES as u64).read_to_end(&mut bytes));
+            .and_then(|file| file.take(segment::HEADER_BYTES as u64 + 1).read_to_end(&mut bytes));
         read.map_err(|error| JournalError::Io(file.clone(), error))?;
+        // A file of a header's length in zeros was being made: its length reached the disk before its bytes did.
+        let unborn = bytes.len() == segment::HEADER_BYTES && bytes.iter().all(|byte| *byte == 0);
+        let header = SegmentHeader::decode(&bytes);
         Ok(SegmentRead {
             file,
             number,
-            header: SegmentHeader::decode(&bytes),
+            header: if unborn { Err(HeaderError::Short) } else { header },
             frames: 0,
             writes: 0,
             changes: None,
@@ -206,8 +209,8 @@ impl<'a> Walk<'a> {
             damage,
         };
         for (place, found) in segments.iter_mut().enumerate() {
-            let successor = headers.iter().skip(place + 1).find_map(|next| *next);
-            walk.segment(found, successor)?;
+            let later = headers.iter().skip(place + 1).flatten();
+            walk.segment(found, later.map(|next| next.after).min())?;
         }
         let mut recovered = walk.recovered;
         recovered.next_number = next_number(&segments);
@@ -215,7 +218,9 @@ impl<'a> Walk<'a> {
         Ok(recovered)
     }
 
-    fn segment(&mut self, found: &mut SegmentRead, successor: Option<SegmentHeader>) -> Result<(), JournalError> {
+    /// `end` is where a later segment goes on: what this one tells beyond it never was, or belongs to a history that a
+    /// crash ended and whose sequences were used again.
+    fn segment(&mut self, found: &mut SegmentRead, end: Option<u64>) -> Result<(), JournalError> {
         if found.header == Err(HeaderError::Short) {
             return Ok(());
         }
@@ -230,17 +235,20 @@ impl<'a> Walk<'a> {
             self.missing(&found.file, header.after)?;
             self.recovered.last = header.after;
         }
-        // Up to there the segment is known to have been durable when the next one began.
-        let durable = successor.filter(|_| promises).map_or(0, |next| next.after);
-        if durable != 0 && durable <= self.recovered.last {
+        if end.is_some_and(|end| end <= self.recovered.last) {
             return Ok(());
         }
+        // Up to there the segment is known to have been durable when the next one began.
+        let durable = end.filter(|_| promises).unwrap_or(0);
         found.needed = true;
         let mut frames = Frames::open(self.disk, &found.file)?;
         loop {
             while let Some((frame, payload)) = frames.next()? {
+                if end.is_some_and(|end| frame.last() > end) {
+                    return Ok(());
+                }
                 self.frame(found, frames.frame_at, &frame, &payload)?;
-                if durable != 0 && self.recovered.last >= durable {
+                if end == Some(self.recovered.last) {
                     return Ok(());
                 }
             }

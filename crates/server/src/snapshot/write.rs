@@ -68,6 +68,12 @@ impl Snapshot {
         &self.beside
     }
 
+    /// Gives the snapshot up.
+    pub(crate) fn discard(self) {
+        // It only takes room, and the next one removes it.
+        let _ = self.disk.remove(&self.beside);
+    }
+
     /// Puts the snapshot in the place of the old one, durably.
     pub(crate) fn commit(self) -> io::Result<()> {
         self.disk.rename(&self.beside, &self.path)?;

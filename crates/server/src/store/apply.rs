@@ -84,13 +84,21 @@ impl State {
         let Some(family) = self.find_or_define(target, stamp) else {
             return;
         };
+        if family.defined.sequence > stamp.sequence {
+            // The family that the change was about was removed later, and this is another one of the same name.
+            return;
+        }
         let labels = target.labels.as_text();
         let slot = match family.find(labels) {
             Some(slot) if family.sequence(slot) >= stamp.sequence => return,
             Some(slot) => slot,
             None => {
                 applied.created += 1;
-                self.insert(&family, labels, owner, stamp.at_ms, zero(&family, stamp));
+                let before = Stamp {
+                    sequence: stamp.sequence.saturating_sub(1),
+                    ..stamp
+                };
+                self.insert(&family, labels, owner, stamp.at_ms, zero(&family, before));
                 match family.find(labels) {
                     Some(slot) => slot,
                     None => return,
@@ -165,7 +173,8 @@ pub(crate) fn matching(family: &FamilyData, selector: &Selector) -> Vec<Box<str>
     found
 }
 
-/// What a series holds when it comes into being. Its sequence is below the change that makes it, which follows.
+/// What a series holds when it comes into being. Its sequence is below the change that makes it, which follows: a snapshot
+/// that sees the series in between must not keep replay from making the change.
 fn zero(family: &FamilyData, stamp: Stamp) -> Value {
     match family.family.kind {
         Kind::Histogram => Value::Histogram(Histogram {

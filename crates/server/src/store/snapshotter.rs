@@ -12,7 +12,7 @@ use super::{
     sync::{Mutex, MutexGuard, SyncSender, oneshot},
     writer::{Begun, Command},
 };
-use crate::{clients::Clients, clock::now_ms, disk::Disk, journal::Journal, snapshot};
+use crate::{clients::Clients, clock::now_ms, disk::Disk, files::directory_of, journal::Journal, snapshot};
 
 /// Where snapshot and journal are, and who may write a snapshot at a time.
 #[derive(Debug)]
@@ -58,7 +58,27 @@ impl Files {
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return None,
         };
+        // It may have been removed.
+        if let Err(error) = self.disk.create_directory(directory_of(&self.snapshot)) {
+            return Some(Err(error));
+        }
         Some(self.write_snapshot(catalog, position, || Ok(())))
+    }
+
+    /// Fails if there should be a snapshot and it was removed.
+    pub(super) fn must_be_in_place(&self, needs_snapshot: bool) -> io::Result<()> {
+        if !needs_snapshot || self.disk.is_there(&self.snapshot)? {
+            return Ok(());
+        }
+        let gone = format!("{} is not there any more", self.snapshot.display());
+        Err(io::Error::new(io::ErrorKind::NotFound, gone))
+    }
+
+    /// Removes segments that a durable snapshot has made needless. Those that cannot be removed only take room.
+    pub(super) fn remove_segments_before(&self, number: u64) {
+        if let Err(error) = Journal::remove_older_than(&*self.disk, &self.journal, number) {
+            tracing::warn!(%error, directory = %self.journal.display(), "cannot remove old journal segments");
+        }
     }
 
     /// `before_commit` must make durable whatever newer changes the snapshot may hold.
@@ -78,7 +98,10 @@ impl Files {
             &self.clients.seen(),
         )?;
         let bytes = snapshot.bytes;
-        before_commit()?;
+        if let Err(error) = before_commit() {
+            snapshot.discard();
+            return Err(error);
+        }
         snapshot.commit()?;
         let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         Ok(SnapshotTaken {
@@ -117,10 +140,7 @@ impl Snapshotter {
             .files
             .write_snapshot(&self.catalog, position, sync)
             .map_err(io_error)?;
-        // The snapshot is safe; old segments that cannot be removed only take room.
-        if let Err(error) = Journal::remove_older_than(&*self.files.disk, &self.files.journal, segment) {
-            tracing::warn!(%error, directory = %self.files.journal.display(), "cannot remove old journal segments");
-        }
+        self.files.remove_segments_before(segment);
         Ok(taken)
     }
 }

@@ -39,6 +39,8 @@ pub(super) enum Command {
     EndSnapshot,
     /// Take no more writes.
     Close,
+    /// See that the files are still where they should be.
+    Look,
     /// Wait until this is dropped, so that the writes behind it become one group.
     #[cfg(test)]
     Hold(Receiver<()>),
@@ -134,6 +136,7 @@ impl Writer {
                     *snapshot_begun = false;
                 }
             }
+            Command::Look => self.look(),
             #[cfg(test)]
             Command::Hold(released) => drop(released.recv()),
             Command::Close => self.closed = true,
@@ -241,6 +244,7 @@ impl Writer {
         if self.durability == Durability::Sync {
             self.journal.sync()?;
         }
+        self.journal.must_be_in_place()?;
         self.status.framed(self.journal.bytes());
         Ok(())
     }
@@ -284,6 +288,21 @@ impl Writer {
         synced
     }
 
+    /// Files that were removed under the hub's feet are the end of durability, although every write still succeeds.
+    fn look(&mut self) {
+        if let Mode::ReadOnly { .. } = self.mode {
+            return;
+        }
+        let needs_snapshot = self.status.snapshot_position() > 0;
+        if let Err(error) = self
+            .journal
+            .must_be_in_place()
+            .and_then(|()| self.files.must_be_in_place(needs_snapshot))
+        {
+            self.fail(&error);
+        }
+    }
+
     fn must_be_open(&self) -> io::Result<()> {
         match self.mode {
             Mode::Open { .. } => Ok(()),
@@ -315,6 +334,8 @@ impl Writer {
         };
         match back {
             Ok(()) => {
+                // They are needless now, and on a full disk their room is not.
+                self.files.remove_segments_before(self.journal.number());
                 tracing::warn!(position, "the journal can be written again: the hub takes writes");
                 self.status.rotated();
                 self.status.set_read_only(None);

@@ -14,11 +14,39 @@ mod writer;
 
 mod sync {
     pub(super) use std::sync::mpsc::RecvTimeoutError;
+    use std::{sync::mpsc::TryRecvError, time::Duration};
 
-    pub(super) use shuttle::sync::{
-        Mutex, MutexGuard,
-        mpsc::{Receiver, SyncSender, sync_channel},
-    };
+    use shuttle::sync::mpsc;
+    pub(super) use shuttle::sync::{Mutex, MutexGuard, mpsc::SyncSender};
+
+    /// As that of `std`, which drops what is still in the channel when the receiver goes; shuttle's keeps it.
+    #[derive(Debug)]
+    pub(super) struct Receiver<T>(mpsc::Receiver<T>);
+
+    pub(super) fn sync_channel<T>(bound: usize) -> (SyncSender<T>, Receiver<T>) {
+        let (sender, receiver) = mpsc::sync_channel(bound);
+        (sender, Receiver(receiver))
+    }
+
+    impl<T> Receiver<T> {
+        pub(super) fn recv(&self) -> Result<T, mpsc::RecvError> {
+            self.0.recv()
+        }
+
+        pub(super) fn try_recv(&self) -> Result<T, TryRecvError> {
+            self.0.try_recv()
+        }
+
+        pub(super) fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
+            self.0.recv_timeout(timeout)
+        }
+    }
+
+    impl<T> Drop for Receiver<T> {
+        fn drop(&mut self) {
+            while self.0.try_recv().is_ok() {}
+        }
+    }
 
     /// As `tokio::sync::oneshot`, for those who wait in a thread.
     pub(super) mod oneshot {

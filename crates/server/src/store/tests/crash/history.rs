@@ -50,8 +50,8 @@ fn step(choices: &mut Choices<'_>, mode: Durability) -> Step {
         16..=18 => Step::Group((0..2 + choices.up_to(3)).map(|_| write(choices)).collect()),
         19..=20 => Step::Snapshot(Vec::new()),
         21..=23 => Step::Snapshot(
-            (0..=choices.up_to(3))
-                .map(|_| (choices.up_to(9), write(choices)))
+            (0..=choices.up_to(6))
+                .map(|_| (choices.up_to(6), write(choices)))
                 .collect(),
         ),
         24..=25 => Step::Fault(fault(choices)),
@@ -113,7 +113,7 @@ fn change(choices: &mut Choices<'_>) -> Change {
     let value = (choices.up_to(9) as f64) - 2.0;
     let what = match choices.up_to(23) {
         0 => What::Delete,
-        1 => What::DeleteFamily,
+        1 | 23 => What::DeleteFamily,
         // A selector must ask for something that cannot be empty.
         2 if !label.is_empty() => What::DeleteLabelled,
         3 => What::DeleteNamed,
