@@ -11,6 +11,7 @@ use crate::{
     cli::{EXIT_FAILURE, Failure as Refused, StateCommand, StatePlace},
     config::{Config, process_environment},
     hub::store_settings,
+    lock::Lock,
     store::Settings,
 };
 
@@ -34,6 +35,19 @@ impl Found {
             .map_err(|errors| Failure::from(Refused::from(errors)))?;
         let settings = store_settings(&config);
         Ok(Found { config, settings })
+    }
+
+    /// What a running hub has is newer than its files, and it writes over what somebody else puts there.
+    fn must_not_run(&self) -> Result<(), Failure> {
+        match Lock::holder(&self.config.state.lock_file()).map_err(|error| Failure::of(&error))? {
+            None => Ok(()),
+            Some(pid) => Err(self.runs(&pid)),
+        }
+    }
+
+    fn runs(&self, pid: &str) -> Failure {
+        let directory = self.config.state.directory.display();
+        failure(format!("a hub (process {pid}) runs on {directory}: stop it first"))
     }
 
     fn nothing_there(&self) -> Failure {

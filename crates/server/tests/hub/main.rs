@@ -21,4 +21,5 @@ mod series;
 mod serving;
 mod simple;
 mod state;
+mod state_commands;
 mod values;

@@ -1,6 +1,6 @@
 use std::{fs::File, io::Write};
 
-use super::{Found, failure, put};
+use super::{Found, put};
 use crate::{
     files,
     lock::{Lock, LockError},
@@ -11,17 +11,13 @@ use crate::{
 /// Gives an edited snapshot its checksum, if nothing is wrong with it.
 pub(super) fn run(found: &Found, output: &mut dyn Write) -> Result<(), Failure> {
     let (snapshot, directory) = (&found.settings.snapshot, &found.config.state.directory);
+    found.must_not_run()?;
     if !snapshot.exists() {
         return Err(found.nothing_there());
     }
     files::create_directory(directory).map_err(|error| Failure::of(&error))?;
     let _lock = Lock::take(&found.config.state.lock_file()).map_err(|error| match error {
-        LockError::Taken { directory, pid } => {
-            let directory = directory.display();
-            failure(format!(
-                "a hub (process {pid}) runs on {directory}: stop it first, or it writes over what you edited"
-            ))
-        }
+        LockError::Taken { pid, .. } => found.runs(&pid),
         LockError::Io(..) => Failure::of(&error),
     })?;
     let owner = files::directory_of(snapshot);

@@ -5,17 +5,12 @@ use std::{
 };
 
 use super::{Found, check::damage_text, failure, put};
-use crate::{config::StatePaths, files, lock::Lock, run::Failure, store::examine};
+use crate::{config::StatePaths, files, run::Failure, store::examine};
 
 /// Writes a new state from what is sound of an old one.
 pub(super) fn run(found: &Found, into: &Path, output: &mut dyn Write) -> Result<(), Failure> {
     let old = &found.config.state;
-    if let Some(pid) = Lock::holder(&old.lock_file()).map_err(|error| Failure::of(&error))? {
-        let directory = old.directory.display();
-        return Err(failure(format!(
-            "a hub (process {pid}) runs on {directory}: stop it first"
-        )));
-    }
+    found.must_not_run()?;
     must_be_elsewhere(old, into)?;
     let examined = examine(&found.settings, usize::MAX).map_err(|error| Failure::of(&error))?;
     if examined.is_nothing() {
