@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     clients::Clients,
+    clock::Clock,
     config::Durability,
     disk::Disk,
     files::directory_of,
@@ -44,6 +45,7 @@ pub(crate) struct Settings {
     pub(crate) queue_bytes_max: u64,
     /// How often a hub whose journal failed tries to come back.
     pub(crate) retry: Duration,
+    pub(crate) clock: Clock,
 }
 
 /// What was found when the store was opened.
@@ -234,6 +236,7 @@ fn start_writer(
     status.set_sequence(last);
     status.snapshot_loaded(last, 0);
     let catalog = state.catalog();
+    catalog.used_keys.follow(settings.clock.read());
     let writer = Writer {
         state,
         limits: settings.limits,
@@ -244,6 +247,7 @@ fn start_writer(
         files: files.clone(),
         next: last + 1,
         retry: settings.retry,
+        clock: settings.clock.clone(),
         mode: Mode::Open { snapshot_begun: false },
     };
     let thread = std::thread::Builder::new()

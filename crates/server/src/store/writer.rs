@@ -11,7 +11,7 @@ use tokio::{sync::oneshot, time::Instant};
 
 use super::{QueueTicket, idempotency::Lookup, limits::StoreLimits, snapshotter::Files, state::State, status::Status};
 use crate::{
-    clock::now_ms,
+    clock::{Clock, now_ms},
     config::Durability,
     journal::{Frame, Journal},
     write::{Applied, Idempotency, Outcome, Unavailable, Write},
@@ -67,6 +67,7 @@ pub(super) struct Writer {
     pub(super) next: u64,
     /// How often a hub whose journal failed tries to come back.
     pub(super) retry: Duration,
+    pub(super) clock: Clock,
     pub(super) mode: Mode,
 }
 
@@ -142,7 +143,9 @@ impl Writer {
     /// Takes this write and those that wait behind it, and answers all of them after one sync. A command of another sort
     /// ends the group and is given back.
     fn group(&mut self, first: Job) -> Option<Command> {
-        let mut frame = Frame::begin(self.next, now_ms());
+        let now = self.clock.read();
+        self.state.catalog.used_keys.follow(now);
+        let mut frame = Frame::begin(self.next, now.wall_ms);
         let mut answers = Vec::new();
         let mut other = None;
         let mut job = Some(first);

@@ -193,7 +193,9 @@ fn a_snapshot_restored_without_its_journal_takes_writes() {
     let inside = store.clone();
     disk.set_hook(move |operation| {
         if operation == 1 {
-            (0..5).for_each(|_| drop(accept(&inside, vec![add("a", 1.0)])));
+            for _ in 0..5 {
+                accept(&inside, vec![add("a", 1.0)]);
+            }
         }
     });
     store.snapshot().unwrap();
