@@ -218,7 +218,8 @@ fn keep_original(settings: &Settings) -> Result<PathBuf, OpenError> {
         settings.disk.remove(&copy)?;
         let mut file = settings.disk.create(&copy)?;
         file.append(&bytes)?;
-        file.sync()
+        file.sync()?;
+        settings.disk.sync_directory(directory_of(&copy))
     };
     copied().map_err(|error| OpenError::Io(copy.clone(), error))?;
     Ok(copy)
