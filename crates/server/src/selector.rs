@@ -138,6 +138,13 @@ mod tests {
     }
 
     #[test]
+    fn has_64_matchers_at_most() {
+        let of = |count: usize| format!("{{{}}}", vec!["a=\"b\""; count].join(","));
+        assert!(of(64).parse::<Selector>().is_ok());
+        assert_eq!(of(65).parse::<Selector>().unwrap_err(), SelectorError::TooManyMatchers);
+    }
+
+    #[test]
     fn refuses_what_is_not_a_selector() {
         for text in [
             "",

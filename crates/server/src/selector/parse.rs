@@ -19,11 +19,16 @@ pub(crate) enum SelectorError {
     /// A regular expression is wrong or too big.
     #[error("bad regular expression {0:?} in selector: {1}")]
     Regex(String, String),
+    /// There are more matchers than anybody writes.
+    #[error("a selector may have {MATCHERS_MAX} matchers at most")]
+    TooManyMatchers,
     /// Every series would be meant.
     #[error("selector {0:?} needs a name or a matcher that does not match the empty text")]
     TooWide(String),
 }
 
+/// Each may hold a compiled regular expression.
+const MATCHERS_MAX: usize = 64;
 /// How much memory a compiled regular expression may take.
 const REGEX_BYTES_MAX: usize = 1 << 20;
 
@@ -68,6 +73,9 @@ fn braces(cursor: &mut Cursor<'_>, matchers: &mut Vec<Matcher>) -> Result<(), Se
         cursor.skip_blank();
         if cursor.eat("}") {
             return Ok(());
+        }
+        if matchers.len() == MATCHERS_MAX {
+            return Err(SelectorError::TooManyMatchers);
         }
         matchers.push(matcher(cursor)?);
         cursor.skip_blank();
