@@ -157,6 +157,14 @@ impl Disk for ModelDisk {
     fn list(&self, path: &Path) -> io::Result<Vec<OsString>> {
         self.files.list(path)
     }
+
+    fn create_directory(&self, path: &Path) -> io::Result<()> {
+        self.files.create_directory(path)
+    }
+
+    fn is_there(&self, path: &Path) -> io::Result<bool> {
+        self.files.is_there(path)
+    }
 }
 
 impl DiskFile for ModelFile {
@@ -172,6 +180,10 @@ impl DiskFile for ModelFile {
         thread::yield_now();
         self.disk.synced.fetch_max(self.appended, Relaxed);
         self.file.sync()
+    }
+
+    fn is_at(&self, path: &Path) -> io::Result<bool> {
+        self.file.is_at(path)
     }
 }
 
