@@ -20,6 +20,9 @@ use crate::{
     disk::{Disk, DiskFile},
 };
 
+/// No sequence is beyond it: a century of a thousand million changes a second.
+pub(crate) const SEQUENCE_MAX: u64 = 1 << 62;
+
 /// The writing end of the journal. Belongs to the writer.
 #[derive(Debug)]
 pub(crate) struct Journal {

@@ -9,6 +9,9 @@ mod damage;
 mod disk;
 mod exposition;
 mod files;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod http;
 mod hub;
 mod ingest;

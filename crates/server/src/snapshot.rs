@@ -13,7 +13,6 @@ mod read;
 mod state_file;
 mod write;
 
-pub(crate) use content::SEQUENCE_MAX;
 pub(crate) use edited::{Edited, Mistake};
 pub(crate) use error::LoadError;
 pub(crate) use read::{Loaded, load, salvage};

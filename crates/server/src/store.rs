@@ -1,4 +1,4 @@
-//! The one true state: a handle that takes [`Write`](crate::write::Write)s and shows what they made.
+//! The one true state: a handle that takes [`Write`]s and shows what they made.
 //!
 //! Order: writes are applied in the order in which they reached the queue; there is one writer. Atomicity: a write happens
 //! whole or not at all, also over a crash; a reader may see a part of a batch for a moment. Durability: an answer is given

@@ -12,6 +12,7 @@ use super::{
     json::hex,
 };
 use crate::{
+    journal::SEQUENCE_MAX,
     json::{Number, Pairs},
     store::{Histogram, RestoredSeries, Stamp, StoreLimits, Used, Value},
     write::{Change, Definition, HistogramDelta, Idempotency, RequestLimits, Target, Write},
@@ -59,9 +60,6 @@ pub(super) const SECTIONS: [(&str, Section); 4] = [
     ("idempotency:", Section::Idempotency),
     ("clients:", Section::Clients),
 ];
-
-/// No sequence is beyond it: a century of a thousand million changes a second.
-pub(crate) const SEQUENCE_MAX: u64 = 1 << 62;
 
 impl Content {
     /// For a file that may be damaged.

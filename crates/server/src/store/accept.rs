@@ -136,9 +136,9 @@ fn read(settings: &Settings, text: &str) -> Result<(Loaded, Recovered), AcceptEr
     let recovered = recovery::replay(&*settings.disk, &settings.journal, position.unwrap_or(0), |_, _| {});
     // Without its journal, the file alone knows what was the last change.
     let (last, max) = match &recovered {
-        Ok(recovered) if recovered.segments.is_empty() => (recovered.last, snapshot::SEQUENCE_MAX),
+        Ok(recovered) if recovered.segments.is_empty() => (recovered.last, crate::journal::SEQUENCE_MAX),
         Ok(recovered) if position.is_some() => (recovered.last, recovered.last),
-        _ => (0, snapshot::SEQUENCE_MAX),
+        _ => (0, crate::journal::SEQUENCE_MAX),
     };
     let defaults = Stamp {
         sequence: last,

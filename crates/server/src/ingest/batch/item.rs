@@ -73,6 +73,8 @@ pub(super) enum ItemError {
     Kind(#[from] UnknownKind),
     #[error("{0}")]
     Buckets(#[from] BucketsError),
+    #[error("{0} counts, at most {max} are allowed", max = Buckets::BOUNDS_MAX + 1)]
+    Counts(usize),
     #[error("{op} needs {field:?}")]
     Missing { op: Op, field: &'static str },
     #[error("{op} takes no {field:?}")]
@@ -109,6 +111,9 @@ impl Item<'_> {
         };
         if op == Op::Merge {
             let counts = self.counts.clone().ok_or(ItemError::Missing { op, field: "counts" })?;
+            if counts.len() > Buckets::BOUNDS_MAX + 1 {
+                return Err(ItemError::Counts(counts.len()));
+            }
             let sum = self.sum.ok_or(ItemError::Missing { op, field: "sum" })?.0;
             return Ok(Change::Merge {
                 target: self.target()?,
