@@ -4,7 +4,10 @@ use super::state::snapshot_reads_back;
 use crate::{
     damage::Tolerance,
     disk::memory::MemoryDisk,
-    journal::{SEQUENCE_MAX, recovery},
+    journal::{
+        SEQUENCE_MAX,
+        recovery::{self, Position},
+    },
     store::State,
     write::{Applied, Write},
 };
@@ -63,7 +66,11 @@ fn replays_in_order(files: &MemoryDisk, position: u64) -> bool {
 
 /// Whatever the damage, what is left is a state.
 fn salvages(files: &MemoryDisk, position: u64) {
-    for position in [None, Some(position)] {
+    for position in [
+        Position::Uncertain(None),
+        Position::Uncertain(Some(position)),
+        Position::Certain(position),
+    ] {
         let mut state = State::default();
         let mut damage = Tolerance::listing(3);
         let salvaged = recovery::salvage(files, Path::new(DIRECTORY), position, &mut damage, |frame, write| {

@@ -80,15 +80,38 @@ pub(crate) fn replay(
     mut apply: impl FnMut(&FrameHeader, JournaledWrite),
 ) -> Result<Recovered, JournalError> {
     let mut damage = Tolerance::None;
-    Walk::over(disk, directory, Some(position), &mut apply, &mut damage)
+    Walk::over(disk, directory, Position::Certain(position), &mut apply, &mut damage)
+}
+
+/// What is known of the position that a snapshot stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Position {
+    /// What is up to there is not needed.
+    Certain(u64),
+    /// It stands in a damaged snapshot, if it stands there: all is read from where the journal begins, if that is before.
+    /// That does no harm, since each series knows its own sequence.
+    Uncertain(Option<u64>),
+}
+
+impl Position {
+    fn begin(self, segments: &[SegmentRead]) -> u64 {
+        let begins = segments
+            .iter()
+            .find_map(|segment| segment.header.ok())
+            .map(|header| header.after);
+        match (self, begins) {
+            (Position::Certain(position), _) => position,
+            (Position::Uncertain(Some(position)), Some(begins)) => position.min(begins),
+            (Position::Uncertain(position), begins) => position.or(begins).unwrap_or(0),
+        }
+    }
 }
 
 /// The same with all that is sound behind damage. What is wrong goes to `damage`, unless nothing can be read at all.
-/// Without a position, the journal is read from where it begins.
 pub(crate) fn salvage(
     disk: &dyn Disk,
     directory: &Path,
-    position: Option<u64>,
+    position: Position,
     damage: &mut Tolerance<JournalError>,
     mut apply: impl FnMut(&FrameHeader, JournaledWrite),
 ) -> Result<Recovered, JournalError> {
@@ -186,7 +209,7 @@ impl<'a> Walk<'a> {
     fn over(
         disk: &'a dyn Disk,
         directory: &Path,
-        position: Option<u64>,
+        position: Position,
         apply: &'a mut dyn FnMut(&FrameHeader, JournaledWrite),
         damage: &'a mut Tolerance<JournalError>,
     ) -> Result<Recovered, JournalError> {
@@ -199,8 +222,7 @@ impl<'a> Walk<'a> {
                 Err(error) => damage.meet(JournalError::Header(found.file.clone(), error))?,
             }
         }
-        let begins = segments.iter().find_map(|segment| segment.header.ok());
-        let from = position.unwrap_or(begins.map_or(0, |header| header.after));
+        let from = position.begin(&segments);
         let headers: Vec<_> = segments.iter().map(|segment| segment.header.ok()).collect();
         let mut walk = Walk {
             disk,

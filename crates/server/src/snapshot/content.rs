@@ -49,8 +49,6 @@ pub(super) enum Section {
     Series,
     Idempotency,
     Clients,
-    /// The line that said it is damaged: each item tells itself what it is.
-    Unknown,
 }
 
 /// The sections, in their order.
@@ -99,15 +97,30 @@ impl Content {
         }
         let heading = line.strip_suffix(" []").unwrap_or(line);
         let section = SECTIONS.into_iter().find(|(name, _)| *name == heading);
-        self.section = section.map_or(Section::Unknown, |(_, section)| section);
-        match section {
-            Some(_) => Ok(()),
-            None => Err(format!("unexpected {:?}", shortened(line))),
-        }
+        let (_, section) = section.ok_or_else(|| format!("unexpected {:?}", shortened(line)))?;
+        self.section = section;
+        Ok(())
     }
 
     fn item(&mut self, item: &str) -> Result<(), String> {
-        match self.section {
+        let no_such_item = match self.item_of(self.section, item) {
+            Ok(taken) => return taken,
+            Err(reason) => reason,
+        };
+        // The line that begins the section may be what is damaged; what an item says tells what it is.
+        if let Origin::Damaged = self.origin {
+            for (_, section) in SECTIONS {
+                if let Ok(taken) = self.item_of(section, item) {
+                    return taken;
+                }
+            }
+        }
+        Err(no_such_item)
+    }
+
+    /// Takes an item of a section, if it is one; inside, whether it fits what was there before.
+    fn item_of(&mut self, section: Section, item: &str) -> Result<Result<(), String>, String> {
+        Ok(match section {
             Section::Families => self.family(self.parse(item)?),
             Section::Series => self.series(self.parse(item)?),
             Section::Idempotency => self.key(&self.parse(item)?),
@@ -115,23 +128,7 @@ impl Content {
                 self.client(self.parse(item)?);
                 Ok(())
             }
-            Section::Unknown => {
-                if let Ok(series) = self.parse(item) {
-                    return self.series(series);
-                }
-                if let Ok(family) = self.parse(item) {
-                    return self.family(family);
-                }
-                if let Ok(key) = self.parse(item) {
-                    return self.key(&key);
-                }
-                self.client(
-                    self.parse(item)
-                        .map_err(|_| "this is no item of any section".to_owned())?,
-                );
-                Ok(())
-            }
-        }
+        })
     }
 
     fn parse<'a, T: Deserialize<'a>>(&self, item: &'a str) -> Result<T, String> {

@@ -10,7 +10,7 @@ use crate::{
     clock::now_ms,
     damage::{Damage, Place, Tolerance},
     disk::Disk,
-    journal::recovery::{self, Recovered},
+    journal::recovery::{self, Position, Recovered},
     snapshot::{self, ClientSeen},
 };
 
@@ -63,8 +63,13 @@ pub(crate) fn examine(settings: &Settings, damage_max: usize) -> Result<Examined
 
     let loaded_or_nothing = loaded.unwrap_or_default();
     let (mut state, newest) = (loaded_or_nothing.state, loaded_or_nothing.newest);
-    // A snapshot that says no position is followed by all that the journal has: each series knows its own sequence.
-    let position = found.map_or(Some(0), |found| found.position);
+    let position = match found {
+        None => Position::Certain(0),
+        Some(read) => match read.position.filter(|_| list.is_empty()) {
+            Some(position) => Position::Certain(position),
+            None => Position::Uncertain(read.position),
+        },
+    };
     let mut damage = Tolerance::listing(damage_max);
     let recovered = recovery::salvage(disk, &settings.journal, position, &mut damage, |frame, write| {
         replay_one(&mut state, frame, &write);
@@ -85,7 +90,7 @@ pub(crate) fn examine(settings: &Settings, damage_max: usize) -> Result<Examined
             text: error.to_string(),
         });
     }
-    let last = recovered.last.max(newest).max(position.unwrap_or(0));
+    let last = recovered.last.max(newest);
     Ok(Examined {
         snapshot: found,
         recovered,

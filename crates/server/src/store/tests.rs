@@ -1,5 +1,6 @@
 mod by_hand;
 mod crash;
+mod documented;
 mod faults;
 mod model;
 mod recovery;

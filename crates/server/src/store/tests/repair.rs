@@ -258,6 +258,22 @@ fn each_kind_of_damage_to_the_snapshot_is_named() {
 }
 
 #[test]
+fn a_heading_that_is_no_text_costs_no_items() {
+    let disk = snapshot_alone();
+    let whole = dump(&open(&disk.copy(), Durability::Sync));
+    let mut bytes = disk.get(SNAPSHOT).unwrap();
+    let at = bytes.windows(8).position(|part| part == b"\nseries:").unwrap();
+    bytes[at + 3] = 0xff;
+    disk.put(SNAPSHOT, bytes);
+    let examined = examine_all(&disk);
+    assert_eq!(
+        texts(&examined.damage)[0],
+        "state.yaml, line 7: not UTF-8 from byte 2 of the line on"
+    );
+    assert_eq!(dump(&repaired(&examined)), whole);
+}
+
+#[test]
 fn a_copy_of_the_snapshot_alone_goes_on_behind_its_newest_change() {
     // Written among writers: a series is newer than the position.
     let disk = snapshot_alone();
@@ -445,7 +461,7 @@ proptest! {
                 let is_there = sound.iter().any(|line| is_line(line, "labels", &label));
                 let family_is_there = sound.iter().any(|line| is_line(line, "kind", ""));
                 if !twice && was_there && is_there && (family_is_there || !series.starts_with('h')) {
-                    prop_assert_eq!(saved.get(&series), Some(&value), "{}", series);
+                    prop_assert_eq!(saved.get(&series), Some(&value), "{} byte {} {:?}", series, at, texts(&examined.damage));
                 }
             }
         } else {

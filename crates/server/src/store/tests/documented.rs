@@ -1,0 +1,306 @@
+//! `state/README.md` against the bytes that the hub writes: each table is read, and looked for in them.
+
+use std::{collections::BTreeSet, path::Path};
+
+use super::{repair::SNAPSHOT, *};
+use crate::{
+    config::StatePaths,
+    journal::{Frame, SegmentHeader},
+    write::{HistogramDelta, Idempotency},
+};
+
+const README: &str = include_str!("../../../../../state/README.md");
+
+/// The rows of the first table behind `marker`, cell by cell.
+fn table(marker: &str) -> Vec<Vec<String>> {
+    let (_, behind) = README.split_once(marker).expect(marker);
+    let rows: Vec<&str> = behind
+        .lines()
+        .skip_while(|line| !line.starts_with('|'))
+        .take_while(|line| line.starts_with('|'))
+        .collect();
+    let cells = |row: &&str| {
+        row.trim_matches('|')
+            .split('|')
+            .map(|cell| cell.trim().to_owned())
+            .collect()
+    };
+    assert!(rows[1].chars().all(|c| "|-:".contains(c)), "{marker}: {}", rows[1]);
+    rows[2..].iter().map(cells).collect()
+}
+
+/// What stands in backquotes.
+fn quoted(text: &str) -> Vec<&str> {
+    text.split('`').skip(1).step_by(2).collect()
+}
+
+/// The bytes of each row of a table of offsets, which must leave nothing out.
+fn fields<'a>(marker: &str, bytes: &'a [u8]) -> Vec<(String, &'a [u8])> {
+    let mut at = 0;
+    let mut found = Vec::new();
+    for row in table(marker) {
+        let offset: usize = row[0].parse().unwrap();
+        assert_eq!(offset, at, "{marker}: {row:?}");
+        at += row[1].parse().unwrap_or(bytes.len() - offset);
+        found.push((row[2].clone(), &bytes[offset..at]));
+    }
+    assert_eq!(at, bytes.len(), "{marker}");
+    found
+}
+
+fn number(bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .rev()
+        .fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
+#[test]
+fn the_header_of_a_segment() {
+    for (durability, mode) in [(Durability::Sync, 0), (Durability::Flush, 1), (Durability::Snapshot, 2)] {
+        let header = SegmentHeader {
+            durability,
+            number: 0x0102_0304_0506_0708,
+            after: 0x1112_1314_1516_1718,
+        };
+        let bytes = header.encode();
+        let fields = fields("\nHeader, 32 bytes:", &bytes);
+        let names: Vec<&str> = fields.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(fields[0].1, quoted(names[0])[0].as_bytes());
+        assert_eq!(names[1], format!("format, {}", number(fields[1].1)));
+        assert_eq!(number(fields[2].1), mode);
+        assert!(names[2].contains(&format!("{mode} `{durability}`")), "{}", names[2]);
+        assert_eq!(names[3], number(fields[3].1).to_string());
+        assert_eq!((names[4], number(fields[4].1)), ("the segment's number", header.number));
+        assert_eq!(number(fields[5].1), header.after);
+        assert_eq!(names[6], "CRC-32 of the 28 bytes before");
+        assert_eq!(number(fields[6].1), u64::from(crc32fast::hash(&bytes[..28])));
+        assert_eq!(fields.len(), 7);
+    }
+}
+
+#[test]
+fn the_header_of_a_frame() {
+    let write = write_of(vec![add("a", 1.0), add("b", 1.0)]);
+    let applied = Applied {
+        sequence: 9,
+        created: 2,
+        deleted: 0,
+    };
+    let mut frame = Frame::begin(8, 1_234_567);
+    frame.push(&applied, &write.encode(), 2);
+    let bytes = frame.seal(6).to_vec();
+    let fields = fields(
+        "\nFrame: writes that became durable together, 40 bytes and the payload:",
+        &bytes,
+    );
+    let names: Vec<&str> = fields.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(fields[0].1, quoted(names[0])[0].as_bytes());
+    assert_eq!(
+        (names[1], number(fields[1].1)),
+        ("length of the payload", bytes.len() as u64 - 40)
+    );
+    assert_eq!(names[2], "CRC-32 of the length, of bytes 12 to 39, and of the payload");
+    let covered = [&bytes[4..8], &bytes[12..40], &bytes[40..]].concat();
+    assert_eq!(number(fields[2].1), u64::from(crc32fast::hash(&covered)));
+    assert_eq!(
+        (names[3], number(fields[3].1)),
+        ("how many sequences the frame uses", 2)
+    );
+    assert_eq!((names[4], number(fields[4].1)), ("the first of them", 8));
+    assert_eq!(number(fields[5].1), 6);
+    assert!(names[5].starts_with("the last sequence that was known to be durable"));
+    assert_eq!(
+        (names[6], number(fields[6].1)),
+        ("wall time, milliseconds since 1970", 1_234_567)
+    );
+    assert_eq!(fields[7].1, [&[2, 0], &write.encode()[..]].concat());
+    assert_eq!(fields.len(), 8);
+}
+
+#[test]
+fn the_types_of_changes_and_the_numbers_of_kinds() {
+    let target = target("a", &[], None);
+    let delta = HistogramDelta {
+        counts: [0].into(),
+        sum: 0.0,
+    };
+    let (one, value) = (target.clone(), 0.0);
+    let changes = [
+        ("create", Change::Create { target: one.clone() }),
+        (
+            "set",
+            Change::Set {
+                target: one.clone(),
+                value,
+            },
+        ),
+        (
+            "add",
+            Change::Add {
+                target: one.clone(),
+                delta: value,
+            },
+        ),
+        (
+            "observe",
+            Change::Observe {
+                target: one.clone(),
+                value,
+            },
+        ),
+        ("merge", Change::Merge { target: one, delta }),
+        (
+            "delete",
+            Change::Delete {
+                family: target.family,
+                labels: None,
+            },
+        ),
+        (
+            "delete-matching",
+            Change::DeleteMatching {
+                selector: "a".parse().unwrap(),
+                prefix: "".into(),
+            },
+        ),
+    ];
+    let rows = table("\n| changes | each a type byte and what the type needs |\n");
+    let documented: Vec<(String, String)> = rows.iter().map(|row| (row[0].clone(), row[1].clone())).collect();
+    let written: Vec<(String, String)> = changes
+        .iter()
+        .map(|(name, change)| {
+            (
+                write_of(vec![change.clone()]).encode()[6].to_string(),
+                (*name).to_owned(),
+            )
+        })
+        .collect();
+    assert_eq!(documented[..written.len()], written);
+    assert_eq!(
+        documented[written.len()..],
+        [("8, 9".to_owned(), "kept for replace-group and expire".to_owned())]
+    );
+
+    let documented: Vec<(String, String)> = table("and each a value\nif it has buckets.")
+        .iter()
+        .map(|row| (row[0].clone(), row[1].clone()))
+        .collect();
+    let written: Vec<(String, String)> = Kind::ALL
+        .into_iter()
+        .map(|kind| {
+            let target = super::target("a", &[], Some(kind));
+            let bytes = write_of(vec![Change::Create { target }]).encode();
+            // Behind owner, flag, number of changes: type, family, labels, flags, kind.
+            (bytes[11].to_string(), kind.to_string())
+        })
+        .collect();
+    assert_eq!(documented, written);
+}
+
+#[test]
+fn a_write_begins_as_it_says() {
+    let mut write = write_of(vec![add("a", 1.0)]);
+    write.idempotency = Some(Idempotency {
+        id: [1; 16],
+        fingerprint: [2; 8],
+    });
+    let rows = table("*text* a number and as many bytes of UTF-8, *value* an IEEE 754 double.");
+    let names: Vec<&str> = rows.iter().map(|row| row[0].as_str()).collect();
+    assert_eq!(
+        names,
+        ["number, number", "text", "byte", "16 + 8 bytes", "number", "changes"]
+    );
+    let bytes = write.encode();
+    assert_eq!(bytes[..4], *b"\x03key");
+    assert_eq!(bytes[4], 1);
+    assert_eq!(bytes[5..29], [[1; 8], [1; 8], [2; 8]].concat());
+    assert_eq!(bytes[29], 1);
+    assert_eq!(bytes[30], 3);
+}
+
+/// The example is a whole file: it is read, and written again to the byte.
+#[test]
+fn the_example_of_a_snapshot() {
+    let (_, example) = README.split_once("```yaml\n").unwrap();
+    let (example, _) = example.split_once("```").unwrap();
+    let disk = MemoryDisk::default();
+    disk.put(SNAPSHOT, example);
+    let loaded = crate::snapshot::load(&disk, Path::new(SNAPSHOT)).unwrap().unwrap();
+    let written = crate::snapshot::begin(
+        Arc::new(disk.clone()),
+        Path::new(SNAPSHOT),
+        &loaded.state.catalog(),
+        loaded.position.unwrap(),
+        1_795_289_368_895,
+        &loaded.clients,
+    );
+    written.unwrap().commit().unwrap();
+    assert_eq!(String::from_utf8(disk.get(SNAPSHOT).unwrap()).unwrap(), example);
+    assert!(loaded.newest == 12 && loaded.state.catalog().series_len() == 2);
+}
+
+#[test]
+fn the_names_of_files() {
+    let documented: BTreeSet<String> = table("One hub at a time uses it.")
+        .iter()
+        .flat_map(|row| quoted(&row[0]).into_iter().map(str::to_owned).collect::<Vec<_>>())
+        .collect();
+    let state = StatePaths::in_directory("");
+    let segment = MemoryDisk::default();
+    drop(open(&segment, Durability::Sync));
+    assert_eq!(segment.paths(), [state.journal_dir().join("000001.log")]);
+    let snapshot = |extension: &str| state.snapshot.with_added_extension(extension);
+    let mut files = vec![
+        state.snapshot.clone(),
+        snapshot("new"),
+        snapshot("original"),
+        snapshot("before-accept"),
+        state.journal_dir().join("NNNNNN.log"),
+        state.keys_file(),
+        state.keys_file().with_extension("lock"),
+        state.admin_key_file(),
+        state.lock_file(),
+    ];
+    files.extend(["ca.pem", "ca.key", "server.pem", "server.key"].map(|name| state.tls_dir().join(name)));
+    let files: BTreeSet<String> = files.iter().map(|file| file.display().to_string()).collect();
+    assert_eq!(documented, files);
+}
+
+/// Each row names fields that are optional, and no others are.
+#[test]
+fn what_may_be_left_out_by_hand() {
+    let rows = table("What may be left out of an item by hand");
+    let optional = |section: &str| -> Vec<String> {
+        let rows = rows.iter().filter(|row| row[0] == section);
+        rows.flat_map(|row| quoted(&row[1]).into_iter().map(str::to_owned).collect::<Vec<_>>())
+            .collect()
+    };
+    let check = |section: &str, item: &str, other: &str| {
+        let whole: serde_json::Map<String, serde_json::Value> = serde_json::from_str(item).unwrap();
+        for field in whole.keys() {
+            let mut item = whole.clone();
+            item.remove(field);
+            let item = format!("- {}\n", serde_json::Value::Object(item));
+            let (families, series) = match section {
+                "families" => (item, String::new()),
+                _ => (other.to_owned(), item),
+            };
+            let disk = MemoryDisk::default();
+            let text = format!("hub: {{\"format\": 1, \"sequence\": 3}}\nfamilies:\n{families}series:\n{series}");
+            disk.put(SNAPSHOT, text);
+            let accepted = super::super::accept(&settings(&disk, Durability::Sync), |_| Ok(()));
+            assert_eq!(accepted.is_ok(), optional(section).contains(field), "{section} {field}");
+        }
+    };
+    check(
+        "families",
+        r#"{"name": "h", "kind": "histogram", "help": "", "unit": "", "buckets": [1.0], "defined_ms": 1, "sequence": 1}"#,
+        "",
+    );
+    check(
+        "series",
+        r#"{"name": "a", "labels": {}, "value": 1.0, "owner": "", "created_ms": 1, "changed_ms": 1, "sequence": 1}"#,
+        "- {\"name\": \"a\", \"kind\": \"gauge\"}\n",
+    );
+}
