@@ -35,6 +35,8 @@ const CLIENT_ID_BYTES_MAX: usize = 128;
 /// | [`danger_accept_any_certificate`](Builder::danger_accept_any_certificate) | anyone |
 ///
 /// Each of the second and third can be given several times. Two different ways together are refused.
+///
+/// With an `http` address nothing is proved: anyone on the way can read the key and change what is sent.
 #[derive(Clone)]
 #[must_use = "a client is made by build()"]
 pub struct Builder {

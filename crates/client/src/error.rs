@@ -176,7 +176,8 @@ impl Error {
         } else {
             (Kind::Broken, format!("the connection to {base} failed: {last}"))
         };
-        Error::new(kind, message).caused_by(error)
+        // The URL holds labels, and whoever made the request knows it.
+        Error::new(kind, message).caused_by(error.without_url())
     }
 }
 

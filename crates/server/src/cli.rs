@@ -2,14 +2,16 @@
 //!
 //! Parsing decides nothing about values that the configuration has, too: they are passed on as they were typed, so that
 //! [`crate::config`] reports all mistakes at once, and for the same reason it reads the environment. What each command
-//! does: `serve` runs the hub, `state check` reads a state without changing it, `key` keeps `keys.yaml`, `config` shows
+//! does: `serve` runs the hub, `state` checks, repairs and accepts a state, `key` keeps `keys.yaml`, `config` shows
 //! and checks configuration files. Exit codes: 0, [`EXIT_FAILURE`], [`EXIT_USAGE`].
 
 mod config;
 mod key;
+mod state;
 
 pub(crate) use config::ConfigCommand;
 pub(crate) use key::KeyCommand;
+pub(crate) use state::{StateCommand, StatePlace};
 
 use crate::{auth::KeysError, config::ConfigErrors};
 use clap::{Args, Parser, Subcommand};
@@ -49,7 +51,7 @@ enum Typed {
     /// Make, list and revoke API keys, also beside a running hub.
     #[command(subcommand)]
     Key(KeyCommand),
-    /// Look at a state without changing it.
+    /// Check, repair and accept a state.
     #[command(subcommand)]
     State(StateCommand),
     /// Show the example configuration, check one.
@@ -64,7 +66,7 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// Keep the keys.
     Key(KeyCommand),
-    /// Look at a state.
+    /// Check, repair or accept a state.
     State(StateCommand),
     /// Show or check a configuration.
     Config(ConfigCommand),
@@ -109,36 +111,6 @@ pub(crate) struct PlaceArgs {
 }
 
 impl PlaceArgs {
-    /// The same as flags of `serve`.
-    pub(crate) fn serve_args(&self) -> ServeArgs {
-        ServeArgs {
-            config: self.config.clone(),
-            state: self.state.clone(),
-            ..ServeArgs::default()
-        }
-    }
-}
-
-/// `metric-nexus state …`
-#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
-pub(crate) enum StateCommand {
-    /// Read the whole state as a start would, and say what is in it and whether it is sound. Changes nothing.
-    #[command(after_help = "Example:\n  metric-nexus state check /var/lib/metric-nexus")]
-    Check(CheckArgs),
-}
-
-/// The arguments of `state check`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
-pub(crate) struct CheckArgs {
-    /// The state directory, or metric-nexus's state file [default: as for `serve`]
-    #[arg(value_name = "DIR")]
-    pub(crate) state: Option<PathBuf>,
-    /// The configuration file that the hub uses, to find the state by [env: METRIC_NEXUS_CONFIG]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
-}
-
-impl CheckArgs {
     /// The same as flags of `serve`.
     pub(crate) fn serve_args(&self) -> ServeArgs {
         ServeArgs {

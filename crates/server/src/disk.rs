@@ -2,7 +2,11 @@
 
 #[cfg(test)]
 pub(crate) mod crash;
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
+#[cfg_attr(
+    not(test),
+    allow(dead_code, reason = "for tests and fuzzing; only tests use all of it")
+)]
 pub(crate) mod memory;
 
 use std::{

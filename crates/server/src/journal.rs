@@ -2,7 +2,7 @@
 //!
 //! `state/README.md` has the layout to the byte. [`Journal`] is the writing end; [`recovery`] reads.
 
-mod frame;
+pub(crate) mod frame;
 pub(crate) mod recovery;
 mod segment;
 
@@ -12,13 +12,16 @@ use std::{
     sync::Arc,
 };
 
-pub(crate) use frame::Frame;
+pub(crate) use frame::{Frame, FrameHeader, JournaledWrite};
 pub(crate) use segment::SegmentHeader;
 
 use crate::{
     config::Durability,
     disk::{Disk, DiskFile},
 };
+
+/// No sequence is beyond it: a century of a thousand million changes a second.
+pub(crate) const SEQUENCE_MAX: u64 = 1 << 62;
 
 /// The writing end of the journal. Belongs to the writer.
 #[derive(Debug)]

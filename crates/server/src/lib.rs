@@ -5,9 +5,13 @@ mod cli;
 mod clients;
 mod clock;
 mod config;
+mod damage;
 mod disk;
 mod exposition;
 mod files;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod http;
 mod hub;
 mod ingest;

@@ -7,6 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::files;
+
 /// Held as long as the hub runs; the operating system takes it back however the process ends.
 #[derive(Debug)]
 pub(crate) struct Lock {
@@ -34,16 +36,14 @@ impl Lock {
             .mode(0o600)
             .open(path);
         let mut file = options.map_err(io_error)?;
+        // Root may come first, for `state accept`; the hub that comes after it is somebody else.
+        files::give_to_owner(&file, files::directory_of(path)).map_err(io_error)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let mut pid = String::new();
-                let _ = file.take(20).read_to_string(&mut pid);
                 let directory = path.parent().unwrap_or(path).to_owned();
-                return Err(LockError::Taken {
-                    directory,
-                    pid: pid.trim().to_owned(),
-                });
+                let pid = number_in(file);
+                return Err(LockError::Taken { directory, pid });
             }
             Err(TryLockError::Error(error)) => return Err(io_error(error)),
         }
@@ -51,6 +51,26 @@ impl Lock {
         writeln!(file, "{}", std::process::id()).map_err(io_error)?;
         Ok(Lock { _file: file })
     }
+
+    /// The number of the process that holds the lock at `path`, if one does. Takes it for a moment, and leaves no trace.
+    pub(crate) fn holder(path: &Path) -> io::Result<Option<String>> {
+        let file = match File::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            file => file?,
+        };
+        match file.try_lock_shared() {
+            Ok(()) => Ok(None),
+            Err(TryLockError::WouldBlock) => Ok(Some(number_in(file))),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+}
+
+fn number_in(file: File) -> String {
+    let mut pid = String::new();
+    // What cannot be read is not known: the sentence is true without it.
+    let _ = file.take(20).read_to_string(&mut pid);
+    pid.trim().to_owned()
 }
 
 #[cfg(test)]
@@ -64,7 +84,9 @@ mod tests {
         let first = Lock::take(&path).unwrap();
         let error = Lock::take(&path).unwrap_err().to_string();
         assert!(error.contains(&format!("process {}", std::process::id())), "{error}");
+        assert_eq!(Lock::holder(&path).unwrap(), Some(std::process::id().to_string()));
         drop(first);
+        assert_eq!(Lock::holder(&path).unwrap(), None);
         Lock::take(&path).unwrap();
     }
 }

@@ -1,9 +1,9 @@
 //! The program `metric-nexus`: a command line becomes an exit code.
 
 mod banner;
-mod check;
 mod logging;
 mod serve;
+mod state;
 
 use std::{
     ffi::OsString,
@@ -12,7 +12,7 @@ use std::{
 };
 
 use crate::{
-    cli::{self, Command, EXIT_FAILURE, StateCommand},
+    cli::{self, Command, EXIT_FAILURE},
     config::process_environment,
 };
 
@@ -32,7 +32,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             drop((output, notes));
             return serve::run(&flags);
         }
-        Command::State(StateCommand::Check(place)) => check::run(&place, &mut output),
+        Command::State(command) => state::run(&command, &mut output),
         Command::Key(command) => command
             .run(&process_environment, &mut output, &mut notes)
             .map_err(Into::into),

@@ -3,12 +3,19 @@
 //! Each family, series and client stands on one line, as a YAML flow mapping that is JSON too: any YAML tool reads the
 //! file, and the hub reads a million lines at the speed of JSON. `state/README.md` has the format.
 
+mod content;
+mod edited;
+mod error;
+mod items;
 mod json;
+mod lines;
 mod read;
 mod state_file;
 mod write;
 
-pub(crate) use read::{LoadError, Loaded, load};
+pub(crate) use edited::{Edited, Mistake};
+pub(crate) use error::LoadError;
+pub(crate) use read::{Loaded, load, salvage};
 pub use state_file::{State, StateError, StateHistogram, StateMetric};
 pub(crate) use write::begin;
 

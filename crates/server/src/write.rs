@@ -79,8 +79,8 @@ pub(crate) enum Change {
         /// The series' labels.
         labels: Option<Labels>,
     },
-    /// Remove every series that a selector matches, of families whose names have the prefix.
-    /// Families left without a series go too.
+    /// Remove every series that a selector matches, of families whose names have the prefix. A selector that looks at
+    /// names only removes families whole; otherwise they stay, even without a series.
     DeleteMatching {
         /// Which series.
         selector: Selector,

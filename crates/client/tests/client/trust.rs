@@ -6,10 +6,11 @@ use std::{
     },
 };
 
-use rustls_pki_types::{CertificateDer, pem::PemObject};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer, pem::PemObject};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::harness::{builder_at, start};
+use crate::harness::{Running, builder_at, start};
 
 const OTHER: &str = "sha256:00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 
@@ -90,6 +91,49 @@ async fn a_name_that_the_certificate_does_not_hold_is_refused() {
         assert!(error.to_string().contains("127.0.0.2"), "{error}");
     }
     hub.stop().await;
+}
+
+/// A certificate is public; whoever shows it must have its key.
+#[tokio::test]
+async fn a_copied_certificate_is_refused() {
+    let hub = start().await;
+    let impostor = impostor(&hub).await;
+    for builder in [
+        builder_at(impostor).fingerprint(hub.hub.fingerprint().unwrap()),
+        builder_at(impostor).ca_file(hub.hub.ca_file().unwrap()),
+        builder_at(impostor).danger_accept_any_certificate(),
+    ] {
+        let error = builder.build().unwrap().read("m").await.unwrap_err();
+        assert!(error.is_untrusted(), "{error}");
+        assert!(error.to_string().contains("BadSignature"), "{error}");
+    }
+    hub.stop().await;
+}
+
+/// Shows the hub's certificates, and signs with another key.
+async fn impostor(hub: &Running) -> SocketAddr {
+    let path = hub.hub.ca_file().unwrap().with_file_name("server.pem");
+    let chain = CertificateDer::pem_file_iter(path)
+        .unwrap()
+        .collect::<Result<Vec<_>, _>>();
+    let key = rcgen::KeyPair::generate().unwrap().serialize_der();
+    let key = rustls::crypto::ring::sign::any_ecdsa_type(&PrivatePkcs8KeyDer::from(key).into()).unwrap();
+    let shown = SingleCertAndKey::from(CertifiedKey::new(chain.unwrap(), key));
+    let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(shown));
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            // The client ends it, for the reason that the test looks at.
+            drop(acceptor.accept(stream).await);
+        }
+    });
+    address
 }
 
 /// HTTP/2, since HTTP/1.1 would need a connection for each request under way.

@@ -53,12 +53,15 @@ fn serve_is_what_no_command_means() {
 }
 
 #[test]
-fn state_check_takes_a_directory_or_finds_it() {
+fn the_state_commands_take_a_directory_or_find_it() {
     fn check(line: &str, state: Option<&str>, config: Option<&str>) {
-        let Ok(Command::State(StateCommand::Check(check))) = parsed(line) else {
-            panic!("{line}");
+        let place = match parsed(line) {
+            Ok(Command::State(
+                StateCommand::Check { place, .. } | StateCommand::Repair { place, .. } | StateCommand::Accept { place },
+            )) => place,
+            other => panic!("{line}: {other:?}"),
         };
-        let flags = check.serve_args();
+        let flags = place.serve_args();
         assert_eq!(
             (flags.state, flags.config),
             (state.map(PathBuf::from), config.map(PathBuf::from))
@@ -67,6 +70,10 @@ fn state_check_takes_a_directory_or_finds_it() {
     check("state check", None, None);
     check("state check s", Some("s"), None);
     check("state check --config c.yaml", None, Some("c.yaml"));
+    check("state check --json s", Some("s"), None);
+    check("state repair --into new s", Some("s"), None);
+    check("state repair --into new --config c.yaml", None, Some("c.yaml"));
+    check("state accept s", Some("s"), None);
 }
 
 #[test]
@@ -85,6 +92,8 @@ fn usage_mistakes_exit_64_and_help_exits_0() {
     check("key new a/b", 64);
     check("key new ci --scope root", 64);
     check("config check", 64);
+    check("state", 64);
+    check("state repair s", 64);
     check("--listen", 64);
     check("--listen a:1 key list", 64);
 }

@@ -5,7 +5,7 @@ use std::{
     ffi::OsString,
     io::{self, Cursor, Read},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use super::{Disk, DiskFile};
@@ -35,7 +35,7 @@ impl Default for Files {
 
 impl MemoryDisk {
     fn files(&self) -> MutexGuard<'_, Files> {
-        self.shared.lock().unwrap()
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn set_room(&self, room: usize) {
@@ -140,7 +140,7 @@ impl DiskFile for MemoryFile {
             .bytes
             .entry(self.path.clone())
             .or_default()
-            .extend_from_slice(&bytes[..fits]);
+            .extend(bytes.iter().take(fits));
         if fits < bytes.len() { Err(full()) } else { Ok(()) }
     }
 

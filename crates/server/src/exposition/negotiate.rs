@@ -60,9 +60,12 @@ pub(crate) fn negotiate(accept: &str) -> Negotiated {
 /// Chooses by `Accept-Encoding`: the highest quality, zstd before gzip among equals.
 pub(crate) fn accepted_encoding(accept_encoding: &str) -> Encoding {
     let mut best = (0, Encoding::Identity);
+    // `*` is what is not named: a client may refuse gzip and take anything else.
+    let names_gzip = list(accept_encoding).any(|(coding, _)| matches!(coding.name, "gzip" | "x-gzip"));
     for (coding, quality) in list(accept_encoding) {
         let encoding = match coding.name {
-            "gzip" | "x-gzip" | "*" => Encoding::Gzip,
+            "gzip" | "x-gzip" => Encoding::Gzip,
+            "*" if !names_gzip => Encoding::Gzip,
             "zstd" => Encoding::Zstd,
             "identity" => Encoding::Identity,
             _ => continue,
@@ -163,5 +166,6 @@ mod tests {
         check("identity;q=0.5, gzip;q=0.25", Encoding::Identity);
         check("br", Encoding::Identity);
         check("*", Encoding::Gzip);
+        check("gzip;q=0, *", Encoding::Identity);
     }
 }

@@ -117,6 +117,10 @@ pub(super) async fn new_key(
     let wanted: KeyWanted = serde_json::from_slice(&body)
         .map_err(|error| Problem::bad_request(format!("the body is not a key: {error}")))?;
     let new = wanted.read()?;
+    // A key that is bounded by a prefix must not make one that is not.
+    caller
+        .key
+        .may(Scope::Admin, new.prefix.as_ref().map_or("", Prefix::as_str))?;
     let name = new.name.to_string();
     // A key of the configuration file has the name already, and counts first.
     if api.keyring.all().iter().any(|key| *key.name == *name) {
@@ -169,6 +173,9 @@ pub(super) async fn revoke_key(
 ) -> Result<StatusCode, Problem> {
     caller.has(Scope::Admin)?;
     let Path(name) = name.map_err(|rejection| Problem::bad_request(rejection.body_text()))?;
+    let known = api.keyring.all().into_iter().find(|key| *key.name == *name);
+    let prefix = known.as_ref().and_then(|key| key.prefix.as_ref());
+    caller.key.may(Scope::Admin, prefix.map_or("", Prefix::as_str))?;
     let revoked = name.clone();
     blocking(move || {
         api.keyring.file().revoke(&name)?;

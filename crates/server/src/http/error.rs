@@ -294,7 +294,7 @@ fn reason(reason: &Reason) -> (StatusCode, &'static str) {
         Reason::ReservedName(name) if name.as_str().starts_with("__") => (StatusCode::BAD_REQUEST, "bad-name"),
         Reason::ReservedName(_) => (StatusCode::FORBIDDEN, "reserved-name"),
         Reason::UnsupportedKind(..) => (StatusCode::BAD_REQUEST, "unsupported-type"),
-        Reason::ReservedLabel(_) => (StatusCode::BAD_REQUEST, "bad-label"),
+        Reason::ReservedLabel(_) | Reason::LabelCollision { .. } => (StatusCode::BAD_REQUEST, "bad-label"),
         Reason::NotFinite { .. } => (StatusCode::BAD_REQUEST, "not-finite"),
         Reason::Limit { setting, .. } if setting.starts_with("series") || setting.starts_with("families") => {
             (StatusCode::TOO_MANY_REQUESTS, "limit-reached")

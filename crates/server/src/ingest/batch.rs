@@ -191,9 +191,9 @@ mod tests {
     fn bad_items_are_named() {
         check(
             r#"[{"op":"inc","metric":"a"},{"op":"set","metric":"a"},{"op":"inc","metric":""}]"#,
-            "1: Set needs \"value\"; 2: a metric name must not be empty",
+            "1: set needs \"value\"; 2: a metric name must not be empty",
         );
-        check(r#"[{"op":"inc","metric":"a","value":1}]"#, "0: Inc takes no \"value\"");
+        check(r#"[{"op":"inc","metric":"a","value":1}]"#, "0: inc takes no \"value\"");
         check(
             r#"[{"op":"inc","metric":"a","labels":{"x":"1","x":"2"}}]"#,
             "0: label \"x\" is given more than once",

@@ -103,7 +103,7 @@ pub(crate) fn change(verb: Verb, mut target: Target, raw_query: &str, body: &[u8
             value: value(body)?,
         },
         Verb::Delete => {
-            let labels = (!raw_query.is_empty()).then_some(target.labels);
+            let labels = names_labels(raw_query).then_some(target.labels);
             Change::Delete {
                 family: target.family,
                 labels,
@@ -112,12 +112,16 @@ pub(crate) fn change(verb: Verb, mut target: Target, raw_query: &str, body: &[u8
     })
 }
 
+/// Whether a query says anything about labels, even that one is absent.
+fn names_labels(raw_query: &str) -> bool {
+    raw_query
+        .split('&')
+        .any(|pair| !pair.is_empty() && !pair.starts_with("__"))
+}
+
 /// A metric's name as metric-nexus reads it: percent-decoded, in lower case, `-`, blank and dot as `_`.
 pub(crate) fn name(raw: &str) -> Result<Name, RestError> {
     let decoded = percent_decode(raw, Plus::Literal).ok_or(RestError::Encoding("the metric's name"))?;
-    if RESERVED.contains(&&*decoded) {
-        return Err(RestError::ReservedPath(decoded.into_owned()));
-    }
     let normal: String = decoded
         .chars()
         .map(|c| match c {
@@ -125,6 +129,10 @@ pub(crate) fn name(raw: &str) -> Result<Name, RestError> {
             other => other.to_ascii_lowercase(),
         })
         .collect();
+    // Also what only becomes one: a metric must be found under the name it has.
+    if RESERVED.contains(&&*decoded) || RESERVED.contains(&&*normal) {
+        return Err(RestError::ReservedPath(decoded.into_owned()));
+    }
     Ok(Name::legacy(&normal)?)
 }
 
@@ -257,6 +265,7 @@ mod tests {
             "a%00b",
             "a$b",
             "api",
+            "API",
             "metrics",
             "v1",
             "-",
@@ -282,6 +291,22 @@ mod tests {
         assert!(value(b"NaN").unwrap().is_nan());
         assert_eq!(value(b"abc").unwrap_err().to_string(), "\"abc\" is not a number");
         assert!(value(&[0xff; 1000]).unwrap_err().to_string().len() < 300);
+    }
+
+    #[test]
+    fn a_deletion_without_labels_is_of_the_whole_metric() {
+        let check = |query: &str, exact: bool| {
+            let deletion = change(Verb::Delete, target("m", query).unwrap(), query, b"").unwrap();
+            assert!(
+                matches!(deletion, Change::Delete { labels, .. } if labels.is_some() == exact),
+                "{query}"
+            );
+        };
+        check("", false);
+        check("__type__=gauge", false);
+        check("q=mail", true);
+        check("q=", true);
+        check("__type__=gauge&q=mail", true);
     }
 
     #[test]

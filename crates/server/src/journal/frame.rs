@@ -1,7 +1,8 @@
-use crate::write::{Applied, Reader, Write, put_number};
+use super::SEQUENCE_MAX;
+use crate::write::{Applied, CodecError, Reader, Write, put_number};
 
 /// Begins every frame, so that a reader can find the next one behind damage.
-const MAGIC: [u8; 4] = *b"NxF1";
+pub(crate) const MAGIC: [u8; 4] = *b"NxF1";
 /// Magic, payload length, checksum, count, first sequence, synced sequence, time.
 pub(crate) const HEADER_BYTES: usize = 4 + 4 + 4 + 4 + 8 + 8 + 8;
 /// No frame is longer; a length beyond it is damage.
@@ -138,12 +139,13 @@ pub(crate) fn check(header: &[u8; HEADER_BYTES], payload: &[u8]) -> Option<Frame
     let (synced, at_ms) = rest.split_first_chunk()?;
     let (count, first) = (u32::from_le_bytes(*count), u64::from_le_bytes(*first));
     let (synced, at_ms) = (u64::from_le_bytes(*synced), u64::from_le_bytes(*at_ms.first_chunk()?));
-    (count > 0).then_some(FrameHeader {
+    let header = FrameHeader {
         first,
         count,
         synced,
         at_ms,
-    })
+    };
+    (count > 0 && header.last() <= SEQUENCE_MAX).then_some(header)
 }
 
 /// One write of a frame, with what became of it.
@@ -158,7 +160,7 @@ pub(crate) struct JournaledWrite {
 }
 
 /// The writes in a frame's payload.
-pub(crate) fn writes(header: &FrameHeader, payload: &[u8]) -> Result<Vec<JournaledWrite>, crate::write::CodecError> {
+pub(crate) fn writes(header: &FrameHeader, payload: &[u8]) -> Result<Vec<JournaledWrite>, CodecError> {
     let mut reader = Reader::new(payload);
     let mut first = header.first;
     let mut writes = Vec::new();
@@ -173,6 +175,9 @@ pub(crate) fn writes(header: &FrameHeader, payload: &[u8]) -> Result<Vec<Journal
             write,
         });
         first = first.saturating_add(u64::from(used));
+    }
+    if first != header.first.saturating_add(u64::from(header.count)) {
+        return Err(CodecError::Invalid("the number of changes in the frame's header"));
     }
     Ok(writes)
 }

@@ -1,18 +1,25 @@
 //! Reads the journal back, and tells a tail that no one was promised from damage.
 //!
 //! Damage at or below a sequence that is known to be durable is corruption: refused, nothing is changed. Damage above it is
-//! what a crash leaves of writes that nobody was told of: cut there, and reported.
+//! what a crash leaves of writes that nobody was told of: cut there, and reported. [`replay`] is what a start does, and
+//! stops at the first damage; [`salvage`] takes the same way and goes on behind it.
+
+mod error;
+mod frames;
 
 use std::{
-    io::{self, Read},
+    io::Read,
     path::{Path, PathBuf},
 };
+
+pub(crate) use error::JournalError;
 
 use super::{
     frame::{self, FrameHeader, JournaledWrite},
     segment::{self, HeaderError, SegmentHeader},
 };
-use crate::{config::Durability, disk::Disk};
+use crate::{config::Durability, damage::Tolerance, disk::Disk};
+use frames::Frames;
 
 /// What reading the journal gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +33,8 @@ pub(crate) struct Recovered {
     pub(crate) writes: u64,
     /// What was left out, for the log.
     pub(crate) cut: Vec<Cut>,
+    /// What each segment gave, by their numbers.
+    pub(crate) segments: Vec<SegmentRead>,
 }
 
 /// Bytes at the end of a segment that are not a sound frame and were promised to no one.
@@ -36,25 +45,31 @@ pub(crate) struct Cut {
     pub(crate) length: u64,
 }
 
-/// Why the journal cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum JournalError {
-    #[error("cannot read {file}: {source}", file = .0.display(), source = .1)]
-    Io(PathBuf, #[source] io::Error),
-    #[error("{file}: {error}", file = .0.display(), error = .1)]
-    Header(PathBuf, #[source] HeaderError),
-    #[error("{file} is damaged at offset {offset}: change {sequence} should stand there and was durable", file = .file.display())]
-    Damaged { file: PathBuf, offset: u64, sequence: u64 },
-    #[error("{file}, frame at offset {offset}: {error}", file = .file.display())]
-    Record {
-        file: PathBuf,
-        offset: u64,
-        error: crate::write::CodecError,
-    },
-    #[error("changes {from} to {to} are missing: {file} continues after {to}", file = .file.display())]
-    Missing { file: PathBuf, from: u64, to: u64 },
-    #[error("the journal in {directory} ends with change {last}, but the snapshot holds change {newest}, which was durable there", directory = .directory.display())]
-    EndsEarly { directory: PathBuf, last: u64, newest: u64 },
+/// What was read of one segment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SegmentRead {
+    pub(crate) file: PathBuf,
+    pub(crate) number: u64,
+    pub(crate) header: Result<SegmentHeader, HeaderError>,
+    /// How much of it is newer than the snapshot and sound.
+    pub(crate) frames: u64,
+    pub(crate) writes: u64,
+    /// The first and the last sequence of those frames.
+    pub(crate) changes: Option<(u64, u64)>,
+    /// Whether it was read at all: what the snapshot stands for is not needed.
+    pub(crate) needed: bool,
+}
+
+impl SegmentRead {
+    /// Whether somebody was promised what it holds.
+    pub(crate) fn promises(&self) -> bool {
+        self.header.is_ok_and(promises)
+    }
+}
+
+/// Under `snapshot` a segment tells only what happened while a snapshot was written; without that snapshot it says nothing.
+fn promises(header: SegmentHeader) -> bool {
+    header.durability != Durability::Snapshot
 }
 
 /// Reads all that happened after `position` and hands it to `apply`, in order.
@@ -64,236 +79,262 @@ pub(crate) fn replay(
     position: u64,
     mut apply: impl FnMut(&FrameHeader, JournaledWrite),
 ) -> Result<Recovered, JournalError> {
-    let io_error = |error| JournalError::Io(directory.to_owned(), error);
-    let numbers = segment::list(disk, directory).map_err(io_error)?;
-    let next_number = numbers.last().map_or(1, |last| last + 1);
-    let mut recovered = Recovered {
-        last: position,
-        next_number,
-        frames: 0,
-        writes: 0,
-        cut: Vec::new(),
-    };
-    let mut segments = Vec::new();
-    for number in &numbers {
-        segments.push(Segment::open(disk, directory, *number)?);
-    }
-    for (place, found) in segments.iter().enumerate() {
-        let later = segments.get(place + 1..).into_iter().flatten();
-        let end = later.filter_map(|next| Some(next.header?.after)).min();
-        replay_segment(disk, found, end, &mut recovered, &mut apply)?;
-    }
-    Ok(recovered)
+    let mut damage = Tolerance::None;
+    Walk::over(disk, directory, Some(position), &mut apply, &mut damage)
+}
+
+/// The same with all that is sound behind damage. What is wrong goes to `damage`, unless nothing can be read at all.
+/// Without a position, the journal is read from where it begins.
+pub(crate) fn salvage(
+    disk: &dyn Disk,
+    directory: &Path,
+    position: Option<u64>,
+    damage: &mut Tolerance<JournalError>,
+    mut apply: impl FnMut(&FrameHeader, JournaledWrite),
+) -> Result<Recovered, JournalError> {
+    Walk::over(disk, directory, position, &mut apply, damage)
 }
 
 /// What is there if the journal tells of no write, for a state at `position`; `None` if it does.
 pub(crate) fn empty(disk: &dyn Disk, directory: &Path, position: u64) -> Result<Option<Recovered>, JournalError> {
-    let numbers = segment::list(disk, directory).map_err(|error| JournalError::Io(directory.to_owned(), error))?;
-    for number in &numbers {
-        let found = Segment::open(disk, directory, *number)?;
-        if found.header.is_some() && Frames::open(disk, &found.path)?.next()?.is_some() {
+    let segments = open_all(disk, directory)?;
+    for found in &segments {
+        if let Err(error) = found.header
+            && error != HeaderError::Short
+        {
+            return Err(JournalError::Header(found.file.clone(), error));
+        }
+        if found.header.is_ok() && Frames::open(disk, &found.file)?.next()?.is_some() {
             return Ok(None);
         }
     }
-    Ok(Some(Recovered {
-        last: position,
-        next_number: numbers.last().map_or(1, |last| last + 1),
-        frames: 0,
-        writes: 0,
-        cut: Vec::new(),
-    }))
+    Ok(Some(Recovered::nothing(position, segments)))
 }
 
-/// A segment file and what its header says, if it has one.
-struct Segment {
-    path: PathBuf,
-    header: Option<SegmentHeader>,
+/// A snapshot may hold changes behind its position, which were durable in the journal before it took its place. If the
+/// journal ends before `newest`, the newest change of the snapshot, it has lost some. Without any segment, though, the
+/// snapshot is a copy that was put back alone.
+pub(crate) fn reaches(recovered: &Recovered, directory: &Path, newest: u64) -> Result<(), JournalError> {
+    if recovered.segments.is_empty() || recovered.last >= newest {
+        return Ok(());
+    }
+    let file = recovered.segments.last().map_or(directory, |last| &last.file);
+    Err(JournalError::Ends {
+        file: file.to_owned(),
+        last: recovered.last,
+        newest,
+    })
 }
 
-impl Segment {
-    /// A file that ends within its header, or holds nothing but a header's length of zeros (its length reached the disk
-    /// before its bytes did), was being made when the hub ended: nothing was ever in it.
+impl Recovered {
+    fn nothing(last: u64, segments: Vec<SegmentRead>) -> Self {
+        Recovered {
+            last,
+            next_number: next_number(&segments),
+            frames: 0,
+            writes: 0,
+            cut: Vec::new(),
+            segments,
+        }
+    }
+}
+
+fn next_number(segments: &[SegmentRead]) -> u64 {
+    segments.last().map_or(1, |last| last.number.saturating_add(1))
+}
+
+fn open_all(disk: &dyn Disk, directory: &Path) -> Result<Vec<SegmentRead>, JournalError> {
+    let numbers = segment::list(disk, directory).map_err(|error| JournalError::Io(directory.to_owned(), error))?;
+    numbers
+        .into_iter()
+        .map(|number| SegmentRead::open(disk, directory, number))
+        .collect()
+}
+
+impl SegmentRead {
     fn open(disk: &dyn Disk, directory: &Path, number: u64) -> Result<Self, JournalError> {
-        let path = directory.join(segment::file_name(number));
+        let file = directory.join(segment::file_name(number));
         let mut bytes = Vec::new();
         let read = disk
-            .open(&path)
+            .open(&file)
             .and_then(|file| file.take(segment::HEADER_BYTES as u64 + 1).read_to_end(&mut bytes));
-        read.map_err(|error| JournalError::Io(path.clone(), error))?;
-        match SegmentHeader::decode(&bytes) {
-            Ok(header) => Ok(Segment {
-                path,
-                header: Some(header),
-            }),
-            Err(HeaderError::Short) => Ok(Segment { path, header: None }),
-            Err(_) if bytes.len() == segment::HEADER_BYTES && bytes.iter().all(|byte| *byte == 0) => {
-                Ok(Segment { path, header: None })
-            }
-            Err(error) => Err(JournalError::Header(path, error)),
-        }
-    }
-}
-
-/// `end` is where a later segment goes on: what this one tells beyond it never was, or belongs to a history that a crash
-/// ended and whose sequences were used again.
-fn replay_segment(
-    disk: &dyn Disk,
-    found: &Segment,
-    end: Option<u64>,
-    recovered: &mut Recovered,
-    apply: &mut impl FnMut(&FrameHeader, JournaledWrite),
-) -> Result<(), JournalError> {
-    let Some(header) = found.header else {
-        return Ok(());
-    };
-    // Under `snapshot` a segment tells only what happened while a snapshot was written; without that snapshot it says nothing.
-    let promises = header.durability != Durability::Snapshot;
-    if header.after > recovered.last {
-        if !promises {
-            return Ok(());
-        }
-        return Err(JournalError::Missing {
-            file: found.path.clone(),
-            from: recovered.last + 1,
-            to: header.after,
-        });
-    }
-    if end.is_some_and(|end| end <= recovered.last) {
-        return Ok(());
-    }
-    // Up to there the segment is known to have been durable when the next one began.
-    let durable = end.filter(|_| promises).unwrap_or(0);
-    let mut frames = Frames::open(disk, &found.path)?;
-    while let Some((frame, payload)) = frames.next()? {
-        if frame.last() <= recovered.last {
-            continue;
-        }
-        if frame.first != recovered.last + 1 {
-            return Err(JournalError::Missing {
-                file: found.path.clone(),
-                from: recovered.last + 1,
-                to: frame.first.saturating_sub(1),
-            });
-        }
-        if end.is_some_and(|end| frame.last() > end) {
-            return Ok(());
-        }
-        let record_error = |error| JournalError::Record {
-            file: found.path.clone(),
-            offset: frames.frame_at,
-            error,
-        };
-        for write in frame::writes(&frame, &payload).map_err(record_error)? {
-            recovered.writes += 1;
-            apply(&frame, write);
-        }
-        recovered.frames += 1;
-        recovered.last = frame.last();
-        if end == Some(recovered.last) {
-            return Ok(());
-        }
-    }
-    end_of_segment(frames, promises, durable, recovered)
-}
-
-/// The frames end here. Either that is all, or what follows is a tail, or it is damage.
-fn end_of_segment(frames: Frames, promises: bool, durable: u64, recovered: &mut Recovered) -> Result<(), JournalError> {
-    let (file, offset) = (frames.path.clone(), frames.at);
-    let rest = frames.into_rest()?;
-    let sequence = recovered.last.saturating_add(1);
-    let durable = durable.max(if promises { synced_behind(&rest) } else { 0 });
-    if durable >= sequence {
-        return Err(JournalError::Damaged { file, offset, sequence });
-    }
-    if !rest.is_empty() {
-        recovered.cut.push(Cut {
+        read.map_err(|error| JournalError::Io(file.clone(), error))?;
+        // A file of a header's length in zeros was being made: its length reached the disk before its bytes did.
+        let unborn = bytes.len() == segment::HEADER_BYTES && bytes.iter().all(|byte| *byte == 0);
+        let header = SegmentHeader::decode(&bytes);
+        Ok(SegmentRead {
             file,
-            offset,
-            length: rest.len() as u64,
-        });
-    }
-    Ok(())
-}
-
-/// The highest sequence that a sound frame behind the damage knows to be durable.
-fn synced_behind(bytes: &[u8]) -> u64 {
-    let mut synced = 0;
-    let mut rest = bytes;
-    while let Some(at) = memchr::memmem::find(rest, b"NxF1") {
-        rest = rest.get(at..).unwrap_or_default();
-        match frame::read(rest) {
-            Some((header, _, length)) => {
-                synced = synced.max(header.synced);
-                rest = rest.get(length..).unwrap_or_default();
-            }
-            None => rest = rest.get(1..).unwrap_or_default(),
-        }
-    }
-    synced
-}
-
-/// The sound frames of a segment, one after the other, up to the first place where there is none.
-struct Frames {
-    path: PathBuf,
-    file: Box<dyn Read>,
-    /// Where the last frame begins, and where it ends.
-    frame_at: u64,
-    at: u64,
-    /// What was read behind the last sound frame.
-    unread: Vec<u8>,
-}
-
-impl Frames {
-    fn open(disk: &dyn Disk, path: &Path) -> Result<Self, JournalError> {
-        let mut file = disk
-            .open(path)
-            .map_err(|error| JournalError::Io(path.to_owned(), error))?;
-        let mut header = [0; segment::HEADER_BYTES];
-        file.read_exact(&mut header)
-            .map_err(|error| JournalError::Io(path.to_owned(), error))?;
-        Ok(Frames {
-            path: path.to_owned(),
-            file,
-            frame_at: 0,
-            at: segment::HEADER_BYTES as u64,
-            unread: Vec::new(),
+            number,
+            header: if unborn { Err(HeaderError::Short) } else { header },
+            frames: 0,
+            writes: 0,
+            changes: None,
+            needed: false,
         })
     }
+}
 
-    fn next(&mut self) -> Result<Option<(FrameHeader, Vec<u8>)>, JournalError> {
-        let header = self.read(frame::HEADER_BYTES)?;
-        let Some(length) = header.first_chunk().and_then(frame::payload_length) else {
-            self.unread = header;
-            return Ok(None);
+/// One way through all segments.
+struct Walk<'a> {
+    disk: &'a dyn Disk,
+    recovered: Recovered,
+    apply: &'a mut dyn FnMut(&FrameHeader, JournaledWrite),
+    damage: &'a mut Tolerance<JournalError>,
+}
+
+impl<'a> Walk<'a> {
+    fn over(
+        disk: &'a dyn Disk,
+        directory: &Path,
+        position: Option<u64>,
+        apply: &'a mut dyn FnMut(&FrameHeader, JournaledWrite),
+        damage: &'a mut Tolerance<JournalError>,
+    ) -> Result<Recovered, JournalError> {
+        let mut segments = open_all(disk, directory)?;
+        // All headers before any frame: nothing is applied of a journal whose order is not known.
+        for found in &segments {
+            match found.header {
+                // A file that ends within its header was being made when the hub ended: nothing was ever in it.
+                Ok(_) | Err(HeaderError::Short) => {}
+                Err(error) => damage.meet(JournalError::Header(found.file.clone(), error))?,
+            }
+        }
+        let begins = segments.iter().find_map(|segment| segment.header.ok());
+        let from = position.unwrap_or(begins.map_or(0, |header| header.after));
+        let headers: Vec<_> = segments.iter().map(|segment| segment.header.ok()).collect();
+        let mut walk = Walk {
+            disk,
+            recovered: Recovered::nothing(from, Vec::new()),
+            apply,
+            damage,
         };
-        let payload = self.read(length)?;
-        let sound = header
-            .first_chunk()
-            .filter(|_| payload.len() == length)
-            .and_then(|header| frame::check(header, &payload));
-        let Some(frame) = sound else {
-            self.unread = [header, payload].concat();
-            return Ok(None);
-        };
-        self.frame_at = self.at;
-        self.at += (frame::HEADER_BYTES + length) as u64;
-        Ok(Some((frame, payload)))
+        for (place, found) in segments.iter_mut().enumerate() {
+            let later = headers.iter().skip(place + 1).flatten();
+            walk.segment(found, later.map(|next| next.after).min())?;
+        }
+        let mut recovered = walk.recovered;
+        recovered.next_number = next_number(&segments);
+        recovered.segments = segments;
+        Ok(recovered)
     }
 
-    /// Up to `length` bytes; fewer only at the end of the file.
-    fn read(&mut self, length: usize) -> Result<Vec<u8>, JournalError> {
-        let mut bytes = Vec::new();
-        let read = self.file.by_ref().take(length as u64).read_to_end(&mut bytes);
-        read.map_err(|error| JournalError::Io(self.path.clone(), error))?;
-        Ok(bytes)
+    /// `end` is where a later segment goes on: what this one tells beyond it never was, or belongs to a history that a
+    /// crash ended and whose sequences were used again.
+    fn segment(&mut self, found: &mut SegmentRead, end: Option<u64>) -> Result<(), JournalError> {
+        if found.header == Err(HeaderError::Short) {
+            return Ok(());
+        }
+        // If the header is damaged and reading goes on, nobody knows what was promised: take it for all.
+        let promises = found.header.is_ok_and(promises) || found.header.is_err();
+        if let Ok(header) = found.header
+            && header.after > self.recovered.last
+        {
+            if !promises {
+                return Ok(());
+            }
+            self.missing(&found.file, header.after)?;
+            self.recovered.last = header.after;
+        }
+        if end.is_some_and(|end| end <= self.recovered.last) {
+            return Ok(());
+        }
+        // Up to there the segment is known to have been durable when the next one began.
+        let durable = end.filter(|_| promises).unwrap_or(0);
+        found.needed = true;
+        let mut frames = Frames::open(self.disk, &found.file)?;
+        loop {
+            while let Some((frame, payload)) = frames.next()? {
+                if end.is_some_and(|end| frame.last() > end) {
+                    return Ok(());
+                }
+                self.frame(found, frames.frame_at, &frame, &payload)?;
+                if end == Some(self.recovered.last) {
+                    return Ok(());
+                }
+            }
+            // The frames end here. Either that is all, or what follows is a tail, or it is damage.
+            let gap = frames.skip_gap()?;
+            let durable = durable.max(if promises { gap.synced } else { 0 });
+            let (file, sequence) = (found.file.clone(), self.recovered.last.saturating_add(1));
+            if durable >= sequence {
+                self.damage.meet(JournalError::Damaged {
+                    file,
+                    offset: gap.offset,
+                    bytes: gap.length,
+                    sequence,
+                })?;
+            } else if gap.behind > 0 && self.damage.goes_on() {
+                self.damage.meet(JournalError::Behind {
+                    file,
+                    offset: gap.offset,
+                    bytes: gap.length,
+                    frames: gap.behind,
+                })?;
+            } else if gap.rest > 0 {
+                self.recovered.cut.push(Cut {
+                    file,
+                    offset: gap.offset,
+                    length: gap.rest,
+                });
+                return Ok(());
+            }
+            if gap.behind == 0 {
+                return Ok(());
+            }
+        }
     }
 
-    /// All that stands behind the last sound frame.
-    fn into_rest(mut self) -> Result<Vec<u8>, JournalError> {
-        let mut rest = std::mem::take(&mut self.unread);
-        self.file
-            .read_to_end(&mut rest)
-            .map_err(|error| JournalError::Io(self.path.clone(), error))?;
-        Ok(rest)
+    fn frame(
+        &mut self,
+        found: &mut SegmentRead,
+        offset: u64,
+        frame: &FrameHeader,
+        payload: &[u8],
+    ) -> Result<(), JournalError> {
+        if frame.last() <= self.recovered.last {
+            return Ok(());
+        }
+        let next = self.recovered.last.saturating_add(1);
+        if frame.first > next {
+            self.missing(&found.file, frame.first.saturating_sub(1))?;
+        }
+        if frame.first < next {
+            self.damage.meet(JournalError::Straddles {
+                file: found.file.clone(),
+                offset,
+                next,
+                changes: (frame.first, frame.last()),
+            })?;
+        }
+        match frame::writes(frame, payload) {
+            Ok(writes) => {
+                found.frames += 1;
+                found.writes += writes.len() as u64;
+                found.changes = Some((found.changes.map_or(frame.first, |(first, _)| first), frame.last()));
+                self.recovered.frames += 1;
+                self.recovered.writes += writes.len() as u64;
+                for write in writes {
+                    (self.apply)(frame, write);
+                }
+            }
+            Err(error) => self.damage.meet(JournalError::Record {
+                file: found.file.clone(),
+                offset,
+                bytes: (frame::HEADER_BYTES + payload.len()) as u64,
+                changes: (frame.first, frame.last()),
+                error,
+            })?,
+        }
+        self.recovered.last = frame.last();
+        Ok(())
+    }
+
+    /// What follows in the file continues after `to`, which was never reached.
+    fn missing(&mut self, file: &Path, to: u64) -> Result<(), JournalError> {
+        self.damage.meet(JournalError::Missing {
+            file: file.to_owned(),
+            from: self.recovered.last.saturating_add(1),
+            to,
+        })
     }
 }

@@ -1,5 +1,6 @@
 use std::{io, path::Path};
 
+use super::SEQUENCE_MAX;
 use crate::{config::Durability, disk::Disk};
 
 /// Begins every segment file.
@@ -61,13 +62,17 @@ impl SegmentHeader {
         }
         let ([durability, _], rest) = rest.split_first_chunk().ok_or(HeaderError::Short)?;
         let (number, after) = rest.split_first_chunk().ok_or(HeaderError::Short)?;
+        let after = u64::from_le_bytes(*after.first_chunk().ok_or(HeaderError::Short)?);
+        if after > SEQUENCE_MAX {
+            return Err(HeaderError::Damaged);
+        }
         let durability = [Durability::Sync, Durability::Flush, Durability::Snapshot]
             .into_iter()
             .find(|mode| *mode as u8 == *durability);
         Ok(SegmentHeader {
             durability: durability.ok_or(HeaderError::Damaged)?,
             number: u64::from_le_bytes(*number),
-            after: u64::from_le_bytes(*after.first_chunk().ok_or(HeaderError::Short)?),
+            after,
         })
     }
 }
@@ -76,10 +81,13 @@ pub(crate) fn file_name(number: u64) -> String {
     format!("{number:06}.log")
 }
 
-/// The numbers of the segments in a directory, rising.
+/// The numbers of the segments in a directory, rising; none if there is no directory.
 pub(crate) fn list(disk: &dyn Disk, directory: &Path) -> io::Result<Vec<u64>> {
-    let mut numbers: Vec<u64> = disk
-        .list(directory)?
+    let names = match disk.list(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        names => names?,
+    };
+    let mut numbers: Vec<u64> = names
         .iter()
         .filter_map(|name| name.to_str()?.strip_suffix(".log")?.parse().ok())
         .collect();

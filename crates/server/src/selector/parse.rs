@@ -115,10 +115,11 @@ fn matcher(cursor: &mut Cursor<'_>) -> Result<Matcher, SelectorError> {
     })
 }
 
+/// The pattern must be one by itself: between the anchors, `a)|(b` would mean what begins with a or ends in b.
 fn regex(pattern: &str) -> Result<regex::Regex, SelectorError> {
-    RegexBuilder::new(&format!("^(?s:{pattern})$"))
-        .size_limit(REGEX_BYTES_MAX)
-        .build()
+    let build = |text: &str| RegexBuilder::new(text).size_limit(REGEX_BYTES_MAX).build();
+    build(pattern)
+        .and_then(|_| build(&format!("^(?s:{pattern})$")))
         .map_err(|error| SelectorError::Regex(pattern.to_owned(), error.to_string()))
 }
 

@@ -78,9 +78,6 @@ pub enum StateError {
     },
 }
 
-/// metric-nexus keeps its own gauge among the others; the hub counts its clients itself.
-const CLIENTS: &str = "metric_nexus_clients";
-
 fn gauge() -> String {
     Kind::Gauge.as_str().to_owned()
 }
@@ -161,7 +158,12 @@ impl State {
     pub(super) fn into_store(self) -> Result<(store::State, u64), StateError> {
         let mut state = store::State::default();
         let mut position = 0;
-        for metric in self.metrics.into_iter().filter(|metric| metric.key != CLIENTS) {
+        // The hub counts its clients itself, and a metric of metric-nexus that begins with __ could not even be read there.
+        for metric in self
+            .metrics
+            .into_iter()
+            .filter(|metric| !store::is_reserved(&metric.key))
+        {
             let fail = |reason: String| StateError::Metric {
                 key: metric.key.clone(),
                 reason,

@@ -63,6 +63,11 @@ pub(crate) fn begin(
 }
 
 impl Snapshot {
+    /// Where it stands until then.
+    pub(crate) fn beside(&self) -> &Path {
+        &self.beside
+    }
+
     /// Gives the snapshot up.
     pub(crate) fn discard(self) {
         // It only takes room, and the next one removes it.

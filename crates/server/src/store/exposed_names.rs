@@ -1,6 +1,7 @@
-use std::borrow::Cow;
-
-use nexus_metric::{Family, Kind};
+use nexus_metric::{
+    Family, Kind,
+    text::{Escaping, escape_name},
+};
 
 /// Every name under which a scrape may show something of this family, in whatever format and escaping.
 ///
@@ -24,16 +25,17 @@ pub(super) fn exposed_names(family: &Family) -> Vec<Box<str>> {
         Some(base) => names.extend([name.to_owned(), base.to_owned(), format!("{base}_created")]),
         None => names.extend(suffixes.iter().map(|suffix| format!("{name}{suffix}"))),
     }
-    let escaped: Vec<String> = names.iter().filter_map(|name| escape(name)).collect();
-    names.extend(escaped);
+    if !family.name.is_legacy() {
+        names.extend(names.clone().iter().flat_map(|name| escaped(name)));
+        names.sort_unstable();
+        names.dedup();
+    }
     names.into_iter().map(String::into_boxed_str).collect()
 }
 
-/// The name as scrapers see it that do not read UTF-8 names, if it differs.
-fn escape(name: &str) -> Option<String> {
-    use nexus_metric::text::{Escaping, escape_name};
-    match escape_name(name, Escaping::Underscores) {
-        Cow::Borrowed(_) => None,
-        Cow::Owned(escaped) => Some(escaped),
-    }
+/// The name as scrapers see it that do not read UTF-8 names, in each escaping that they may ask for.
+fn escaped(name: &str) -> impl Iterator<Item = String> {
+    [Escaping::Underscores, Escaping::Dots, Escaping::Values]
+        .into_iter()
+        .map(|escaping| escape_name(name, escaping).into_owned())
 }

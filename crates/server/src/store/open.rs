@@ -2,9 +2,8 @@ use std::{
     io,
     path::PathBuf,
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicBool, AtomicU64},
-        mpsc::sync_channel,
     },
     time::Duration,
 };
@@ -14,6 +13,7 @@ use super::{
     limits::StoreLimits,
     snapshotter::{Files, Snapshotter},
     status::Status,
+    sync::{Mutex, sync_channel},
     writer::{Mode, Writer},
 };
 use crate::{
@@ -23,7 +23,7 @@ use crate::{
     disk::Disk,
     files::directory_of,
     journal::{
-        Journal,
+        FrameHeader, Journal, JournaledWrite,
         recovery::{self, JournalError, Recovered},
     },
     snapshot::{self, LoadError, Loaded},
@@ -70,21 +70,15 @@ pub(crate) enum OpenError {
     Io(PathBuf, #[source] io::Error),
 }
 
-/// What a state holds, and how much of the journal was needed to know.
-#[derive(Debug)]
-pub(crate) struct Checked {
-    /// None if there is no snapshot.
-    pub(crate) snapshot_position: Option<u64>,
-    pub(crate) recovered: Recovered,
-    pub(crate) families: usize,
-    pub(crate) series: u64,
-}
-
 /// Snapshot and journal, read.
 struct Read {
     loaded: Option<Loaded>,
     state: super::State,
     recovered: Recovered,
+}
+
+fn position(loaded: Option<&Loaded>) -> u64 {
+    loaded.and_then(|loaded| loaded.position).unwrap_or(0)
 }
 
 fn read(settings: &Settings) -> Result<Read, OpenError> {
@@ -93,7 +87,7 @@ fn read(settings: &Settings) -> Result<Read, OpenError> {
     let mut state = loaded
         .as_mut()
         .map_or_else(super::State::default, |loaded| std::mem::take(&mut loaded.state));
-    let position = loaded.as_ref().map_or(0, |loaded| loaded.position);
+    let position = position(loaded.as_ref());
     if loaded.as_ref().is_some_and(|loaded| loaded.foreign) {
         // It stands for no position in a journal, so it can follow none.
         let recovered = recovery::empty(disk, &settings.journal, position)?;
@@ -104,35 +98,11 @@ fn read(settings: &Settings) -> Result<Read, OpenError> {
             recovered,
         });
     }
-    let mut recovered = recovery::replay(disk, &settings.journal, position, |frame, write| {
-        let applied = state.apply(&write.write, write.first, frame.at_ms);
-        if let Some(idempotency) = write.write.idempotency {
-            // What the first answer said; replaying on a newer snapshot may make fewer series.
-            let (created, deleted) = (write.created, write.deleted);
-            state.keep_key(
-                idempotency,
-                &Applied {
-                    created,
-                    deleted,
-                    ..applied
-                },
-                frame.at_ms,
-            );
-        }
+    let recovered = recovery::replay(disk, &settings.journal, position, |frame, write| {
+        replay_one(&mut state, frame, &write);
     })?;
-    // The journal was synced before the snapshot took its place. Only a snapshot that was copied without a journal stands
-    // alone; then the sequences that it has seen must not be used again, or what gets them would look old.
     let newest = loaded.as_ref().map_or(0, |loaded| loaded.newest);
-    if recovered.last < newest {
-        if recovered.next_number > 1 {
-            return Err(OpenError::Journal(JournalError::EndsEarly {
-                directory: settings.journal.clone(),
-                last: recovered.last,
-                newest,
-            }));
-        }
-        recovered.last = newest;
-    }
+    recovery::reaches(&recovered, &settings.journal, newest)?;
     Ok(Read {
         loaded,
         state,
@@ -140,19 +110,22 @@ fn read(settings: &Settings) -> Result<Read, OpenError> {
     })
 }
 
-impl Store {
-    /// Reads snapshot and journal, and changes nothing. Blocks the thread.
-    pub(crate) fn check(settings: &Settings) -> Result<Checked, OpenError> {
-        let read = read(settings)?;
-        let catalog = read.state.catalog();
-        Ok(Checked {
-            snapshot_position: read.loaded.map(|loaded| loaded.position),
-            recovered: read.recovered,
-            families: catalog.families_len(),
-            series: catalog.series_len(),
-        })
+/// Does a write from the journal again.
+pub(super) fn replay_one(state: &mut super::State, frame: &FrameHeader, write: &JournaledWrite) {
+    let applied = state.apply(&write.write, write.first, frame.at_ms);
+    if let Some(idempotency) = write.write.idempotency {
+        // What the first answer said; replaying on a newer snapshot may make fewer series.
+        let (created, deleted) = (write.created, write.deleted);
+        let applied = Applied {
+            created,
+            deleted,
+            ..applied
+        };
+        state.keep_key(idempotency, &applied, frame.at_ms);
     }
+}
 
+impl Store {
     /// Reads snapshot and journal, and starts the writer. Blocks the thread.
     pub(crate) fn open(settings: &Settings, clients: Clients) -> Result<Opened, OpenError> {
         let Read {
@@ -161,10 +134,12 @@ impl Store {
             recovered,
         } = read(settings)?;
         let foreign = loaded.as_ref().is_some_and(|loaded| loaded.foreign);
-        let position = loaded.as_ref().map_or(0, |loaded| loaded.position);
-        let last = recovered.last.max(position);
+        let position = position(loaded.as_ref());
+        // A snapshot that was put back without its journal may hold changes behind its position.
+        let newest = loaded.as_ref().map_or(0, |loaded| loaded.newest);
+        let last = recovered.last.max(position).max(newest);
         clients.restore(loaded.map(|loaded| loaded.clients).unwrap_or_default());
-        let imported = foreign.then(|| keep_original(settings)).transpose()?;
+        let imported = foreign.then(|| keep_copy(settings, "original")).transpose()?;
         let files = Files {
             disk: settings.disk.clone(),
             snapshot: settings.snapshot.clone(),
@@ -172,7 +147,7 @@ impl Store {
             clients,
             one_at_a_time: Mutex::new(()),
         };
-        if foreign {
+        if foreign || last > recovered.last {
             // Empty segments of an earlier life begin at positions that mean nothing any more. They go first: without
             // them, a crash on the way leaves what was there before.
             let removed = Journal::remove_older_than(&*settings.disk, &settings.journal, recovered.next_number);
@@ -209,9 +184,9 @@ impl Store {
     }
 }
 
-/// A file that this hub did not write is about to be replaced by the hub's own: keep it.
-fn keep_original(settings: &Settings) -> Result<PathBuf, OpenError> {
-    let copy = settings.snapshot.with_added_extension("original");
+/// A file that this hub did not write is about to be replaced by the hub's own: keep it under this extension.
+pub(super) fn keep_copy(settings: &Settings, extension: &str) -> Result<PathBuf, OpenError> {
+    let copy = settings.snapshot.with_added_extension(extension);
     let copied = || -> io::Result<()> {
         let mut bytes = Vec::new();
         settings.disk.open(&settings.snapshot)?.read_to_end(&mut bytes)?;
@@ -250,6 +225,7 @@ fn start_writer(
         retry: settings.retry,
         clock: settings.clock.clone(),
         mode: Mode::Open { snapshot_begun: false },
+        closed: false,
     };
     let thread = std::thread::Builder::new()
         .name("writer".to_owned())

@@ -1,14 +1,15 @@
 use std::{
     io,
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, mpsc::SyncSender},
+    sync::{Arc, PoisonError, TryLockError},
 };
 
-use tokio::{sync::oneshot, time::Instant};
+use tokio::time::Instant;
 
 use super::{
     state::Catalog,
     status::Status,
+    sync::{Mutex, MutexGuard, SyncSender, oneshot},
     writer::{Begun, Command},
 };
 use crate::{clients::Clients, clock::now_ms, disk::Disk, files::directory_of, journal::Journal, snapshot};

@@ -1,6 +1,9 @@
+mod by_hand;
 mod crash;
 mod faults;
+mod model;
 mod recovery;
+mod repair;
 mod semantics;
 
 use std::{path::PathBuf, sync::Arc};

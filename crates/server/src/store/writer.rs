@@ -1,15 +1,16 @@
-use std::{
-    io,
-    sync::{
-        Arc,
-        mpsc::{Receiver, RecvTimeoutError},
-    },
-    time::Duration,
+use std::{io, sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+
+use super::{
+    QueueTicket,
+    idempotency::Lookup,
+    limits::StoreLimits,
+    snapshotter::Files,
+    state::State,
+    status::Status,
+    sync::{Receiver, RecvTimeoutError, oneshot},
 };
-
-use tokio::{sync::oneshot, time::Instant};
-
-use super::{QueueTicket, idempotency::Lookup, limits::StoreLimits, snapshotter::Files, state::State, status::Status};
 use crate::{
     clock::{Clock, now_ms},
     config::Durability,
@@ -36,6 +37,8 @@ pub(super) enum Command {
     Sync(oneshot::Sender<io::Result<()>>),
     /// The snapshot is in its place, or was given up.
     EndSnapshot,
+    /// Take no more writes.
+    Close,
     /// See that the files are still where they should be.
     Look,
     /// Wait until this is dropped, so that the writes behind it become one group.
@@ -69,6 +72,8 @@ pub(super) struct Writer {
     pub(super) retry: Duration,
     pub(super) clock: Clock,
     pub(super) mode: Mode,
+    /// No more writes are taken; what they made so far is still to be kept.
+    pub(super) closed: bool,
 }
 
 /// What the writer does with writes.
@@ -135,6 +140,7 @@ impl Writer {
             Command::Look => self.look(),
             #[cfg(test)]
             Command::Hold(released) => drop(released.recv()),
+            Command::Close => self.closed = true,
             Command::Stop => return false,
         }
         true
@@ -182,6 +188,9 @@ impl Writer {
     }
 
     fn one(&mut self, write: &Write, record: &[u8], frame: &mut Frame) -> Outcome {
+        if self.closed {
+            return Outcome::Unavailable(Unavailable::Stopping);
+        }
         if let Mode::ReadOnly { .. } = self.mode {
             return Outcome::Unavailable(Unavailable::ReadOnly);
         }

@@ -1,4 +1,6 @@
-use nexus_metric::{Kind, Labels, Name};
+use std::fmt;
+
+use nexus_metric::{Kind, Labels, Name, text::number};
 
 /// Why one change of a write cannot be.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,13 +52,23 @@ pub(crate) enum Reason {
     #[error("{0} is reserved: names that begin with metric_nexus_ or __ belong to the hub")]
     ReservedName(Name),
     /// The kind cannot be stored.
-    #[error("{0} cannot be a {1}: the hub keeps gauge, counter, histogram and untyped")]
+    #[error("{0} cannot be of type {1}: the hub keeps gauge, counter, histogram and untyped")]
     UnsupportedKind(Name, Kind),
     /// The label belongs to the exposition.
     #[error("label {0:?} is reserved for the hub's own use in histograms and summaries")]
     ReservedLabel(&'static str),
+    /// Two labels of one series would be exposed under one name to scrapers that read no UTF-8 names.
+    #[error("labels {one:?} and {other:?} would both be exposed as {exposed:?}")]
+    LabelCollision {
+        /// One label's name.
+        one: Box<str>,
+        /// The other's.
+        other: Box<str>,
+        /// What both look like.
+        exposed: Box<str>,
+    },
     /// A counter would go down.
-    #[error("counter {name}{labels} cannot go down from {from} to {to}")]
+    #[error("counter {name}{labels} cannot go down from {} to {}", Shown(*from), Shown(*to))]
     CounterDown {
         /// The family.
         name: Name,
@@ -68,7 +80,7 @@ pub(crate) enum Reason {
         to: f64,
     },
     /// A counter or a histogram's sum would not be a finite number.
-    #[error("{name}: {value} is not a finite number, which a {kind} needs")]
+    #[error("{name}: {} is not a finite number, which a {kind} needs", Shown(*value))]
     NotFinite {
         /// The family.
         name: Name,
@@ -87,4 +99,15 @@ pub(crate) enum Reason {
         /// The setting that says so.
         setting: &'static str,
     },
+}
+
+/// A value as it is exposed.
+struct Shown(f64);
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = Vec::new();
+        number::write(&mut text, self.0);
+        f.write_str(&String::from_utf8_lossy(&text))
+    }
 }

@@ -1,4 +1,9 @@
-use nexus_metric::Labels;
+use std::{borrow::Cow, collections::HashMap};
+
+use nexus_metric::{
+    Labels, is_legacy_label_name,
+    text::{Escaping, escape_label_name},
+};
 
 use super::{Change, Reason, Refusal, Target, Write};
 
@@ -9,6 +14,16 @@ pub(crate) struct RequestLimits {
     pub(crate) name_bytes_max: usize,
     pub(crate) value_bytes_max: usize,
     pub(crate) help_bytes_max: usize,
+}
+
+impl RequestLimits {
+    /// As much as there is memory for.
+    pub(crate) const NONE: RequestLimits = RequestLimits {
+        labels_per_series_max: usize::MAX,
+        name_bytes_max: usize::MAX,
+        value_bytes_max: usize::MAX,
+        help_bytes_max: usize::MAX,
+    };
 }
 
 impl Write {
@@ -78,7 +93,35 @@ fn labels_reason(labels: &Labels, limits: &RequestLimits) -> Option<Reason> {
             return reason;
         }
     }
-    None
+    collision(labels)
+}
+
+/// Two labels that scrapers who read no UTF-8 names would see as one: Prometheus refuses a whole scrape for that.
+fn collision(labels: &Labels) -> Option<Reason> {
+    let names: Vec<Cow<'_, str>> = labels.iter().map(|(name, _)| name).collect();
+    if names.iter().all(|name| is_legacy_label_name(name)) {
+        return None;
+    }
+    [Escaping::Underscores, Escaping::Dots, Escaping::Values]
+        .into_iter()
+        .find_map(|escaping| {
+            // The name of the metric is a label, too.
+            let metric = Cow::Borrowed("__name__");
+            let mut seen = HashMap::from([(metric.clone(), &metric)]);
+            names.iter().find_map(|name| {
+                // As they are written: legacy names stay as they are.
+                let exposed = match is_legacy_label_name(name) {
+                    true => name.clone(),
+                    false => escape_label_name(name, escaping),
+                };
+                let first = seen.insert(exposed.clone(), name)?;
+                Some(Reason::LabelCollision {
+                    one: (**first).into(),
+                    other: (**name).into(),
+                    exposed: exposed.into(),
+                })
+            })
+        })
 }
 
 fn over(amount: usize, max: usize, setting: &'static str, what: impl FnOnce() -> String) -> Option<Reason> {
@@ -144,5 +187,15 @@ mod tests {
         );
         check("a", &[("le", "1")], Some("reserved"));
         check("a", &[("quantile", "1")], Some("reserved"));
+    }
+
+    #[test]
+    fn labels_that_escape_to_the_same_are_refused() {
+        let collision = Some("would both be exposed as");
+        check("a", &[("a.b", "1"), ("a_b", "1")], collision);
+        check("a", &[("é", "1"), ("è", "1")], collision);
+        check("a", &[("a.b", "1"), ("a:b", "1")], collision);
+        check("a", &[("a.b", "1"), ("a.c", "1")], None);
+        check("a", &[("a__b", "1"), ("a_b", "1")], None);
     }
 }

@@ -421,7 +421,11 @@ async fn the_first_admin_key_stands_in_its_file_alone() {
     let file = hub.state().join("admin.key");
     let mode = std::os::unix::fs::MetadataExt::mode(&fs::metadata(&file).unwrap());
     assert_eq!(mode & 0o777, 0o600);
-    assert!(hub.output().contains("admin.key") && hub.log().contains("admin.key"));
+    assert!(hub.output().contains("admin.key"));
+    until("its name in the log", async || {
+        hub.log().contains("admin.key").then_some(())
+    })
+    .await;
     fs::remove_file(&file).unwrap();
     nowhere_in(&hub.state(), &key);
     assert!(!hub.output().contains(&key) && !hub.log().contains(&key));
@@ -431,4 +435,25 @@ async fn the_first_admin_key_stands_in_its_file_alone() {
     hub.restart().await;
     assert!(!hub.output().contains("admin.key"), "{}", hub.output());
     hub.check("GET /api/v1/hub", "", "200 …").await;
+}
+
+#[tokio::test]
+async fn an_admin_bounded_by_a_prefix_makes_and_revokes_only_keys_within_it() {
+    let hub = hub().start().await;
+    let keys = "/api/v1/admin/keys";
+    let bounded = r#"{"name": "team", "scopes": ["admin"], "prefix": "team_"}"#;
+    let made = hub.post(keys).body(bounded).send().await;
+    let key = made.json()["key"].as_str().unwrap().to_owned();
+    for (body, status) in [
+        (r#"{"name": "x"}"#, 403),
+        (r#"{"name": "x", "prefix": "tea"}"#, 403),
+        (r#"{"name": "x", "prefix": "team_a_"}"#, 201),
+    ] {
+        let reply = hub.post(keys).key(&key).body(body).send().await;
+        assert_eq!(reply.status, status, "{body}: {reply}");
+    }
+    for (name, status) in [("admin", 403), ("nobody", 403), ("x", 204)] {
+        let reply = hub.delete(&format!("{keys}/{name}")).key(&key).send().await;
+        assert_eq!(reply.status, status, "{name}: {reply}");
+    }
 }

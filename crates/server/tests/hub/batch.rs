@@ -93,10 +93,10 @@ async fn bad_items_are_named_and_nothing_is_changed() {
     let good = r#"{"op":"inc","metric":"g"}"#;
     let two = |bad: &str| format!("[{good},{bad}]");
     for (bad, expected) in [
-        (r#"{"op":"set","metric":"g"}"#, "400 …item 1: Set needs \"value\"\n"),
+        (r#"{"op":"set","metric":"g"}"#, "400 …item 1: set needs \"value\"\n"),
         (
             r#"{"op":"inc","metric":"g","value":1}"#,
-            "400 …item 1: Inc takes no \"value\"\n",
+            "400 …item 1: inc takes no \"value\"\n",
         ),
         (
             r#"{"op":"inc","metric":""}"#,
@@ -169,7 +169,7 @@ async fn bad_items_are_named_and_nothing_is_changed() {
         ),
         (
             r#"{"op":"merge","metric":"h","counts":[1,1],"sum":"+Inf"}"#,
-            "400 …item 1: h: inf is not a finite number…\n",
+            "400 …item 1: h: +Inf is not a finite number…\n",
         ),
         (
             r#"{"op":"merge","metric":"h","counts":[1,-1],"sum":1}"#,
@@ -190,7 +190,7 @@ async fn bad_items_are_named_and_nothing_is_changed() {
         (r#"{"op":"create","metric":"__x"}"#, "400 …item 1: __x is reserved…\n"),
         (
             r#"{"op":"create","metric":"s","type":"summary"}"#,
-            "400 …item 1: s cannot be a summary…\n",
+            "400 …item 1: s cannot be of type summary…\n",
         ),
     ] {
         let lines = format!("{good}\n{bad}");

@@ -153,7 +153,7 @@ async fn an_idempotency_key_of_any_length_ends_nothing() {
     let mut expected = 0;
     for name in ["X-Idempotency-Key", "Idempotency-Key"] {
         for length in [1, 5, 35, 36, 37, 128, 4096] {
-            let key = "k".repeat(length);
+            let key = name[..1].repeat(length);
             let reply = hub.put("/m/inc").header(name, &key).send().await;
             assert!([204, 400].contains(&reply.status), "{name} {length}: {reply}");
             expected += i32::from(reply.status == 204);

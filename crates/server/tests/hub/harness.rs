@@ -77,7 +77,7 @@ pub(crate) fn hub() -> Setup {
         state: Some(directory.path().join("state")),
         config: None,
         durability: None,
-        listen: "127.0.0.1:0".to_owned(),
+        listen: Some("127.0.0.1:0".to_owned()),
         plain: false,
         key: None,
         directory,
@@ -92,7 +92,8 @@ pub(crate) struct Setup {
     state: Option<PathBuf>,
     config: Option<PathBuf>,
     durability: Option<&'static str>,
-    listen: String,
+    /// None: as the configuration says.
+    listen: Option<String>,
     plain: bool,
     /// None: the admin key of the first start.
     key: Option<String>,
@@ -113,7 +114,13 @@ impl Setup {
     }
 
     pub(crate) fn listen(mut self, address: &str) -> Self {
-        address.clone_into(&mut self.listen);
+        self.listen = Some(address.to_owned());
+        self
+    }
+
+    /// Where the configuration says.
+    pub(crate) fn listen_of_config(mut self) -> Self {
+        self.listen = None;
         self
     }
 
@@ -121,6 +128,10 @@ impl Setup {
     pub(crate) fn plain(mut self) -> Self {
         self.plain = true;
         self
+    }
+
+    pub(crate) fn is_plain(&self) -> bool {
+        self.plain
     }
 
     /// On a state that is elsewhere.
@@ -167,28 +178,23 @@ impl Setup {
 
     /// Runs another command of the program, from the directory that goes away with the hub.
     pub(crate) async fn command_line(&self, arguments: &[&str]) -> Ended {
-        let mut command = self.program();
+        let mut command = program();
         command.args(arguments).current_dir(self.directory.path());
         run(&mut command).await
     }
 
     /// A command that looks for the state where this hub has it.
     pub(crate) async fn command_on_state(&self, arguments: &[&str]) -> Ended {
-        let mut command = self.program();
+        let mut command = program();
         command.args(arguments);
         command.args(self.state.iter().flat_map(|state| [Path::new("--state"), state]));
         run(&mut command).await
     }
 
-    fn program(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_metric-nexus"));
-        command.env_clear().kill_on_drop(true).stdin(Stdio::null());
-        command
-    }
-
     fn command(&self) -> Command {
-        let mut command = self.program();
-        command.args(["serve", "--listen", &self.listen]);
+        let mut command = program();
+        command.arg("serve");
+        command.args(self.listen.iter().flat_map(|address| ["--listen", address]));
         if let Some(state) = &self.state {
             command.arg("--state").arg(state);
         }
@@ -203,6 +209,13 @@ impl Setup {
         }
         command
     }
+}
+
+/// The program, with no environment that could mean anything to it.
+fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_metric-nexus"));
+    command.env_clear().kill_on_drop(true).stdin(Stdio::null());
+    command
 }
 
 async fn run(command: &mut Command) -> Ended {

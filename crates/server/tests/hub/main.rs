@@ -12,8 +12,14 @@
 mod auth;
 mod batch;
 mod errors;
+mod full_disk;
 mod harness;
+mod idempotency;
 mod names;
+mod scrape;
 mod series;
+mod serving;
 mod simple;
+mod state;
+mod state_commands;
 mod values;

@@ -249,8 +249,8 @@ async fn a_write_that_names_a_type_makes_the_metric() {
     assert_eq!(row("default_seconds")["buckets"].as_array().unwrap().len(), 11);
     for (request, expected) in [
         ("PUT /m/inc?__type__=thing", "400 __type__: unknown type \"thing\"…\n"),
-        ("PUT /m/inc?__type__=summary", "400 m cannot be a summary…\n"),
-        ("PUT /m/inc?__type__=info", "400 m cannot be a info…\n"),
+        ("PUT /m/inc?__type__=summary", "400 m cannot be of type summary…\n"),
+        ("PUT /m/inc?__type__=info", "400 m cannot be of type info…\n"),
         ("PUT /m/inc?__buckets__=1", "400 __buckets__ needs __type__=histogram\n"),
         (
             "PUT /m/observe?__type__=histogram&__buckets__=2,1",

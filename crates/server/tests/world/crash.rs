@@ -1,27 +1,22 @@
-//! What was acknowledged survives what the durability mode says it survives.
+//! What was acknowledged survives what the durability mode says it survives, and counts once.
 //!
 //! Eight writers count through connections of their own while snapshots are taken, and the hub is killed after a random
 //! number of acknowledgements. After each restart every counter stands between what was acknowledged and that plus what
-//! was under way when the hub died, and the two halves of a batch are equal.
+//! was under way when the hub died, and the two halves of a batch are equal. Then all that was under way is sent again
+//! under its idempotency key, and so is the last write of each writer that was acknowledged: every counter is exact.
 //!
 //! `NEXUS_TEST_SEED` repeats a run, `NEXUS_TEST_KILLS` makes it longer.
 
+mod client;
+
 use std::{
-    env, io,
+    array, env,
     net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    sync::{Arc, Mutex},
 };
 
-use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
-    net::TcpStream,
-    sync::Notify,
-    task::JoinSet,
-    time::timeout,
-};
+use client::{Client, Failed, Request};
+use tokio::{sync::Notify, task::JoinSet, time::timeout};
 
 use super::{hub::Place, programs::DEADLINE};
 
@@ -50,6 +45,50 @@ enum End {
     Terminated,
 }
 
+async fn survives(durability: &str, end: End) {
+    let kills = env::var("NEXUS_TEST_KILLS").map_or(20, |kills| kills.parse().unwrap());
+    let mut random = Random::seeded();
+    eprintln!("{durability}: NEXUS_TEST_SEED={}", random.0);
+    let arguments = ["--plain-http", "--durability", durability];
+    let (place, ledger) = (Place::new(), Arc::new(Ledger::default()));
+    let mut hub = place.hub(&arguments).await;
+    for round in 1..=kills {
+        let writers = start_writers(hub.address, &place, &ledger, &mut random);
+        let more = random.below(ACKS_MAX + 1);
+        ledger.reaches(ledger.acks() + more).await;
+        match end {
+            End::Killed => hub.kill().await,
+            End::Terminated => {
+                hub.terminate().await;
+                assert_eq!(hub.ended().await.code(), Some(0));
+            }
+        }
+        timeout(DEADLINE, writers.join_all()).await.expect("the writers notice");
+        hub = place.hub(&arguments).await;
+        let mut client = Client::new(hub.address, &place);
+        check(&mut client, &ledger, &format!("{durability}, round {round}")).await;
+    }
+    hub.stop().await;
+    place.run(&["state", "check"]).await.ok();
+    let acks = ledger.acks();
+    let Counts { repeated, replayed, .. } = *ledger.counts.lock().unwrap();
+    eprintln!(
+        "{durability}: {kills} ends ({end:?}), {acks} writes acknowledged, 0 lost; {repeated} repeated, \
+         {replayed} of which had happened, 0 counted twice"
+    );
+    assert!(kills == 0 || acks > 0);
+}
+
+fn start_writers(address: SocketAddr, place: &Place, ledger: &Arc<Ledger>, random: &mut Random) -> JoinSet<()> {
+    let mut writers = JoinSet::new();
+    for writer in 0..WRITERS {
+        let client = Client::new(address, place);
+        writers.spawn(write(client, writer, Arc::clone(ledger), Random(random.next())));
+    }
+    writers.spawn(snapshots(Client::new(address, place)));
+    writers
+}
+
 /// What is counted: each writer's own counter, one that all of them share, and two that only rise together.
 const SHARED: usize = WRITERS;
 const LEFT: usize = WRITERS + 1;
@@ -65,230 +104,160 @@ fn path(counter: usize) -> String {
     }
 }
 
-/// What the writers know of each counter.
-#[derive(Debug, Default)]
-struct Ledger {
-    acknowledged: [AtomicU64; COUNTERS],
-    unknown: [AtomicU64; COUNTERS],
-    /// In this round.
-    acks: AtomicU64,
-    /// In all rounds.
-    writes_unknown: AtomicU64,
-    /// After each acknowledgement.
-    more: Notify,
+/// A write, and the counters that it adds one to.
+#[derive(Debug, Clone)]
+struct Increment {
+    counters: Vec<usize>,
+    request: Request,
 }
 
-impl Ledger {
-    fn note(&self, counters: &[usize], acknowledged: bool) {
-        let ledger = if acknowledged {
-            &self.acknowledged
-        } else {
-            &self.unknown
-        };
-        for counter in counters {
-            ledger[*counter].fetch_add(1, Relaxed);
-        }
-        if acknowledged {
-            self.acks.fetch_add(1, Relaxed);
-            self.more.notify_one();
-        } else {
-            self.writes_unknown.fetch_add(1, Relaxed);
-        }
-    }
-
-    /// There are so many in this round, or all writers have ended.
-    async fn reaches(&self, acks: u64) {
-        while self.acks.load(Relaxed) < acks {
-            timeout(DEADLINE, self.more.notified())
-                .await
-                .expect("the hub acknowledges in time");
-        }
-    }
-}
-
-async fn survives(durability: &str, end: End) {
-    let kills = env::var("NEXUS_TEST_KILLS").map_or(20, |kills| kills.parse().unwrap());
-    let mut random = Random::seeded();
-    eprintln!("{durability}: NEXUS_TEST_SEED={}", random.0);
-    let arguments = ["--plain-http", "--durability", durability];
-    let (place, ledger) = (Place::new(), Arc::new(Ledger::default()));
-    let mut hub = place.hub(&arguments).await;
-    let mut total = 0;
-    for round in 1..=kills {
-        ledger.acks.store(0, Relaxed);
-        let goal = random.below(ACKS_MAX + 1);
-        let mut writers = JoinSet::new();
-        for writer in 0..WRITERS {
-            let client = Client::new(hub.address, &place);
-            writers.spawn(write(client, writer, Arc::clone(&ledger), Random(random.next())));
-        }
-        writers.spawn(snapshots(Client::new(hub.address, &place)));
-        ledger.reaches(goal).await;
-        match end {
-            End::Killed => hub.kill().await,
-            End::Terminated => {
-                hub.terminate().await;
-                assert_eq!(hub.ended().await.code(), Some(0));
+impl Increment {
+    fn any(writer: usize, random: &mut Random) -> Self {
+        let (counters, mut request) = match random.below(4) {
+            0 => (vec![SHARED], Request::new("PUT", "/shared_total/inc?__type__=counter")),
+            1 => (vec![LEFT, RIGHT], Request::new("POST", "/api/v1/batch")),
+            _ => {
+                let path = format!("/own_total/inc?writer={writer}&__type__=counter");
+                (vec![writer], Request::new("PUT", path))
             }
+        };
+        if request.method == "POST" {
+            let side =
+                |side| format!(r#"{{"op":"inc","metric":"pair_total","labels":{{"side":"{side}"}},"type":"counter"}}"#);
+            request.body = format!("[{},{}]", side("left"), side("right"));
         }
-        timeout(DEADLINE, writers.join_all()).await.expect("the writers notice");
-        total += ledger.acks.load(Relaxed);
-        hub = place.hub(&arguments).await;
-        check(
-            &mut Client::new(hub.address, &place),
-            &ledger,
-            &format!("{durability}, round {round}"),
-        )
-        .await;
+        request.id = Some(format!("{:016x}", random.next()));
+        Increment { counters, request }
     }
-    hub.stop().await;
-    place.run(&["state", "check"]).await.ok();
-    let unknown = ledger.writes_unknown.load(Relaxed);
-    eprintln!("{durability}: {kills} ends ({end:?}), {total} acknowledged, {unknown} with unknown outcome, 0 lost");
-    assert!(kills == 0 || total > 0);
 }
 
 /// Counts until the hub is gone.
 async fn write(mut client: Client, writer: usize, ledger: Arc<Ledger>, mut random: Random) {
     loop {
-        let (counters, method, path, body) = match random.below(4) {
-            0 => (
-                vec![SHARED],
-                "PUT",
-                "/shared_total/inc?__type__=counter".to_owned(),
-                String::new(),
-            ),
-            1 => (vec![LEFT, RIGHT], "POST", "/api/v1/batch".to_owned(), pair()),
-            _ => (
-                vec![writer],
-                "PUT",
-                format!("/own_total/inc?writer={writer}&__type__=counter"),
-                String::new(),
-            ),
-        };
-        match client.ask(method, &path, &body).await {
-            Ok((200 | 204, _)) => ledger.note(&counters, true),
+        let increment = Increment::any(writer, &mut random);
+        match client.ask(&increment.request).await {
+            Ok(answer) if matches!(answer.status, 200 | 204) => ledger.acknowledged(writer, increment),
             // A hub that is stopping says so, and has done nothing.
-            Ok((503, said)) if said.contains("stopping") => return,
-            Ok(other) => panic!("{method} {path}: {other:?}"),
+            Ok(answer) if answer.status == 503 && answer.body.contains("stopping") => return,
+            Ok(answer) => panic!("{increment:?}: {answer:?}"),
             Err(Failed::Unsent) => return,
-            Err(Failed::Unknown) => return ledger.note(&counters, false),
+            Err(Failed::Unknown) => return ledger.unknown(increment),
         }
     }
-}
-
-fn pair() -> String {
-    ["left", "right"]
-        .map(|side| format!(r#"{{"op":"inc","metric":"pair_total","labels":{{"side":"{side}"}},"type":"counter"}}"#))
-        .join("\n")
 }
 
 /// Snapshots all the time, so that the hub also dies in the middle of one.
 async fn snapshots(mut client: Client) {
-    while let Ok((status, said)) = client.ask("POST", "/api/v1/admin/snapshot", "").await {
-        assert!(
-            status == 200 || said.contains("stop") || said.contains("closed"),
-            "{status} {said}"
-        );
+    let snapshot = Request::new("POST", "/api/v1/admin/snapshot");
+    while let Ok(answer) = client.ask(&snapshot).await {
+        let ended = answer.body.contains("stop") || answer.body.contains("closed");
+        assert!(answer.status == 200 || ended, "{answer:?}");
+    }
+}
+
+/// What the writers know.
+#[derive(Debug, Default)]
+struct Ledger {
+    counts: Mutex<Counts>,
+    /// After each acknowledgement.
+    more: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    /// What each counter must be at least.
+    acknowledged: [u64; COUNTERS],
+    /// Writes without an answer.
+    unknown: Vec<Increment>,
+    /// The last write of each writer that was acknowledged.
+    last: [Option<Increment>; WRITERS],
+    acks: u64,
+    repeated: u64,
+    replayed: u64,
+}
+
+impl Ledger {
+    fn acknowledged(&self, writer: usize, increment: Increment) {
+        let mut counts = self.counts.lock().unwrap();
+        for counter in &increment.counters {
+            counts.acknowledged[*counter] += 1;
+        }
+        counts.last[writer] = Some(increment);
+        counts.acks += 1;
+        self.more.notify_one();
+    }
+
+    fn unknown(&self, increment: Increment) {
+        self.counts.lock().unwrap().unknown.push(increment);
+    }
+
+    fn acks(&self) -> u64 {
+        self.counts.lock().unwrap().acks
+    }
+
+    async fn reaches(&self, acks: u64) {
+        while self.acks() < acks {
+            let more = timeout(DEADLINE, self.more.notified()).await;
+            more.expect("the hub acknowledges in time");
+        }
     }
 }
 
 async fn check(client: &mut Client, ledger: &Ledger, when: &str) {
-    let mut values = [0; COUNTERS];
-    for (counter, value) in values.iter_mut().enumerate() {
-        let (acknowledged, unknown) = (
-            ledger.acknowledged[counter].load(Relaxed),
-            ledger.unknown[counter].load(Relaxed),
-        );
+    let (acknowledged, unknown, last) = {
+        let mut counts = ledger.counts.lock().unwrap();
+        (
+            counts.acknowledged,
+            std::mem::take(&mut counts.unknown),
+            counts.last.clone(),
+        )
+    };
+    let mut with_unknown = acknowledged;
+    for counter in unknown.iter().flat_map(|increment| &increment.counters) {
+        with_unknown[*counter] += 1;
+    }
+    let values = read(client).await;
+    for (counter, value) in values.into_iter().enumerate() {
+        let (least, most) = (acknowledged[counter], with_unknown[counter]);
         let path = path(counter);
-        *value = match client.ask("GET", &path, "").await.expect("the hub answers") {
-            (200, said) => said.parse().expect("a whole number"),
-            (404, _) => 0,
-            other => panic!("{when}: GET {path}: {other:?}"),
-        };
         assert!(
-            (acknowledged..=acknowledged + unknown).contains(value),
-            "{when}: {path} is {value}, but {acknowledged} were acknowledged and {unknown} are unknown"
+            (least..=most).contains(&value),
+            "{when}: {path} is {value}: {least} were acknowledged, {most} sent"
         );
-        // What came of the unknown is known now.
-        ledger.acknowledged[counter].store(*value, Relaxed);
-        ledger.unknown[counter].store(0, Relaxed);
     }
     assert_eq!(values[LEFT], values[RIGHT], "{when}: half of a batch");
-}
-
-/// Why there was no answer.
-#[derive(Debug)]
-enum Failed {
-    /// There was no connection, so nothing happened.
-    Unsent,
-    /// It may or may not have happened.
-    Unknown,
-}
-
-/// One connection that is kept.
-struct Client {
-    address: SocketAddr,
-    key: String,
-    connection: Option<BufReader<TcpStream>>,
-}
-
-impl Client {
-    fn new(address: SocketAddr, place: &Place) -> Self {
-        Client {
-            address,
-            key: place.admin_key(),
-            connection: None,
-        }
-    }
-
-    /// The answer's status and body.
-    async fn ask(&mut self, method: &str, path: &str, body: &str) -> Result<(u16, String), Failed> {
-        let mut connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => BufReader::new(TcpStream::connect(self.address).await.map_err(|_| Failed::Unsent)?),
-        };
-        let exchange = exchange(&mut connection, method, path, &self.key, body);
-        let answer = timeout(DEADLINE, exchange).await.expect("the hub answers in time");
-        let (status, said, kept) = answer.map_err(|_| Failed::Unknown)?;
-        self.connection = kept.then_some(connection);
-        Ok((status, said))
-    }
-}
-
-/// Status, body, and whether the connection stays.
-async fn exchange(
-    connection: &mut BufReader<TcpStream>,
-    method: &str,
-    path: &str,
-    key: &str,
-    body: &str,
-) -> io::Result<(u16, String, bool)> {
-    let request = format!(
-        "{method} {path} HTTP/1.1\r\nHost: hub\r\nAuthorization: Bearer {key}\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    connection.write_all(request.as_bytes()).await?;
-    let mut head = Vec::new();
-    loop {
-        let mut line = String::new();
-        if connection.read_line(&mut line).await? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        if line == "\r\n" {
-            break;
-        }
-        head.push(line.to_ascii_lowercase());
-    }
-    let status = head.first().and_then(|line| line.split(' ').nth(1)?.parse().ok());
-    let length = head
+    let (mut repeated, mut replayed) = (0, 0);
+    for (increment, known) in unknown
         .iter()
-        .find_map(|line| line.strip_prefix("content-length: ")?.trim().parse().ok());
-    let mut body = vec![0; length.unwrap_or(0)];
-    connection.read_exact(&mut body).await?;
-    let status = status.ok_or(io::ErrorKind::InvalidData)?;
-    let kept = !head.iter().any(|line| line.trim() == "connection: close");
-    Ok((status, String::from_utf8_lossy(&body).into_owned(), kept))
+        .map(|it| (it, false))
+        .chain(last.iter().flatten().map(|it| (it, true)))
+    {
+        let answer = client.ask(&increment.request).await.expect("the hub answers");
+        assert!(matches!(answer.status, 200 | 204), "{when}: {increment:?}: {answer:?}");
+        assert!(answer.replayed || !known, "{when}: {increment:?} is not known any more");
+        repeated += 1;
+        replayed += u64::from(answer.replayed);
+    }
+    assert_eq!(read(client).await, with_unknown, "{when}: a repeated write counts once");
+    let mut counts = ledger.counts.lock().unwrap();
+    counts.acknowledged = with_unknown;
+    counts.repeated += repeated;
+    counts.replayed += replayed;
+}
+
+/// What the hub says of each counter.
+async fn read(client: &mut Client) -> [u64; COUNTERS] {
+    let paths: [String; COUNTERS] = array::from_fn(path);
+    let mut values = [0; COUNTERS];
+    for (value, path) in values.iter_mut().zip(paths) {
+        let answer = client.ask(&Request::new("GET", path)).await.expect("the hub answers");
+        *value = match answer.status {
+            200 => answer.body.parse().expect("a whole number"),
+            404 => 0,
+            _ => panic!("{answer:?}"),
+        };
+    }
+    values
 }
 
 /// Splitmix64: enough to choose moments, and repeatable.

@@ -1,4 +1,4 @@
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use nexus_metric::{Buckets, BucketsError, Kind, LabelError, Labels, Name, NameError, UnknownKind};
 use serde::Deserialize;
@@ -20,6 +20,23 @@ pub(super) enum Op {
     Observe,
     Merge,
     Delete,
+}
+
+impl fmt::Display for Op {
+    /// As it is sent.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Op::Create => "create",
+            Op::Set => "set",
+            Op::Add => "add",
+            Op::Sub => "sub",
+            Op::Inc => "inc",
+            Op::Dec => "dec",
+            Op::Observe => "observe",
+            Op::Merge => "merge",
+            Op::Delete => "delete",
+        })
+    }
 }
 
 #[derive(Deserialize)]
@@ -56,9 +73,11 @@ pub(super) enum ItemError {
     Kind(#[from] UnknownKind),
     #[error("{0}")]
     Buckets(#[from] BucketsError),
-    #[error("{op:?} needs {field:?}")]
+    #[error("{0} counts, at most {max} are allowed", max = Buckets::BOUNDS_MAX + 1)]
+    Counts(usize),
+    #[error("{op} needs {field:?}")]
     Missing { op: Op, field: &'static str },
-    #[error("{op:?} takes no {field:?}")]
+    #[error("{op} takes no {field:?}")]
     Superfluous { op: Op, field: &'static str },
 }
 
@@ -92,6 +111,9 @@ impl Item<'_> {
         };
         if op == Op::Merge {
             let counts = self.counts.clone().ok_or(ItemError::Missing { op, field: "counts" })?;
+            if counts.len() > Buckets::BOUNDS_MAX + 1 {
+                return Err(ItemError::Counts(counts.len()));
+            }
             let sum = self.sum.ok_or(ItemError::Missing { op, field: "sum" })?.0;
             return Ok(Change::Merge {
                 target: self.target()?,

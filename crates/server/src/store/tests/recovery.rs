@@ -216,6 +216,7 @@ fn an_empty_file_of_metric_nexus_is_taken_over_and_nonsense_is_not() {
     check("metrics:", true);
     check("metrics: []\n", true);
     check("metrics:\n- {key: a, value: 1, type: counter, labels: {q: mail}}", true);
+    check("metrics:\n- {key: __metrics, value: 1}", true);
     check("metrics:\n- {key: a, value: 1}\n- {key: a, value: 1}", false);
     check("metrics:\n- {key: a, value: x}", false);
     check("metrics:\n- {key: 1a, value: 1}", false);
@@ -385,14 +386,13 @@ fn every_flipped_bit_is_refused_naming_the_file_or_in_the_last_frame_reported() 
     for (path, bytes) in &files {
         disk.put(path, bytes.clone());
     }
-    let settings = settings(&disk, Durability::Sync);
-    assert_eq!(Store::check(&settings).unwrap().recovered.last, 7);
+    assert_eq!(try_open(&disk.copy(), Durability::Sync).unwrap().recovered.last, 7);
     for (path, sound) in &files {
         for bit in 0..8 * sound.len() {
             let mut bytes = sound.clone();
             bytes[bit / 8] ^= 1 << (bit % 8);
             disk.put(path, bytes);
-            match Store::check(&settings) {
+            match try_open(&disk.copy(), Durability::Sync) {
                 Err(error) => {
                     let error = error.to_string();
                     assert!(
@@ -400,13 +400,13 @@ fn every_flipped_bit_is_refused_naming_the_file_or_in_the_last_frame_reported() 
                         "{path:?}, bit {bit}: {error}"
                     );
                 }
-                Ok(checked) => {
+                Ok(opened) => {
                     assert!(
                         path.ends_with("000004.log") && bit / 8 >= last_frame,
                         "{path:?}, bit {bit}"
                     );
-                    assert_eq!(checked.recovered.last, 6);
-                    let cut = &checked.recovered.cut[0];
+                    assert_eq!(opened.recovered.last, 6);
+                    let cut = &opened.recovered.cut[0];
                     assert_eq!((&cut.file, cut.offset), (path, last_frame as u64));
                 }
             }
@@ -427,13 +427,13 @@ fn every_segment_that_is_missing_or_cut_short_is_noticed_but_for_the_last_frame(
                 disk.put(path, bytes.clone());
             }
             disk.put(path, &sound[..length]);
-            let checked = Store::check(&settings(&disk, Durability::Sync));
+            let opened = try_open(&disk, Durability::Sync);
             // What ends within the last segment's header, or behind its first frame, is what a crash may leave.
-            match checked {
+            match opened {
                 Err(_) => {}
-                Ok(checked) => {
+                Ok(opened) => {
                     assert!(path.ends_with("000004.log"), "{path:?}, {length}");
-                    assert!(length <= 32 || !checked.recovered.cut.is_empty(), "{path:?}, {length}");
+                    assert!(length <= 32 || !opened.recovered.cut.is_empty(), "{path:?}, {length}");
                 }
             }
         }
@@ -441,7 +441,7 @@ fn every_segment_that_is_missing_or_cut_short_is_noticed_but_for_the_last_frame(
         for (path, bytes) in files.iter().filter(|(other, _)| *other != path) {
             disk.put(path, bytes.clone());
         }
-        let missing = Store::check(&settings(&disk, Durability::Sync));
+        let missing = try_open(&disk, Durability::Sync);
         assert_eq!(missing.is_ok(), path.ends_with("000004.log"), "{path:?}");
     }
 }

@@ -113,12 +113,12 @@ fn a_counter_never_goes_down() {
         ),
         (
             set(f64::INFINITY),
-            "0: c: inf is not a finite number, which a counter needs",
+            "0: c: +Inf is not a finite number, which a counter needs",
         ),
         (plain_add("c", f64::MAX), ""),
         (
             plain_add("c", f64::MAX),
-            "0: c: inf is not a finite number, which a counter needs",
+            "0: c: +Inf is not a finite number, which a counter needs",
         ),
     ] {
         match submit(&store, vec![change]) {

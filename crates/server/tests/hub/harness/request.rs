@@ -1,6 +1,9 @@
 //! Requests as bytes, answers as bytes: nothing in between that could tidy up either.
 
-use std::{fmt, io::Read};
+use std::{
+    fmt,
+    io::{self, Read},
+};
 
 use rustls::pki_types::ServerName;
 use tokio::{
@@ -81,31 +84,39 @@ impl Hub {
 
     /// A connection on which nothing was said yet.
     pub(crate) async fn connect(&self) -> Box<dyn Stream> {
-        let stream = TcpStream::connect(self.address).await.unwrap();
-        match &self.tls {
+        self.try_connect().await.unwrap()
+    }
+
+    async fn try_connect(&self) -> io::Result<Box<dyn Stream>> {
+        let stream = TcpStream::connect(self.address).await?;
+        Ok(match &self.tls {
             None => Box::new(stream),
             Some(config) => {
                 let name = ServerName::from(self.address.ip());
                 let connector = TlsConnector::from(config.clone());
-                Box::new(connector.connect(name, stream).await.unwrap())
+                Box::new(connector.connect(name, stream).await?)
             }
-        }
+        })
     }
 
     /// Sends bytes, and gives all that comes back until the hub ends the connection.
     pub(crate) async fn exchange(&self, bytes: &[u8]) -> Vec<u8> {
-        let (mut from, mut to) = split(self.connect().await);
-        let mut answer = Vec::new();
-        // Whoever is refused while he still talks must hear it.
-        let talk = async {
-            drop(to.write_all(bytes).await);
-            drop(to.flush().await);
-        };
-        let both = async { tokio::join!(talk, from.read_to_end(&mut answer)) };
-        // A connection that is reset has still said what it said.
-        drop(timeout(DEADLINE, both).await.expect("no end of the answer"));
-        answer
+        talk(self.connect().await, bytes).await
     }
+}
+
+async fn talk(stream: Box<dyn Stream>, bytes: &[u8]) -> Vec<u8> {
+    let (mut from, mut to) = split(stream);
+    let mut answer = Vec::new();
+    // Whoever is refused while he still talks must hear it.
+    let say = async {
+        drop(to.write_all(bytes).await);
+        drop(to.flush().await);
+    };
+    let both = async { tokio::join!(say, from.read_to_end(&mut answer)) };
+    // A connection that is reset has still said what it said.
+    drop(timeout(DEADLINE, both).await.expect("no end of the answer"));
+    answer
 }
 
 impl Request<'_> {
@@ -160,7 +171,13 @@ impl Request<'_> {
 
     pub(crate) async fn send(self) -> Reply {
         let answer = self.hub.exchange(&self.to_bytes()).await;
-        Reply::read(&answer, self.method == "HEAD")
+        Reply::read(&answer, self.method == "HEAD").unwrap_or_else(|| panic!("no answer: {self:?}"))
+    }
+
+    /// Sends it to a hub that may end meanwhile; nothing if there is no whole answer.
+    pub(crate) async fn try_send(self) -> Option<Reply> {
+        let stream = self.hub.try_connect().await.ok()?;
+        Reply::read(&talk(stream, &self.to_bytes()).await, self.method == "HEAD")
     }
 }
 
@@ -175,9 +192,9 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    fn read(bytes: &[u8], head_only: bool) -> Self {
-        let end = memchr::memmem::find(bytes, b"\r\n\r\n");
-        let end = end.unwrap_or_else(|| panic!("no answer: {:?}", String::from_utf8_lossy(bytes)));
+    /// None if it ends before its body.
+    fn read(bytes: &[u8], head_only: bool) -> Option<Self> {
+        let end = memchr::memmem::find(bytes, b"\r\n\r\n")?;
         let head = std::str::from_utf8(&bytes[..end]).unwrap();
         let mut lines = head.split("\r\n");
         let status = lines.next().unwrap().strip_prefix("HTTP/1.1 ").unwrap();
@@ -199,7 +216,7 @@ impl Reply {
         if let Some(length) = length {
             assert_eq!(length, reply.body.len().to_string(), "{reply}");
         }
-        reply
+        Some(reply)
     }
 
     /// The value of a header that may be there once.

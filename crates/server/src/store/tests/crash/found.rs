@@ -218,7 +218,7 @@ fn a_snapshot_restored_without_its_journal_takes_writes() {
         .unwrap()
         .truncate(40);
     let error = start(&CrashDisk::with_files(files), Durability::Flush).unwrap_err();
-    assert!(error.to_string().contains("ends with change 1"), "{error}");
+    assert!(error.to_string().contains("ends after change 1"), "{error}");
 }
 
 /// The copy of a state file that is taken over was synced, its name was not: the file could be replaced and the copy be gone.

@@ -1,0 +1,53 @@
+use super::state::{exposes_what_can_be_read, snapshot_reads_back};
+use crate::{
+    ingest,
+    store::{State, StoreLimits},
+    write::{Change, Reader, RequestLimits, Write},
+};
+
+const CHANGES_MAX: usize = 1000;
+
+const LIMITS: RequestLimits = RequestLimits {
+    labels_per_series_max: 64,
+    name_bytes_max: 1024,
+    value_bytes_max: 4096,
+    help_bytes_max: 4096,
+};
+
+/// The body of a JSON batch. What can be read stands in the journal as it was sent; what may happen leaves a state that a
+/// snapshot keeps and that scrapers can read.
+pub fn batch(body: &[u8]) -> bool {
+    let Ok(changes) = ingest::batch::parse(body, CHANGES_MAX) else {
+        return false;
+    };
+    let write = write_of(changes);
+    let valid = write.validate(&LIMITS).is_empty();
+    if valid {
+        journals_as_it_is(&write);
+    }
+    let mut state = State::default();
+    if valid && state.check(&write, &StoreLimits::NONE).is_empty() {
+        let position = state.apply(&write, 1, 1_700_000_000_000).sequence;
+        snapshot_reads_back(&state, position, &[]);
+        exposes_what_can_be_read(&state);
+    }
+    true
+}
+
+pub(super) fn write_of(changes: Vec<Change>) -> Write {
+    Write {
+        owner: "fuzz".into(),
+        idempotency: None,
+        changes,
+    }
+}
+
+pub(super) fn journals_as_it_is(write: &Write) {
+    let bytes = write.encode();
+    let mut reader = Reader::new(&bytes);
+    let read = reader.write().expect("what was encoded is read");
+    assert!(reader.is_at_end());
+    assert_eq!(format!("{:?}", read.changes), format!("{:?}", write.changes));
+    // NaN is not equal to itself, its bytes are.
+    assert_eq!(read.encode(), bytes);
+}

@@ -1,0 +1,99 @@
+//! Seeds that only the hub itself can write. `NEXUS_WRITE_SEEDS=1 cargo test -p nexus-server --lib fuzzing::seeds` writes
+//! them anew after a change of a format.
+
+use std::{fs, path::Path, sync::Arc};
+
+use super::{journal, state, state::written};
+use crate::{
+    config::Durability,
+    disk::memory::MemoryDisk,
+    ingest,
+    journal::{Frame, Journal},
+    snapshot::ClientSeen,
+    store::State,
+    write::{Applied, Idempotency, Write},
+};
+
+const AT_MS: u64 = 1_700_000_000_000;
+
+const BATCHES: [&str; 4] = [
+    r#"{"op":"create","metric":"jobs_total","type":"counter","help":"Jobs \"done\"\\","unit":"jobs"}
+       {"op":"add","metric":"jobs_total","labels":{"queue":"mail","zone":"é\n"},"value":2.5}"#,
+    r#"{"op":"observe","metric":"wait_seconds","type":"histogram","buckets":[0.1,1,10],"value":0.5}
+       {"op":"merge","metric":"wait_seconds","labels":{"a":"b"},"counts":[1,2,0,4],"sum":30.5}"#,
+    r#"{"op":"set","metric":"my.gauge","type":"gauge","labels":{"my.label":"1"},"value":"NaN"}
+       {"op":"set","metric":"temp","type":"untyped","value":"-Inf"}"#,
+    r#"{"op":"delete","metric":"jobs_total","labels":{}}
+       {"op":"delete","metric":"temp"}"#,
+];
+
+fn writes() -> Vec<Write> {
+    let write = |(place, body): (u8, &&str)| Write {
+        owner: if place < 2 { "admin" } else { "team" }.into(),
+        idempotency: (place > 0).then_some(Idempotency {
+            id: [place; 16],
+            fingerprint: [place; 8],
+        }),
+        changes: ingest::batch::parse(body.as_bytes(), 10).unwrap(),
+    };
+    (0..).zip(&BATCHES).map(write).collect()
+}
+
+/// Two segments with two frames each, and the state after them.
+fn segments(durability: Durability) -> (Vec<u8>, State, u64) {
+    let files = MemoryDisk::default();
+    let mut state = State::default();
+    let mut journal = Journal::begin(Arc::new(files.clone()), Path::new("journal"), durability, 1, 0).unwrap();
+    let mut next = 1;
+    for (place, write) in writes().iter().enumerate() {
+        if place == 2 {
+            journal.rotate(next - 1).unwrap();
+        }
+        let mut frame = Frame::begin(next, AT_MS + next);
+        let applied: Applied = state.apply(write, next, AT_MS + next);
+        if let Some(idempotency) = write.idempotency {
+            state.keep_key(idempotency, &applied, AT_MS + next);
+        }
+        frame.push(&applied, &write.encode(), write.changes.len());
+        next = frame.next();
+        journal.append(&mut frame).unwrap();
+        journal.sync().unwrap();
+    }
+    let bytes = ["journal/000001.log", "journal/000002.log"].map(|file| files.get(file).unwrap());
+    (bytes.concat(), state, next - 1)
+}
+
+fn seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
+    let (sync, state, position) = segments(Durability::Sync);
+    let (snapshot, ..) = segments(Durability::Snapshot);
+    let with = |start: u8, repair: u8, bytes: &[u8]| [&[start, repair], bytes].concat();
+    let clients = [ClientSeen {
+        key: "admin".into(),
+        client: "127.0.0.1".into(),
+        seen_ms: AT_MS,
+    }];
+    vec![
+        ("journal", "good-sync", with(0, 0, &sync)),
+        ("journal", "good-sync-repaired", with(0, 1, &sync)),
+        ("journal", "good-half-known", with(4, 0, &sync)),
+        ("journal", "good-snapshot", with(0, 0, &snapshot)),
+        ("journal", "bad-cut", with(0, 0, &sync[..sync.len() - 3])),
+        ("state", "good-all", written(&state, position, &clients)),
+        ("state", "good-empty", written(&State::default(), 0, &[])),
+    ]
+}
+
+#[test]
+fn what_the_hub_writes_is_a_good_seed() {
+    for (target, name, bytes) in seeds() {
+        if std::env::var_os("NEXUS_WRITE_SEEDS").is_some() {
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("../../fuzz/corpus")
+                .join(target);
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join(name), &bytes).unwrap();
+        }
+        let run = if target == "journal" { journal } else { state };
+        assert_eq!(run(&bytes), name.starts_with("good-"), "{target}/{name}");
+    }
+}
