@@ -71,17 +71,17 @@ pub(crate) enum OpenError {
 }
 
 /// Snapshot and journal, read.
-struct Read {
+pub(super) struct Read {
     loaded: Option<Loaded>,
     state: super::State,
-    recovered: Recovered,
+    pub(super) recovered: Recovered,
 }
 
 fn position(loaded: Option<&Loaded>) -> u64 {
     loaded.and_then(|loaded| loaded.position).unwrap_or(0)
 }
 
-fn read(settings: &Settings) -> Result<Read, OpenError> {
+pub(super) fn read(settings: &Settings) -> Result<Read, OpenError> {
     let disk = &*settings.disk;
     let mut loaded = snapshot::load(disk, &settings.snapshot)?;
     let mut state = loaded

@@ -223,9 +223,9 @@ fn start(durability: Durability, queue_writes_max: usize) -> Model {
         files: files.clone(),
         next: 1,
         retry: Duration::from_secs(1),
-        clock: crate::clock::Clock::System,
         mode: Mode::Open { snapshot_begun: false },
         closed: false,
+        clock: crate::clock::Clock::default(),
     };
     let writer = thread::spawn(move || writer.run());
     let snapshotter = Arc::new(Snapshotter {

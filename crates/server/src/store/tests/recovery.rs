@@ -386,13 +386,14 @@ fn every_flipped_bit_is_refused_naming_the_file_or_in_the_last_frame_reported() 
     for (path, bytes) in &files {
         disk.put(path, bytes.clone());
     }
-    assert_eq!(try_open(&disk.copy(), Durability::Sync).unwrap().recovered.last, 7);
+    let settings = settings(&disk, Durability::Sync);
+    assert_eq!(open::read(&settings).unwrap().recovered.last, 7);
     for (path, sound) in &files {
         for bit in 0..8 * sound.len() {
             let mut bytes = sound.clone();
             bytes[bit / 8] ^= 1 << (bit % 8);
             disk.put(path, bytes);
-            match try_open(&disk.copy(), Durability::Sync) {
+            match open::read(&settings) {
                 Err(error) => {
                     let error = error.to_string();
                     assert!(
@@ -400,13 +401,13 @@ fn every_flipped_bit_is_refused_naming_the_file_or_in_the_last_frame_reported() 
                         "{path:?}, bit {bit}: {error}"
                     );
                 }
-                Ok(opened) => {
+                Ok(checked) => {
                     assert!(
                         path.ends_with("000004.log") && bit / 8 >= last_frame,
                         "{path:?}, bit {bit}"
                     );
-                    assert_eq!(opened.recovered.last, 6);
-                    let cut = &opened.recovered.cut[0];
+                    assert_eq!(checked.recovered.last, 6);
+                    let cut = &checked.recovered.cut[0];
                     assert_eq!((&cut.file, cut.offset), (path, last_frame as u64));
                 }
             }
@@ -427,13 +428,13 @@ fn every_segment_that_is_missing_or_cut_short_is_noticed_but_for_the_last_frame(
                 disk.put(path, bytes.clone());
             }
             disk.put(path, &sound[..length]);
-            let opened = try_open(&disk, Durability::Sync);
+            let checked = open::read(&settings(&disk, Durability::Sync));
             // What ends within the last segment's header, or behind its first frame, is what a crash may leave.
-            match opened {
+            match checked {
                 Err(_) => {}
-                Ok(opened) => {
+                Ok(checked) => {
                     assert!(path.ends_with("000004.log"), "{path:?}, {length}");
-                    assert!(length <= 32 || !opened.recovered.cut.is_empty(), "{path:?}, {length}");
+                    assert!(length <= 32 || !checked.recovered.cut.is_empty(), "{path:?}, {length}");
                 }
             }
         }
@@ -441,7 +442,7 @@ fn every_segment_that_is_missing_or_cut_short_is_noticed_but_for_the_last_frame(
         for (path, bytes) in files.iter().filter(|(other, _)| *other != path) {
             disk.put(path, bytes.clone());
         }
-        let missing = try_open(&disk, Durability::Sync);
+        let missing = open::read(&settings(&disk, Durability::Sync));
         assert_eq!(missing.is_ok(), path.ends_with("000004.log"), "{path:?}");
     }
 }
