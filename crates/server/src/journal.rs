@@ -68,6 +68,27 @@ impl Journal {
         })
     }
 
+    /// A journal that has no segment yet and fails until it is [abandoned](Journal::abandon) for one: its number will be
+    /// `number`.
+    pub(crate) fn not_begun(
+        disk: Arc<dyn Disk>,
+        directory: &Path,
+        durability: Durability,
+        number: u64,
+        after: u64,
+    ) -> Self {
+        Journal {
+            disk,
+            directory: directory.to_owned(),
+            durability,
+            file: Box::new(NoFile),
+            number: number.saturating_sub(1),
+            appended: after,
+            synced: after,
+            bytes: 0,
+        }
+    }
+
     /// The number of the segment that is being written.
     pub(crate) fn number(&self) -> u64 {
         self.number
@@ -149,4 +170,28 @@ fn begin_segment(disk: &dyn Disk, directory: &Path, header: SegmentHeader) -> io
     file.sync()?;
     disk.sync_directory(directory)?;
     Ok(file)
+}
+
+/// Stands in place of a segment that could not be begun.
+#[derive(Debug)]
+struct NoFile;
+
+impl NoFile {
+    fn error() -> io::Error {
+        io::Error::other("no segment could be begun")
+    }
+}
+
+impl DiskFile for NoFile {
+    fn append(&mut self, _bytes: &[u8]) -> io::Result<()> {
+        Err(NoFile::error())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        Err(NoFile::error())
+    }
+
+    fn is_at(&self, _path: &Path) -> io::Result<bool> {
+        Ok(false)
+    }
 }

@@ -153,29 +153,33 @@ impl Store {
             let removed = Journal::remove_older_than(&*settings.disk, &settings.journal, recovered.next_number);
             removed.map_err(|error| OpenError::Io(settings.journal.clone(), error))?;
         }
-        let snapshot_error = |error| OpenError::Io(settings.snapshot.clone(), error);
-        if foreign || last > position {
+        let begun = if foreign || last > position {
             // The next segment says that all before it is durable. What was read may be in the operating system's memory
             // only: the hub before this one may have been killed before it synced, or its disk may have failed to.
-            files
-                .write_snapshot(&state.catalog(), last, || Ok(()))
-                .map_err(snapshot_error)?;
+            files.write_snapshot(&state.catalog(), last, || Ok(())).map(drop)
         } else if position > 0 {
             // It may have been put in its place a moment before a kill.
-            settings
-                .disk
-                .sync_directory(directory_of(&settings.snapshot))
-                .map_err(snapshot_error)?;
-        }
-        let journal = Journal::begin(
-            settings.disk.clone(),
-            &settings.journal,
-            settings.durability,
-            recovered.next_number,
-            last,
-        );
-        let journal = journal.map_err(|error| OpenError::Io(settings.journal.clone(), error))?;
-        let store = start_writer(settings, state, journal, Arc::new(files), last)?;
+            settings.disk.sync_directory(directory_of(&settings.snapshot))
+        } else {
+            Ok(())
+        };
+        let begun = begun.map_err(|error| OpenError::Io(settings.snapshot.clone(), error));
+        let (disk, directory, number) = (settings.disk.clone(), &settings.journal, recovered.next_number);
+        let begun = begun.and_then(|()| {
+            Journal::begin(disk.clone(), directory, settings.durability, number, last)
+                .map_err(|error| OpenError::Io(directory.clone(), error))
+        });
+        let (journal, full, durable) = match begun {
+            Ok(journal) => (journal, None, last),
+            // What was read can be shown, and there will be room again.
+            Err(OpenError::Io(_, error)) if !foreign && is_full(&error) => {
+                let journal = Journal::not_begun(disk, directory, settings.durability, number, last);
+                (journal, Some(error), position)
+            }
+            Err(error) => return Err(error),
+        };
+        let start = Start { last, durable, full };
+        let store = start_writer(settings, state, journal, Arc::new(files), start)?;
         Ok(Opened {
             store,
             recovered,
@@ -200,20 +204,35 @@ pub(super) fn keep_copy(settings: &Settings, extension: &str) -> Result<PathBuf,
     Ok(copy)
 }
 
+/// Where a writer begins.
+struct Start {
+    /// The sequence of the last change.
+    last: u64,
+    /// The position of the snapshot.
+    durable: u64,
+    /// Why it is read-only at first, if so.
+    full: Option<io::Error>,
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
 fn start_writer(
     settings: &Settings,
     state: super::State,
     journal: Journal,
     files: Arc<Files>,
-    last: u64,
+    start: Start,
 ) -> Result<Store, OpenError> {
+    let Start { last, durable, full } = start;
     let (queue, receiver) = sync_channel(settings.queue_writes_max);
     let status = Arc::new(Status::default());
     status.set_sequence(last);
-    status.snapshot_loaded(last, 0);
+    status.snapshot_loaded(durable, 0);
     let catalog = state.catalog();
     catalog.used_keys.follow(settings.clock.read());
-    let writer = Writer {
+    let mut writer = Writer {
         state,
         limits: settings.limits,
         journal,
@@ -227,6 +246,9 @@ fn start_writer(
         mode: Mode::Open { snapshot_begun: false },
         closed: false,
     };
+    if let Some(error) = full {
+        writer.fail(&error);
+    }
     let thread = std::thread::Builder::new()
         .name("writer".to_owned())
         .spawn(|| writer.run());

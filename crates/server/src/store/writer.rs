@@ -313,7 +313,7 @@ impl Writer {
         }
     }
 
-    fn fail(&mut self, error: &io::Error) {
+    pub(super) fn fail(&mut self, error: &io::Error) {
         tracing::error!(%error, "the journal cannot be written: the hub is read-only until it can");
         self.status
             .set_read_only(Some(format!("the journal cannot be written: {error}")));

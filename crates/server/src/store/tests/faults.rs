@@ -215,6 +215,40 @@ fn a_file_whose_sync_failed_is_never_synced_again() {
 }
 
 #[test]
+fn a_start_without_room_shows_what_was_read_and_takes_writes_when_there_is_room() {
+    for durability in [Durability::Sync, Durability::Flush] {
+        let disk = CrashDisk::default();
+        accept(&open_on(&disk, durability), vec![set("a", 1.0)]);
+        for full_from in 0..8 {
+            let disk = disk.killed(disk.now(), 0);
+            disk.add_fault(Fault {
+                times: u32::MAX,
+                ..once(Operations::Appends, full_from, 0)
+            });
+            let store = open_on(&disk, durability);
+            assert_eq!(dump(&store), "a{} 1");
+            let was_full = store.status().read_only().is_some();
+            if was_full {
+                assert_eq!(
+                    submit(&store, vec![add("a", 1.0)]),
+                    Outcome::Unavailable(Unavailable::ReadOnly)
+                );
+                for found in after_crashes(&disk, disk.now(), durability) {
+                    assert_eq!(found, "a{} 1");
+                }
+            }
+            disk.clear_faults();
+            until("coming back", || store.status().read_only().is_none());
+            accept(&store, vec![add("a", 1.0)]);
+            for found in after_crashes(&disk, disk.now(), durability) {
+                assert_eq!(found, "a{} 2");
+            }
+            assert!(was_full || full_from > 4, "{full_from}");
+        }
+    }
+}
+
+#[test]
 fn a_snapshot_that_fails_at_any_step_loses_nothing_and_the_hub_goes_on() {
     for durability in [Durability::Sync, Durability::Flush] {
         for part in [0, 1] {
