@@ -10,6 +10,7 @@ use super::{Hub, Shared};
 use crate::{
     auth::{FirstKey, Keyring, KeysError, ensure_admin_key},
     clients::Clients,
+    clock::Clock,
     config::{Certificate, Config, Transport},
     disk::RealDisk,
     files,
@@ -128,6 +129,7 @@ pub(crate) fn store_settings(config: &Config) -> Settings {
         queue_writes_max: limits.queue_writes_max,
         queue_bytes_max: limits.queue_bytes_max as u64,
         retry: RETRY,
+        clock: Clock::System,
     }
 }
 

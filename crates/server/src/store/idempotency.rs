@@ -10,7 +10,7 @@ use std::{
 
 use hashbrown::HashTable;
 
-use crate::write::Idempotency;
+use crate::{clock::Reading, write::Idempotency};
 
 /// A write that happened under an idempotency key, in 48 bytes: there may be millions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,9 +62,13 @@ struct Keys {
     first: u64,
     /// From a key to its number, modulo 2^32: there are never so many at once.
     index: HashTable<u32>,
-    /// The latest time that was seen: a clock that jumps back forgets nothing, and one that jumps ahead counts once.
-    latest_ms: u64,
+    /// The clocks when the wall clock was last set. When it is set again, the times of all keys are moved along, so that
+    /// keys age by the time that passes, whatever the wall clock does.
+    since: Option<Reading>,
 }
+
+/// Wall and steady clock differ by more than this: the wall clock was set.
+const JUMP_MS: u64 = 1000;
 
 impl UsedKeys {
     pub(crate) fn find(&self, idempotency: &Idempotency) -> Lookup {
@@ -89,14 +93,17 @@ impl UsedKeys {
         }
     }
 
+    /// Sees whether the wall clock was set, before a key is kept under its time.
+    pub(super) fn follow(&self, now: Reading) {
+        self.lock().follow(now);
+    }
+
     /// Forgets what is too old or too much at this time.
     pub(super) fn evict(&self, retention: &Retention, now_ms: u64) {
         let mut keys = self.lock();
-        keys.latest_ms = keys.latest_ms.max(now_ms);
-        let latest = keys.latest_ms;
         let mut evicted = 0;
         while let Some(oldest) = keys.oldest() {
-            let expired = latest.saturating_sub(oldest.at_ms) > retention.retention_ms;
+            let expired = now_ms.saturating_sub(oldest.at_ms) > retention.retention_ms;
             if !expired && keys.index.len() <= retention.keys_max {
                 break;
             }
@@ -125,6 +132,47 @@ impl UsedKeys {
 }
 
 impl Keys {
+    fn follow(&mut self, now: Reading) {
+        let Some(since) = self.since else {
+            self.since = Some(now);
+            return self.settle(now.wall_ms);
+        };
+        let expected = since.wall_ms + now.steady_ms.saturating_sub(since.steady_ms);
+        if now.wall_ms.abs_diff(expected) <= JUMP_MS {
+            return;
+        }
+        self.since = Some(now);
+        for used in self.pieces.iter_mut().flatten() {
+            used.at_ms = used.at_ms.saturating_add(now.wall_ms).saturating_sub(expected);
+        }
+    }
+
+    /// Puts keys that were read from snapshot and journal in order. The clock may have been set meanwhile: no key is newer
+    /// than the one after it, and none is from the future.
+    fn settle(&mut self, now_ms: u64) {
+        let kept = || self.pieces.iter().flatten().skip(self.gone);
+        let in_order = kept().is_sorted_by_key(|used| used.sequence) && kept().is_sorted_by_key(|used| used.at_ms);
+        if in_order && kept().last().is_none_or(|last| last.at_ms <= now_ms) {
+            return;
+        }
+        let mut all: Vec<Used> = kept().copied().collect();
+        all.sort_by_key(|used| used.sequence);
+        let mut latest = now_ms;
+        for used in all.iter_mut().rev() {
+            latest = latest.min(used.at_ms);
+            used.at_ms = latest;
+        }
+        *self = Keys {
+            since: self.since,
+            ..Keys::default()
+        };
+        for used in all {
+            // Of a key that was forgotten and used again, the older use may be among them.
+            self.unindex(&used.idempotency);
+            self.push(used);
+        }
+    }
+
     fn at(&self, number: u32) -> Option<&Used> {
         #[expect(clippy::cast_possible_truncation, reason = "numbers are compared modulo 2^32")]
         let offset = number.wrapping_sub(self.first as u32) as usize;
@@ -289,6 +337,71 @@ mod tests {
             );
         }
         assert_eq!(keys.find(&used(49_000, 1, 0, 0).idempotency), Lookup::Other);
+    }
+
+    fn reading(wall_ms: u64, steady_ms: u64) -> Reading {
+        Reading { wall_ms, steady_ms }
+    }
+
+    fn is_known(keys: &UsedKeys, id: u64) -> bool {
+        keys.find(&used(id, 0, 0, 0).idempotency) != Lookup::Unknown
+    }
+
+    #[test]
+    fn keys_age_by_the_time_that_passes_wherever_the_wall_clock_is_set_to() {
+        const YEAR: u64 = 31_536_000_000;
+        for jump in [0, 2 * YEAR] {
+            let (keys, mut wall) = (UsedKeys::default(), YEAR);
+            let retention = Retention {
+                keys_max: 100,
+                retention_ms: 10_000,
+            };
+            for second in 0..40u64 {
+                // Ahead or back, and right again.
+                wall = match second {
+                    11 => jump + 11_000,
+                    13 => YEAR + 13_000,
+                    _ => wall + 1000,
+                };
+                keys.follow(reading(wall, second * 1000));
+                keys.keep(used(second, 0, second + 1, wall));
+                keys.evict(&retention, wall);
+                for earlier in 0..=second {
+                    let age = second - earlier;
+                    // A jump is known to a second.
+                    if !(9..=12).contains(&age) {
+                        assert_eq!(is_known(&keys, earlier), age < 10, "{earlier} at {second}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn keys_from_the_future_are_not_kept_for_ever_and_the_order_is_that_of_their_use() {
+        let keys = UsedKeys::default();
+        // As a snapshot and a journal may give them: the clock was ahead for a while, and the journal has an older one.
+        for (id, sequence, at_ms) in [
+            (1, 1, 1000),
+            (2, 2, 900_000),
+            (4, 4, 3000),
+            (3, 3, 2000),
+            (5, 5, 800_000),
+        ] {
+            keys.keep(used(id, 0, sequence, at_ms));
+        }
+        keys.follow(reading(4000, 0));
+        let (read, _) = keys.piece(0).unwrap();
+        let times: Vec<_> = read.iter().map(|used| (used.sequence, used.at_ms)).collect();
+        assert_eq!(times, [(1, 1000), (2, 2000), (3, 2000), (4, 3000), (5, 4000)]);
+        let retention = Retention {
+            keys_max: 2,
+            retention_ms: 10_000,
+        };
+        keys.evict(&retention, 4000);
+        assert_eq!((1..=5).filter(|id| is_known(&keys, *id)).collect::<Vec<_>>(), [4, 5]);
+        keys.evict(&retention, 14_001);
+        assert_eq!(keys.len(), 0);
     }
 
     #[test]

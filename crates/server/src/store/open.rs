@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     clients::Clients,
+    clock::Clock,
     config::Durability,
     disk::Disk,
     files::directory_of,
@@ -44,6 +45,7 @@ pub(crate) struct Settings {
     pub(crate) queue_bytes_max: u64,
     /// How often a hub whose journal failed tries to come back.
     pub(crate) retry: Duration,
+    pub(crate) clock: Clock,
 }
 
 /// What was found when the store was opened.
@@ -69,17 +71,17 @@ pub(crate) enum OpenError {
 }
 
 /// Snapshot and journal, read.
-struct Read {
+pub(super) struct Read {
     loaded: Option<Loaded>,
     state: super::State,
-    recovered: Recovered,
+    pub(super) recovered: Recovered,
 }
 
 fn position(loaded: Option<&Loaded>) -> u64 {
     loaded.and_then(|loaded| loaded.position).unwrap_or(0)
 }
 
-fn read(settings: &Settings) -> Result<Read, OpenError> {
+pub(super) fn read(settings: &Settings) -> Result<Read, OpenError> {
     let disk = &*settings.disk;
     let mut loaded = snapshot::load(disk, &settings.snapshot)?;
     let mut state = loaded
@@ -191,7 +193,8 @@ pub(super) fn keep_copy(settings: &Settings, extension: &str) -> Result<PathBuf,
         settings.disk.remove(&copy)?;
         let mut file = settings.disk.create(&copy)?;
         file.append(&bytes)?;
-        file.sync()
+        file.sync()?;
+        settings.disk.sync_directory(directory_of(&copy))
     };
     copied().map_err(|error| OpenError::Io(copy.clone(), error))?;
     Ok(copy)
@@ -209,6 +212,7 @@ fn start_writer(
     status.set_sequence(last);
     status.snapshot_loaded(last, 0);
     let catalog = state.catalog();
+    catalog.used_keys.follow(settings.clock.read());
     let writer = Writer {
         state,
         limits: settings.limits,
@@ -219,6 +223,7 @@ fn start_writer(
         files: files.clone(),
         next: last + 1,
         retry: settings.retry,
+        clock: settings.clock.clone(),
         mode: Mode::Open { snapshot_begun: false },
         closed: false,
     };

@@ -29,6 +29,7 @@ fn settings(disk: &MemoryDisk, durability: Durability) -> Settings {
         queue_writes_max: 1000,
         queue_bytes_max: 1 << 20,
         retry: std::time::Duration::from_millis(1),
+        clock: crate::clock::Clock::System,
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
     sync::{Receiver, RecvTimeoutError, oneshot},
 };
 use crate::{
-    clock::now_ms,
+    clock::{Clock, now_ms},
     config::Durability,
     journal::{Frame, Journal},
     write::{Applied, Idempotency, Outcome, Unavailable, Write},
@@ -70,6 +70,7 @@ pub(super) struct Writer {
     pub(super) next: u64,
     /// How often a hub whose journal failed tries to come back.
     pub(super) retry: Duration,
+    pub(super) clock: Clock,
     pub(super) mode: Mode,
     /// No more writes are taken; what they made so far is still to be kept.
     pub(super) closed: bool,
@@ -148,7 +149,9 @@ impl Writer {
     /// Takes this write and those that wait behind it, and answers all of them after one sync. A command of another sort
     /// ends the group and is given back.
     fn group(&mut self, first: Job) -> Option<Command> {
-        let mut frame = Frame::begin(self.next, now_ms());
+        let now = self.clock.read();
+        self.state.catalog.used_keys.follow(now);
+        let mut frame = Frame::begin(self.next, now.wall_ms);
         let mut answers = Vec::new();
         let mut other = None;
         let mut job = Some(first);

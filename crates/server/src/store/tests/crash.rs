@@ -45,6 +45,10 @@ struct Run {
     promises: Vec<Promise>,
     /// Since the last start on a sound disk, operations may have failed.
     faulty: bool,
+    /// Since the log began all went on under `snapshot`, nothing failed, and nobody wrote during snapshots: what a crash
+    /// leaves must be one of these numbers of writes, at which there were snapshots.
+    only_snapshots: bool,
+    snapshots: Vec<usize>,
 }
 
 impl Run {
@@ -56,6 +60,8 @@ impl Run {
             states: vec![(Model::default(), 0)],
             promises: Vec::new(),
             faulty: false,
+            only_snapshots: durability == Durability::Snapshot,
+            snapshots: vec![0],
         };
         run.open()?;
         Ok(run)
@@ -87,7 +93,9 @@ impl Run {
     fn find(&mut self, least: usize, most: usize) -> Result<usize, String> {
         let found = read(&self.store());
         let most = most.min(self.states.len() - 1);
-        let same = (least..=most).rev().find(|writes| self.states[*writes].0 == found);
+        let allowed = |writes: &usize| !self.only_snapshots || self.snapshots.contains(writes);
+        let mut same = (least..=most).rev().filter(allowed);
+        let same = same.find(|writes| self.states[*writes].0 == found);
         let writes = same.ok_or_else(|| {
             let allowed = self.states[least..=most].iter().map(|(state, _)| state);
             let allowed: Vec<String> = allowed.map(|state| format!("{state:?}")).collect();
@@ -114,7 +122,7 @@ impl Run {
             Step::Group(writes) => self.group(writes)?,
             Step::Snapshot(meanwhile) => self.snapshot(meanwhile)?,
             Step::Fault(fault) => {
-                self.faulty = true;
+                (self.faulty, self.only_snapshots) = (true, false);
                 self.disk.add_fault(*fault);
             }
             Step::Restart(then) => self.restart(*then)?,
@@ -175,11 +183,16 @@ impl Run {
         if acknowledged.is_some_and(|answer| answer != expected) {
             return Err(format!("{write:?} was answered {outcome:?}, not {expected:?}"));
         }
-        // A replay promises what its first did; what is promised is never less than all that came before.
-        let promises = matches!(outcome, Outcome::Applied(_));
-        match self.durability {
-            Durability::Sync if promises => self.promise(self.last(), true),
-            Durability::Flush if promises => self.promise(self.last(), false),
+        // What is promised is never less than all that came before. A replay promises what its first did.
+        let has_key = |(state, _): &(Model, usize)| write.key.is_some_and(|(key, _)| state.keys.contains_key(&key));
+        let promised = match outcome {
+            Outcome::Applied(_) => Some(self.last()),
+            Outcome::Replayed(_) => self.states.iter().position(has_key),
+            _ => None,
+        };
+        match (self.durability, promised) {
+            (Durability::Sync, Some(writes)) => self.promise(writes, true),
+            (Durability::Flush, Some(writes)) => self.promise(writes, false),
             _ => {}
         }
         Ok(())
@@ -187,6 +200,8 @@ impl Run {
 
     fn snapshot(&mut self, meanwhile: &[(usize, model::Write)]) -> Result<(), String> {
         let (store, before) = (self.store(), self.last());
+        self.only_snapshots &= meanwhile.is_empty();
+        self.snapshots.push(before);
         let answers = Arc::new(Mutex::new(Vec::new()));
         if !meanwhile.is_empty() {
             let (store, disk, writes, answers) =
@@ -215,6 +230,7 @@ impl Run {
 
     fn restart(&mut self, then: Durability) -> Result<(), String> {
         let store = self.store();
+        self.snapshots.push(self.last());
         let closed = store.close();
         if closed.is_err() && !self.faulty {
             return Err(format!("closing failed: {closed:?}"));
@@ -224,6 +240,7 @@ impl Run {
         }
         self.store = None;
         self.durability = then;
+        self.only_snapshots &= then == Durability::Snapshot;
         self.open()?;
         let least = self.promised(usize::MAX, false);
         self.find(least, self.last())?;
@@ -259,6 +276,10 @@ impl Run {
         (self.durability, self.faulty) = (then, false);
         self.open()?;
         let found = self.find(least, most)?;
+        // After a kill the log goes on, and the next crash may be before this one.
+        self.only_snapshots = then == Durability::Snapshot && (power_cut || self.only_snapshots);
+        self.snapshots.retain(|writes| *writes < found);
+        self.snapshots.push(found);
         self.promises
             .retain(|promise| promise.at <= at && (promise.survives_power_cut || !power_cut));
         for promise in &mut self.promises {

@@ -225,6 +225,7 @@ fn start(durability: Durability, queue_writes_max: usize) -> Model {
         retry: Duration::from_secs(1),
         mode: Mode::Open { snapshot_begun: false },
         closed: false,
+        clock: crate::clock::Clock::default(),
     };
     let writer = thread::spawn(move || writer.run());
     let snapshotter = Arc::new(Snapshotter {

@@ -337,3 +337,112 @@ fn a_snapshot_among_writers_loses_and_doubles_nothing() {
         assert_eq!(dump(&open(&disk, durability)), expected);
     }
 }
+
+/// A snapshot, two segments that were ended and one that goes on, all under `sync`.
+fn several_segments() -> crate::disk::crash::CrashDisk {
+    use crate::disk::crash::{CrashDisk, Fault, Operations};
+    let disk = CrashDisk::default();
+    let settings = Settings {
+        disk: Arc::new(disk.clone()),
+        ..settings(&MemoryDisk::default(), Durability::Sync)
+    };
+    let store = Store::open(&settings, Clients::new(1)).unwrap().store;
+    accept(&store, vec![set("a", 1.0)]);
+    store.snapshot().unwrap();
+    for _ in 0..2 {
+        accept(&store, vec![add("a", 1.0)]);
+        accept(&store, vec![add("a", 1.0)]);
+        // Creating, writing and syncing the segment succeed; then the snapshot fails.
+        disk.add_fault(Fault {
+            what: Operations::All,
+            after: 4,
+            times: 1,
+            part: 0,
+        });
+        store.snapshot().unwrap_err();
+        disk.clear_faults();
+    }
+    accept(&store, vec![add("a", 1.0)]);
+    accept(&store, vec![add("a", 1.0)]);
+    disk
+}
+
+#[test]
+fn every_flipped_bit_is_refused_naming_the_file_or_in_the_last_frame_reported() {
+    let files = several_segments().files();
+    let names: Vec<_> = files.keys().map(|path| path.display().to_string()).collect();
+    assert_eq!(
+        names,
+        [
+            "journal/000002.log",
+            "journal/000003.log",
+            "journal/000004.log",
+            "state.yaml"
+        ]
+    );
+    let last = &files[&PathBuf::from("journal/000004.log")];
+    let last_frame = last.len() - (last.len() - 32) / 2;
+    let disk = MemoryDisk::default();
+    for (path, bytes) in &files {
+        disk.put(path, bytes.clone());
+    }
+    let settings = settings(&disk, Durability::Sync);
+    assert_eq!(open::read(&settings).unwrap().recovered.last, 7);
+    for (path, sound) in &files {
+        for bit in 0..8 * sound.len() {
+            let mut bytes = sound.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            disk.put(path, bytes);
+            match open::read(&settings) {
+                Err(error) => {
+                    let error = error.to_string();
+                    assert!(
+                        error.contains(&path.display().to_string()),
+                        "{path:?}, bit {bit}: {error}"
+                    );
+                }
+                Ok(checked) => {
+                    assert!(
+                        path.ends_with("000004.log") && bit / 8 >= last_frame,
+                        "{path:?}, bit {bit}"
+                    );
+                    assert_eq!(checked.recovered.last, 6);
+                    let cut = &checked.recovered.cut[0];
+                    assert_eq!((&cut.file, cut.offset), (path, last_frame as u64));
+                }
+            }
+        }
+        disk.put(path, sound.clone());
+    }
+}
+
+#[test]
+fn every_segment_that_is_missing_or_cut_short_is_noticed_but_for_the_last_frame() {
+    let files = several_segments().files();
+    for (path, sound) in &files {
+        let last_frame = (sound.len() - 32) / 2;
+        let last = if path.ends_with("000004.log") { last_frame } else { 0 };
+        for length in 0..sound.len() - last {
+            let disk = MemoryDisk::default();
+            for (path, bytes) in &files {
+                disk.put(path, bytes.clone());
+            }
+            disk.put(path, &sound[..length]);
+            let checked = open::read(&settings(&disk, Durability::Sync));
+            // What ends within the last segment's header, or behind its first frame, is what a crash may leave.
+            match checked {
+                Err(_) => {}
+                Ok(checked) => {
+                    assert!(path.ends_with("000004.log"), "{path:?}, {length}");
+                    assert!(length <= 32 || !checked.recovered.cut.is_empty(), "{path:?}, {length}");
+                }
+            }
+        }
+        let disk = MemoryDisk::default();
+        for (path, bytes) in files.iter().filter(|(other, _)| *other != path) {
+            disk.put(path, bytes.clone());
+        }
+        let missing = open::read(&settings(&disk, Durability::Sync));
+        assert_eq!(missing.is_ok(), path.ends_with("000004.log"), "{path:?}");
+    }
+}

@@ -193,9 +193,9 @@ fn a_snapshot_restored_without_its_journal_takes_writes() {
     let inside = store.clone();
     disk.set_hook(move |operation| {
         if operation == 1 {
-            (0..5).for_each(|_| {
+            for _ in 0..5 {
                 accept(&inside, vec![add("a", 1.0)]);
-            });
+            }
         }
     });
     store.snapshot().unwrap();
@@ -219,4 +219,24 @@ fn a_snapshot_restored_without_its_journal_takes_writes() {
         .truncate(40);
     let error = start(&CrashDisk::with_files(files), Durability::Flush).unwrap_err();
     assert!(error.to_string().contains("ends after change 1"), "{error}");
+}
+
+/// The copy of a state file that is taken over was synced, its name was not: the file could be replaced and the copy be gone.
+#[test]
+fn the_original_of_a_file_that_is_taken_over_survives_a_power_cut_at_any_moment() {
+    let original = b"metrics:\n- {key: a, value: 5}\n".to_vec();
+    let disk = CrashDisk::with_files(BTreeMap::from([(PathBuf::from("state.yaml"), original.clone())]));
+    let store = started(&disk, Durability::Sync);
+    assert_eq!(dump(&store), "a{} 5");
+    for at in 0..=disk.now() {
+        for choices in 0..=255 {
+            let image = disk.power_cut(at, 512, &mut Choices::new(&[choices]));
+            let files = image.files();
+            let kept = ["state.yaml", "state.yaml.original"].map(|name| files.get(&PathBuf::from(name)));
+            assert!(kept.contains(&Some(&original)), "{at}, {choices}");
+            if choices % 16 == 1 {
+                assert_eq!(dump(&started(&image, Durability::Sync)), "a{} 5");
+            }
+        }
+    }
 }
