@@ -105,9 +105,13 @@ fn write_all(
     for family in &families {
         out.line(|line| put_family(line, &family.family, family))?;
     }
-    out.section("series", catalog.series_len() == 0)?;
+    // Whether there are any is known when the first is seen: writers go on meanwhile.
+    let mut any = false;
     for family in &families {
-        put_series(out, catalog, family)?;
+        put_series(out, catalog, family, &mut any)?;
+    }
+    if !any {
+        out.section("series", true)?;
     }
     put_keys(out, catalog)?;
     out.section("clients", clients.is_empty())?;
@@ -137,12 +141,17 @@ fn put_family(line: &mut Vec<u8>, family: &Family, data: &FamilyData) {
     line.push(b'}');
 }
 
-fn put_series(out: &mut Output, catalog: &Catalog, family: &FamilyData) -> io::Result<()> {
+/// Writes the heading before the first series of all.
+fn put_series(out: &mut Output, catalog: &Catalog, family: &FamilyData, any: &mut bool) -> io::Result<()> {
     for slab in family.slabs() {
         // The slab is held still only while its lines are gathered, not while they are written.
         slab.look(|fixed| {
             for (offset, entry, labels) in fixed.iter() {
                 if let Some(value) = slab.value(offset) {
+                    if !*any {
+                        out.block.extend_from_slice(b"series:\n");
+                        *any = true;
+                    }
                     put_one_series(&mut out.block, catalog, family, entry, labels, &value);
                     out.block.push(b'\n');
                 }
