@@ -96,7 +96,7 @@ async fn a_terminal_is_shown_the_admin_key_once() {
 /// All that a hub prints on a terminal until a line begins so; Ctrl-C ends it then.
 pub(crate) async fn on_a_terminal(place: &Place, last: &str) -> String {
     let mut command = Command::new("script");
-    command.args(["-qec", &format!("'{PROGRAM}' --listen 127.0.0.1:0"), "/dev/null"]);
+    command.args(["-qec", &format!("exec '{PROGRAM}' --listen 127.0.0.1:0"), "/dev/null"]);
     command.current_dir(place.path()).kill_on_drop(true);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let (mut keys, mut lines) = (
