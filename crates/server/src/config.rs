@@ -27,8 +27,10 @@ mod scrape;
 mod section;
 mod snapshot;
 mod state;
+mod throttle;
 mod tls;
 mod units;
+mod usage;
 
 pub use durability::Durability;
 pub(crate) use idempotency::Idempotency;
@@ -41,7 +43,9 @@ pub(crate) use mistake::ConfigErrors;
 pub(crate) use scrape::{Created, Scrape};
 pub(crate) use snapshot::Snapshot;
 pub(crate) use state::StatePaths;
+pub(crate) use throttle::{RATE, Rates, Throttle};
 pub(crate) use tls::{Certificate, Tls};
+pub(crate) use usage::{KeyLimits, LIMIT_MAX, REQUESTS_PER_SECOND_MAX, Usage};
 
 use crate::cli::ServeArgs;
 use mistake::Mistakes;
@@ -83,12 +87,18 @@ pub(crate) struct Config {
     pub(crate) idempotency: Idempotency,
     /// How much of everything.
     pub(crate) limits: Limits,
+    /// How many bytes a second.
+    pub(crate) throttle: Throttle,
+    /// How much each key may use.
+    pub(crate) usage: Usage,
     /// What Prometheus gets.
     pub(crate) scrape: Scrape,
     /// What the hub says about itself.
     pub(crate) log: Log,
     /// What is legal but unwise, for the log at the start.
     pub(crate) warnings: Vec<String>,
+    /// The file that it was read from.
+    pub(crate) file: Option<PathBuf>,
 }
 
 /// A configuration file that has been read.
@@ -142,7 +152,9 @@ impl Config {
             .clone()
             .or_else(|| variable(environment, "METRIC_NEXUS_CONFIG").map(PathBuf::from));
         let file = path.as_deref().map(ConfigFile::read).transpose()?;
-        Self::load(flags, environment, file.as_ref())
+        let mut config = Self::load(flags, environment, file.as_ref())?;
+        config.file = path;
+        Ok(config)
     }
 
     /// Defaults, then `file`, then `environment`, then `flags`.
@@ -169,6 +181,34 @@ impl Config {
         mistakes.or(config)
     }
 
+    /// Reads its file again, without environment and flags: for what can change while the hub runs, they say nothing.
+    ///
+    /// # Errors
+    /// Every mistake there is.
+    pub(crate) fn read_again(&self) -> Result<Self, ConfigErrors> {
+        match &self.file {
+            Some(path) => Self::load(&ServeArgs::default(), &|_| None, Some(&ConfigFile::read(path)?)),
+            None => Ok(self.clone()),
+        }
+    }
+
+    /// The sections in which the file, [read again](Config::read_again), says something else than at the start, and which count
+    /// at a start only. What environment and flags may set instead is left out: it cannot be told who set it.
+    pub(crate) fn waits_for_a_start(&self, again: &Self) -> Vec<&'static str> {
+        [
+            ("tls", self.tls != again.tls),
+            ("keys", self.keys != again.keys),
+            ("snapshot", self.snapshot != again.snapshot),
+            ("journal", self.journal != again.journal),
+            ("idempotency", self.idempotency != again.idempotency),
+            ("limits", self.limits != again.limits),
+            ("scrape", self.scrape != again.scrape),
+        ]
+        .into_iter()
+        .filter_map(|(section, differs)| differs.then_some(section))
+        .collect()
+    }
+
     fn from_file(file: &ConfigFile, mistakes: &Mistakes) -> Self {
         let name = file.path.display().to_string();
         let value: Value = match yaml_serde::from_str(&file.text) {
@@ -192,9 +232,12 @@ impl Config {
             journal: Journal::read(&top),
             idempotency: Idempotency::read(&top),
             limits: Limits::read(&top),
+            throttle: Throttle::read(&top),
+            usage: Usage::read(&top),
             scrape: Scrape::read(&top),
             log: Log::read(&top),
             warnings,
+            file: None,
         };
         top.finish();
         config

@@ -9,6 +9,8 @@
 //! | `GET DELETE /api/v1/series` | `series` | read, write |
 //! | `GET /api/v1/hub` | `hub` | read |
 //! | `POST /api/v1/admin/snapshot`, `GET POST /api/v1/admin/keys`, `DELETE /api/v1/admin/keys/{name}` | `admin` | admin |
+//! | `GET PUT DELETE /api/v1/admin/throttle` | `admin/throttle` | admin |
+//! | `GET /api/v1/admin/limits`, `GET PUT DELETE /api/v1/admin/limits/{name}` | `admin/limits` | admin |
 //! | `POST /-/reload` | `admin` | admin |
 //! | `GET /api/v1/openapi.json` | here | any |
 //! | `GET /-/healthy`, `GET /-/ready` | `health` | no key |
@@ -43,8 +45,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 pub(crate) use account::Caller;
 
 use crate::{
-    auth::Keyring, clients::Clients, config::Config, ingest::rest, own_metrics::OwnMetrics, reload::Reloader,
-    store::Store,
+    accounts::Accounts, auth::Keyring, bandwidth::Bandwidth, clients::Clients, config::Config, ingest::rest,
+    own_metrics::OwnMetrics, reload::Reloader, settings::Settings, store::Store,
 };
 
 /// What the handlers work with. Cheap to clone.
@@ -56,6 +58,9 @@ pub(crate) struct Api {
     pub(crate) own: OwnMetrics,
     pub(crate) config: Arc<Config>,
     pub(crate) reloader: Reloader,
+    pub(crate) settings: Settings,
+    pub(crate) bandwidth: Bandwidth,
+    pub(crate) accounts: Accounts,
 }
 
 #[derive(OpenApi)]
@@ -126,6 +131,17 @@ fn described_routes() -> OpenApiRouter<Api> {
         .routes(routes!(admin::snapshot))
         .routes(routes!(admin::keys, admin::new_key))
         .routes(routes!(admin::revoke_key))
+        .routes(routes!(
+            admin::throttle::throttle,
+            admin::throttle::change_throttle,
+            admin::throttle::forget_throttle
+        ))
+        .routes(routes!(admin::limits::all_limits))
+        .routes(routes!(
+            admin::limits::limits,
+            admin::limits::change_limits,
+            admin::limits::forget_limits
+        ))
         .routes(routes!(admin::reload))
 }
 

@@ -135,9 +135,9 @@ impl Hub {
         }
     }
 
-    /// Reads keys and certificate again at once; blocks the thread. What went wrong is in the log.
+    /// Takes up changed keys, certificate and limits at once; blocks the thread. What went wrong is in the log.
     pub(crate) fn reload(&self) {
-        let _ = self.shared.api.reloader.reload();
+        let _ = self.shared.api.reloader.reload_all();
     }
 
     pub(crate) fn config(&self) -> &Arc<Config> {

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+mod accounts;
 mod auth;
+mod bandwidth;
 mod cli;
 mod clients;
 mod clock;
@@ -23,6 +25,7 @@ mod reload;
 pub mod run;
 mod selector;
 mod serve;
+mod settings;
 mod shutdown;
 mod snapshot;
 mod store;

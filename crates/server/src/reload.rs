@@ -1,4 +1,4 @@
-//! What the hub takes up while it runs: changed keys and certificates.
+//! What the hub takes up while it runs: changed keys and certificates by itself, changed limits when it is told to.
 
 use std::{
     sync::Arc,
@@ -6,7 +6,11 @@ use std::{
 };
 
 use crate::{
+    accounts::Accounts,
     auth::{Keyring, Reload},
+    bandwidth::Bandwidth,
+    config::Config,
+    settings::Settings,
     shutdown::Shutdown,
     tls::{Refreshed, Tls},
 };
@@ -14,7 +18,7 @@ use crate::{
 /// How often the files are looked at.
 const PERIOD: Duration = Duration::from_millis(500);
 
-/// Looks after keys and certificate. Cheap to clone.
+/// Looks after keys, certificate and limits. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Reloader {
     shared: Arc<Shared>,
@@ -24,6 +28,11 @@ pub(crate) struct Reloader {
 struct Shared {
     keyring: Keyring,
     tls: Option<Tls>,
+    /// As it was at the start.
+    config: Arc<Config>,
+    settings: Settings,
+    bandwidth: Bandwidth,
+    accounts: Accounts,
 }
 
 /// What was another than before.
@@ -31,12 +40,27 @@ struct Shared {
 pub(crate) struct Changed {
     pub(crate) keys: bool,
     pub(crate) certificate: bool,
+    pub(crate) settings: bool,
 }
 
 impl Reloader {
-    pub(crate) fn new(keyring: Keyring, tls: Option<Tls>) -> Self {
+    pub(crate) fn new(
+        keyring: Keyring,
+        tls: Option<Tls>,
+        config: Arc<Config>,
+        settings: Settings,
+        bandwidth: Bandwidth,
+        accounts: Accounts,
+    ) -> Self {
         Reloader {
-            shared: Arc::new(Shared { keyring, tls }),
+            shared: Arc::new(Shared {
+                keyring,
+                tls,
+                config,
+                settings,
+                bandwidth,
+                accounts,
+            }),
         }
     }
 
@@ -56,19 +80,63 @@ impl Reloader {
             }
             let reloader = self.clone();
             // What went wrong is in the log; the next tick looks again.
-            let _ = tokio::task::spawn_blocking(move || reloader.reload()).await;
+            let _ = tokio::task::spawn_blocking(move || (reloader.reload_keys(), reloader.reload_certificate())).await;
         }
     }
 
-    /// Takes up what changed; blocks the thread. What cannot be taken up is logged, and told in one text; the old keys and
-    /// the old certificate stay.
-    pub(crate) fn reload(&self) -> Result<Changed, String> {
-        let keys = self.reload_keys();
-        let certificate = self.reload_certificate();
-        match (keys, certificate) {
-            (Ok(keys), Ok(certificate)) => Ok(Changed { keys, certificate }),
-            (Err(keys), Err(certificate)) => Err(format!("{keys}; {certificate}")),
-            (Err(error), Ok(_)) | (Ok(_), Err(error)) => Err(error),
+    /// Takes up all that changed; blocks the thread. What cannot be taken up is logged, and told in one text; the old keys,
+    /// certificate or limits stay.
+    pub(crate) fn reload_all(&self) -> Result<Changed, String> {
+        let mut errors = Vec::new();
+        let mut said = |found: Result<bool, String>| {
+            found.unwrap_or_else(|error| {
+                errors.push(error);
+                false
+            })
+        };
+        let changed = Changed {
+            keys: said(self.reload_keys()),
+            certificate: said(self.reload_certificate()),
+            settings: said(self.reload_settings()),
+        };
+        if errors.is_empty() {
+            Ok(changed)
+        } else {
+            Err(errors.join("; "))
+        }
+    }
+
+    fn reload_settings(&self) -> Result<bool, String> {
+        let shared = &*self.shared;
+        let reloaded = shared.config.read_again().map_err(|errors| errors.to_string());
+        let reloaded = reloaded.and_then(|config| {
+            let apply = |throttle: &_, limits: &_| {
+                shared.bandwidth.set(throttle);
+                shared.accounts.set_limits(limits);
+            };
+            let changed = shared
+                .settings
+                .reload(&config, apply)
+                .map_err(|error| error.to_string())?;
+            Ok((changed, shared.config.waits_for_a_start(&config)))
+        });
+        match reloaded {
+            Ok((changed, waiting)) => {
+                if changed {
+                    tracing::info!("the limits changed");
+                }
+                if !waiting.is_empty() {
+                    tracing::warn!(
+                        settings = waiting.join(", "),
+                        "changed in the configuration file, but read at a start only"
+                    );
+                }
+                Ok(changed)
+            }
+            Err(error) => {
+                tracing::error!(%error, "the limits stay as they were");
+                Err(error)
+            }
         }
     }
 

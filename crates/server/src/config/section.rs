@@ -53,6 +53,22 @@ impl<'a> Section<'a> {
         Section::new(self.file, self.path_of(name), self.value(name), self.mistakes)
     }
 
+    /// The mapping at `name` whose own names are not settings but somebody's: each with the mapping behind it.
+    pub(super) fn named(&self, name: &'static str) -> Vec<(String, Section<'a>)> {
+        let section = self.section(name);
+        let mut found = Vec::new();
+        for (name, value) in section.entries.into_iter().flatten() {
+            match name.as_str() {
+                Some(name) => found.push((
+                    name.to_owned(),
+                    Section::new(self.file, section.path_of(name), Some(value), self.mistakes),
+                )),
+                None => section.mistake_here(format!("expected a name in text, got {}", describe(name))),
+            }
+        }
+        found
+    }
+
     /// The item `index` of the list at `name`, as a mapping.
     pub(super) fn item(&self, name: &str, index: usize, value: &'a Value) -> Section<'a> {
         let path = format!("{}[{index}]", self.path_of(name));

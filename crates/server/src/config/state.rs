@@ -92,6 +92,11 @@ impl StatePaths {
         self.directory.join("keys.yaml")
     }
 
+    /// What was set live through the API.
+    pub(crate) fn settings_file(&self) -> PathBuf {
+        self.directory.join("settings.yaml")
+    }
+
     /// Certificates that the hub has made.
     pub(crate) fn tls_dir(&self) -> PathBuf {
         self.directory.join("tls")
@@ -138,6 +143,7 @@ mod tests {
         assert_eq!(state.snapshot, Path::new("/x/state/state.yaml"));
         assert_eq!(state.journal_dir(), Path::new("/x/state/journal"));
         assert_eq!(state.keys_file(), Path::new("/x/state/keys.yaml"));
+        assert_eq!(state.settings_file(), Path::new("/x/state/settings.yaml"));
         assert_eq!(state.tls_dir(), Path::new("/x/state/tls"));
         assert_eq!(state.lock_file(), Path::new("/x/state/lock"));
         assert_eq!(state.admin_key_file(), Path::new("/x/state/admin.key"));

@@ -137,6 +137,8 @@ keys:
 snapshot: { interval: 30s, time_share_max: 0.5 }
 journal: { segment_bytes_max: 1MiB }
 idempotency: { retention: 1h, keys_max: 10 }
+throttle: { server: { read_bytes_per_second: 1KiB } }
+usage: { limits: { ci: { api_requests: 1_000_000, egress_bytes: 1GB } } }
 scrape: { created: true }
 log: { format: json, level: 'warn,nexus_server=debug' }
 ";
@@ -181,6 +183,24 @@ log: { format: json, level: 'warn,nexus_server=debug' }
             segment_bytes_max: 1 << 20,
         },
         limits: Limits::default(),
+        throttle: Throttle {
+            server: Rates {
+                read_bytes_per_second: 1024,
+                write_bytes_per_second: 0,
+            },
+            ..Throttle::default()
+        },
+        usage: Usage {
+            limits: [(
+                "ci".to_owned(),
+                KeyLimits {
+                    api_requests: 1_000_000,
+                    egress_bytes: 1_000_000_000,
+                    ..KeyLimits::default()
+                },
+            )]
+            .into(),
+        },
         scrape: Scrape {
             created: Created::Exposed,
         },
@@ -189,6 +209,7 @@ log: { format: json, level: 'warn,nexus_server=debug' }
             level: "warn,nexus_server=debug".to_owned(),
         },
         warnings: Vec::new(),
+        file: None,
     };
     assert_eq!(config, expected);
 }

@@ -62,6 +62,38 @@ pub(super) fn size(value: &Value, range: &RangeInclusive<usize>) -> Result<usize
         })
 }
 
+/// A whole number that need not fit into memory, as [`count`].
+pub(super) fn number(value: &Value, range: &RangeInclusive<u64>) -> Result<u64, String> {
+    let number = match value {
+        Value::String(text) => text.replace('_', "").parse().ok(),
+        _ => value.as_u64(),
+    };
+    let number = number.ok_or_else(|| format!("expected a whole number, got {}", describe(value)))?;
+    if range.contains(&number) {
+        return Ok(number);
+    }
+    Err(format!("expected {} to {}, got {number}", range.start(), range.end()))
+}
+
+/// A number of bytes that need not fit into memory, as [`size`].
+pub(super) fn amount(value: &Value, range: &RangeInclusive<u64>) -> Result<u64, String> {
+    let bytes = match value {
+        Value::Number(number) => number.as_u64(),
+        Value::String(text) => parse_size(text),
+        _ => None,
+    };
+    let bytes = bytes.ok_or_else(|| format!("expected a size such as 65536 or 16MiB, got {}", describe(value)))?;
+    if range.contains(&bytes) {
+        return Ok(bytes);
+    }
+    Err(format!(
+        "expected {} to {}, got {}",
+        range.start(),
+        range.end(),
+        describe(value)
+    ))
+}
+
 /// A stretch of time: `"500ms"`, `"10s"`, `"1.5m"`, `"1h"`, `"7d"`. A bare number says no unit and is refused.
 pub(super) fn duration(value: &Value, range: &RangeInclusive<Duration>) -> Result<Duration, String> {
     let expected = || format!("expected a duration such as 500ms, 10s or 1m, got {}", describe(value));

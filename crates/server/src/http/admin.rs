@@ -1,3 +1,6 @@
+pub(super) mod limits;
+pub(super) mod throttle;
+
 use axum::{
     Extension, Json,
     body::Body,
@@ -194,23 +197,37 @@ pub(super) struct Reloaded {
     keys: bool,
     /// Whether the certificate was.
     certificate: bool,
+    /// Whether limits of the configuration file or of `settings.yaml` were.
+    settings: bool,
 }
 
-/// Read keys and certificate again at once; the hub does so by itself within a second. The configuration file is read at
-/// a start only.
+/// Read keys and certificate again at once, which the hub does by itself within a second; and from the configuration file
+/// and `settings.yaml` the limits that can change while it runs. Everything else of the file waits for a restart.
 #[utoipa::path(post, path = "/-/reload", tag = "admin", responses((status = 200, body = Reloaded), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn reload(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
 ) -> Result<Json<Reloaded>, Problem> {
     caller.has(Scope::Admin)?;
-    let changed = blocking(move || api.reloader.reload())
+    let changed = blocking(move || api.reloader.reload_all())
         .await?
         .map_err(Problem::conflict)?;
     Ok(Json(Reloaded {
         keys: changed.keys,
         certificate: changed.certificate,
+        settings: changed.settings,
     }))
+}
+
+/// A limit on a key that does not exist is most likely a slip of the pen.
+fn keys_are_known<'a>(api: &Api, mut names: impl Iterator<Item = &'a str>) -> Result<(), Problem> {
+    let keys = api.keyring.all();
+    match names.find(|name| keys.iter().all(|key| *key.name != **name)) {
+        Some(name) => Err(Problem::not_found(format!(
+            "there is no key named {name:?}: GET /api/v1/admin/keys lists all"
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// Files may be slow; other requests do not wait for them.

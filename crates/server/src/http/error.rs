@@ -23,6 +23,7 @@ use crate::{
         rest::RestError,
     },
     selector::SelectorError,
+    settings::SettingsError,
     store::SnapshotError,
     write::{Outcome, Reason, Refusal, Unavailable},
 };
@@ -244,7 +245,18 @@ impl From<BatchError> for Problem {
         let detail = error.to_string();
         match error {
             BatchError::TooMany { .. } => Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-many-changes", detail),
-            BatchError::Malformed { .. } => Problem::new(StatusCode::BAD_REQUEST, "bad-item", detail),
+            BatchError::Malformed { index, reason } => Problem {
+                errors: vec![ItemProblem {
+                    index,
+                    kind: urn("bad-item"),
+                    detail: reason,
+                }],
+                ..Problem::new(
+                    StatusCode::BAD_REQUEST,
+                    "bad-item",
+                    "the body cannot be read beyond one of its items; nothing was changed",
+                )
+            },
             BatchError::Items(items) => {
                 let detail = format!("{detail}; nothing was changed");
                 let errors = items.into_iter().map(|BadItem { index, reason }| ItemProblem {
@@ -276,6 +288,18 @@ impl From<KeysError> for Problem {
     }
 }
 
+impl From<SettingsError> for Problem {
+    fn from(error: SettingsError) -> Self {
+        tracing::error!(%error, "the settings cannot be changed");
+        Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "settings-failed",
+            "the change cannot be kept, so it was not made; the hub's log says why",
+        )
+        .retry_after(1)
+    }
+}
+
 impl From<SnapshotError> for Problem {
     fn from(error: SnapshotError) -> Self {
         tracing::error!(%error, "a snapshot on demand failed");
@@ -300,6 +324,23 @@ fn reason(reason: &Reason) -> (StatusCode, &'static str) {
             (StatusCode::TOO_MANY_REQUESTS, "limit-reached")
         }
         Reason::Limit { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "limit-exceeded"),
+    }
+}
+
+/// What a write with many changes tells whose key may not make these of them.
+pub(super) fn denied(items: Vec<(usize, Denied)>) -> Problem {
+    let errors = items.into_iter().map(|(index, denied)| ItemProblem {
+        index,
+        kind: urn("forbidden"),
+        detail: denied.to_string(),
+    });
+    Problem {
+        errors: errors.collect(),
+        ..Problem::new(
+            StatusCode::FORBIDDEN,
+            "forbidden",
+            "the key may not make some of the changes; nothing was changed",
+        )
     }
 }
 

@@ -5,7 +5,7 @@ use super::{
 };
 use crate::{
     auth::{Denied, Scope},
-    write::{Change, Idempotency, Outcome, RequestLimits, Write},
+    write::{Change, Idempotency, Outcome, Refusal, RequestLimits, Write},
 };
 
 /// Checks what can be checked without the state, then lets the store decide.
@@ -50,9 +50,27 @@ pub(super) async fn one(api: &Api, request: &WriteRequest, change: Change) -> Re
 
 /// Submits the changes of a request, which happen all or not at all.
 pub(super) async fn all(api: &Api, request: &WriteRequest, changes: Vec<Change>) -> Result<Written, Problem> {
-    changes.iter().try_for_each(|change| may(&request.caller, change))?;
+    all_may(&request.caller, &changes)?;
     let submitted = submit(api, &request.caller, request.idempotency, changes).await;
     submitted.map_err(|outcome| error::outcome(&outcome))
+}
+
+/// A key without the scope may nothing; one with a prefix is told which of the changes are outside it.
+fn all_may(caller: &Caller, changes: &[Change]) -> Result<(), Problem> {
+    let mut denied = Vec::new();
+    for (index, change) in changes.iter().enumerate() {
+        match may(caller, change) {
+            Ok(()) => {}
+            Err(no @ Denied::Scope { .. }) => return Err(no.into()),
+            Err(no) if denied.len() < Refusal::LIST_MAX => denied.push((index, no)),
+            Err(_) => break,
+        }
+    }
+    if denied.is_empty() {
+        Ok(())
+    } else {
+        Err(error::denied(denied))
+    }
 }
 
 fn may(caller: &Caller, change: &Change) -> Result<(), Denied> {

@@ -8,7 +8,9 @@ use std::{
 
 use super::{Hub, Shared};
 use crate::{
+    accounts::Accounts,
     auth::{FirstKey, Keyring, KeysError, ensure_admin_key},
+    bandwidth::Bandwidth,
     clients::Clients,
     clock::Clock,
     config::{Certificate, Config, Transport},
@@ -19,6 +21,7 @@ use crate::{
     own_metrics::OwnMetrics,
     reload::Reloader,
     serve::Counters,
+    settings::{Settings as LiveSettings, SettingsError},
     store::{OpenError, Opened, Retention, Settings, Store, StoreLimits},
     tls::{self, Tls, TlsError},
 };
@@ -41,6 +44,8 @@ pub(super) enum Reason {
     Lock(#[from] LockError),
     #[error(transparent)]
     Keys(#[from] KeysError),
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
     #[error(transparent)]
     Tls(#[from] TlsError),
     #[error("{0}; look at it with `metric-nexus state check`; to begin anew, move it away")]
@@ -84,14 +89,28 @@ fn open(config: Config, terminal: bool) -> Result<Started, Reason> {
     };
     let serving = Arc::new(Counters::default());
     let own = OwnMetrics::new(serving.clone())?;
-    let reloader = Reloader::new(keyring.clone(), tls.clone());
+    let settings = LiveSettings::open(&config.state, &config)?;
+    let bandwidth = Bandwidth::new(&settings.throttle());
+    let accounts = Accounts;
+    let config = Arc::new(config);
+    let reloader = Reloader::new(
+        keyring.clone(),
+        tls.clone(),
+        config.clone(),
+        settings.clone(),
+        bandwidth.clone(),
+        accounts.clone(),
+    );
     let api = Api {
         store,
         keyring,
         clients,
         own,
-        config: Arc::new(config),
+        config,
         reloader,
+        settings,
+        bandwidth,
+        accounts,
     };
     let hub = Hub {
         shared: Arc::new(Shared {

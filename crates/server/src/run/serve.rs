@@ -75,7 +75,7 @@ async fn listen(config: &Config) -> Result<TcpListener, Failure> {
     })
 }
 
-/// SIGHUP reads keys and certificate again, as operators are used to.
+/// SIGHUP takes up changed keys, certificate and limits, as operators are used to.
 async fn reload_on_hangup(hub: Hub) {
     let Ok(mut hangups) = signal(SignalKind::hangup()) else {
         return;

@@ -19,6 +19,7 @@ mod names;
 mod scrape;
 mod series;
 mod serving;
+mod settings;
 mod simple;
 mod state;
 mod state_commands;

@@ -1,0 +1,173 @@
+//! What an operator changes while the hub runs: over HTTP, by a reload, over restarts.
+
+use std::fs;
+
+use crate::harness::hub;
+
+const THROTTLE: &str = "/api/v1/admin/throttle";
+const LIMITS: &str = "/api/v1/admin/limits/admin";
+
+#[tokio::test]
+async fn the_bandwidth_is_read_changed_and_given_back() {
+    let mut hub = hub()
+        .config("throttle: { server: { read_bytes_per_second: 1GB }, connection: { write_bytes_per_second: 500MB } }")
+        .start()
+        .await;
+    let unchanged = r#"200 {"server":{"read_bytes_per_second":1000000000,"write_bytes_per_second":0},"connection":{"read_bytes_per_second":0,"write_bytes_per_second":500000000},"keys":{},"set_live":{}}"#;
+    hub.check(&format!("GET {THROTTLE}"), "", unchanged).await;
+    for (body, expected) in [
+        (
+            r#"{"server": {"write_bytes_per_second": 7000000}}"#,
+            r#"200 {"server":{"read_bytes_per_second":1000000000,"write_bytes_per_second":7000000},…"set_live":{"server":{"write_bytes_per_second":7000000}}}"#,
+        ),
+        (
+            r#"{"keys": {"admin": {"read_bytes_per_second": 9000000}}}"#,
+            r#"200 …"keys":{"admin":{"read_bytes_per_second":9000000,"write_bytes_per_second":0}},…"#,
+        ),
+        (
+            r#"{"server": {"read_bytes_per_second": 0}}"#,
+            r#"200 {"server":{"read_bytes_per_second":0,"write_bytes_per_second":7000000},…"#,
+        ),
+        (
+            r#"{"server": {"read_bytes_per_second": null}}"#,
+            r#"200 {"server":{"read_bytes_per_second":1000000000,"write_bytes_per_second":7000000},…"#,
+        ),
+        ("{}", r#"200 {"server":{"read_bytes_per_second":1000000000,…"#),
+        (
+            r#"{"keys": {"nobody": {"read_bytes_per_second": 1}}}"#,
+            "404 there is no key named \"nobody\"…\n",
+        ),
+        (
+            r#"{"server": {"read_bytes_per_second": -1}}"#,
+            "400 the body is no change of the bandwidth: …-1…\n",
+        ),
+        (r#"{"server": {"read_bytes_per_second": 1.5}}"#, "400 …"),
+        (
+            r#"{"server": {"read_bytes_per_second": 99999999999999999999}}"#,
+            "400 …",
+        ),
+        (
+            r#"{"server": {"read_bytes_per_second": 1000000000001}}"#,
+            "400 server.read_bytes_per_second: expected 0 to 1000000000000 bytes a second\n",
+        ),
+        (r#"{"server": {"rate": 1}}"#, "400 …rate…\n"),
+        ("", "400 …"),
+    ] {
+        hub.check(&format!("PUT {THROTTLE}"), body, expected).await;
+    }
+    hub.crash().await;
+    let kept = r#"200 …"write_bytes_per_second":7000000},…"keys":{"admin":{"read_bytes_per_second":9000000,"write_bytes_per_second":0}},…"#;
+    hub.check(&format!("GET {THROTTLE}"), "", kept).await;
+    hub.check(&format!("DELETE {THROTTLE}"), "", "204").await;
+    hub.check(&format!("GET {THROTTLE}"), "", unchanged).await;
+}
+
+#[tokio::test]
+async fn limits_are_read_changed_and_given_back() {
+    let mut hub = hub()
+        .config("usage: { limits: { admin: { api_requests: 1_000 } } }")
+        .start()
+        .await;
+    let unchanged =
+        r#"200 {"api_requests":1000,"egress_bytes":0,"ingress_bytes":0,"requests_per_second":0,"set_live":{}}"#;
+    hub.check(&format!("GET {LIMITS}"), "", unchanged).await;
+    for (body, expected) in [
+        (
+            r#"{"egress_bytes": 5000000}"#,
+            r#"200 {"api_requests":1000,"egress_bytes":5000000,…,"set_live":{"egress_bytes":5000000}}"#,
+        ),
+        (
+            r#"{"api_requests": 2000, "egress_bytes": null}"#,
+            r#"200 {"api_requests":2000,"egress_bytes":0,…"#,
+        ),
+        (r#"{"api_requests": -1}"#, "400 the body is no change of limits: …\n"),
+        (
+            r#"{"api_requests": 9007199254740993}"#,
+            "400 api_requests: expected 0 to 9007199254740992\n",
+        ),
+        (r#"{"apirequests": 1}"#, "400 …apirequests…\n"),
+    ] {
+        hub.check(&format!("PUT {LIMITS}"), body, expected).await;
+    }
+    hub.check(
+        "GET /api/v1/admin/limits/nobody",
+        "",
+        "404 there is no key named \"nobody\"…\n",
+    )
+    .await;
+    hub.check("PUT /api/v1/admin/limits/nobody", "{}", "404 …").await;
+    hub.crash().await;
+    hub.check(
+        "GET /api/v1/admin/limits",
+        "",
+        r#"200 {"admin":{"api_requests":2000,…}}"#,
+    )
+    .await;
+    hub.check(&format!("DELETE {LIMITS}"), "", "204").await;
+    hub.check(&format!("GET {LIMITS}"), "", unchanged).await;
+}
+
+#[tokio::test]
+async fn limits_are_the_admins() {
+    let hub = hub().start().await;
+    let client = hub.new_key("client", &[]).await;
+    let bounded = hub.new_key("bounded", &["--scope", "admin", "--prefix", "team_"]).await;
+    for (request, key, expected) in [
+        (format!("GET {THROTTLE}"), &client, 403),
+        (format!("PUT {THROTTLE}"), &client, 403),
+        (format!("DELETE {THROTTLE}"), &client, 403),
+        (format!("PUT {LIMITS}"), &client, 403),
+        (format!("GET {THROTTLE}"), &bounded, 200),
+        (format!("PUT {THROTTLE}"), &bounded, 403),
+        (format!("DELETE {THROTTLE}"), &bounded, 403),
+        (format!("PUT {LIMITS}"), &bounded, 403),
+        (format!("DELETE {LIMITS}"), &bounded, 403),
+    ] {
+        let (method, target) = request.split_once(' ').unwrap();
+        let reply = hub.request(method, target).key(key).body("{}").send().await;
+        assert_eq!(reply.status, expected, "{request}: {reply}");
+    }
+}
+
+#[tokio::test]
+async fn a_reload_takes_up_the_limits_of_the_file() {
+    let hub = hub()
+        .config("throttle: { server: { read_bytes_per_second: 1GB } }")
+        .start()
+        .await;
+    let config = hub.setup.path("config.yaml");
+    let reload = "POST /-/reload";
+    hub.check(reload, "", r#"200 {…"settings":false}"#).await;
+    fs::write(
+        &config,
+        "throttle: { server: { read_bytes_per_second: 2GB } }\nusage: { limits: { admin: { api_requests: 5000 } } }",
+    )
+    .unwrap();
+    hub.check(reload, "", r#"200 {…"settings":true}"#).await;
+    hub.check(
+        &format!("GET {THROTTLE}"),
+        "",
+        r#"200 {"server":{"read_bytes_per_second":2000000000,…"#,
+    )
+    .await;
+    hub.check(&format!("GET {LIMITS}"), "", r#"200 {"api_requests":5000,…"#)
+        .await;
+    fs::write(&config, "throttle: { server: { reed: 1 } }").unwrap();
+    hub.check(reload, "", "409 …throttle.server.reed: unknown setting…\n")
+        .await;
+    hub.check(&format!("GET {LIMITS}"), "", r#"200 {"api_requests":5000,…"#)
+        .await;
+}
+
+#[tokio::test]
+async fn settings_that_cannot_be_read_keep_a_hub_from_starting() {
+    let mut hub = hub().start().await;
+    hub.terminate().await;
+    fs::write(hub.state().join("settings.yaml"), "throttle: 5").unwrap();
+    let ended = hub.setup.fail().await;
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(
+        ended.notes.contains("settings.yaml: ") && ended.notes.contains("repair it, or move it away"),
+        "{ended:?}"
+    );
+}
