@@ -1,8 +1,113 @@
-use crate::config::KeyLimits;
-use std::collections::BTreeMap;
+//! What the hub keeps of each API key while it runs: how fast it may go, and how much it may use.
+
+mod request_rate;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, PoisonError, RwLock},
+};
+
+pub(crate) use request_rate::TooFast;
+
+use crate::{
+    bandwidth::{Bandwidth, KeyBandwidth},
+    config::KeyLimits,
+};
+use request_rate::RequestRate;
+
+/// The accounts of all keys. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(crate) struct Accounts;
+pub(crate) struct Accounts {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    bandwidth: Bandwidth,
+    state: RwLock<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    limits: BTreeMap<String, KeyLimits>,
+    accounts: HashMap<Arc<str>, Arc<Account>, foldhash::fast::RandomState>,
+}
+
+/// The account of one key.
+#[derive(Debug)]
+pub(crate) struct Account {
+    requests: RequestRate,
+    bandwidth: KeyBandwidth,
+}
+
 impl Accounts {
-    pub(crate) fn set_limits(&self, _: &BTreeMap<String, KeyLimits>) {}
-    pub(crate) fn set_limits_of(&self, _: &str, _: KeyLimits) {}
+    pub(crate) fn new(bandwidth: Bandwidth, limits: BTreeMap<String, KeyLimits>) -> Self {
+        Accounts {
+            shared: Arc::new(Shared {
+                bandwidth,
+                state: RwLock::new(State {
+                    limits,
+                    ..State::default()
+                }),
+            }),
+        }
+    }
+
+    /// The account of the key of this name. Keys are few, and an account stays when its key is revoked: what it used is known
+    /// until the hub ends.
+    pub(crate) fn of(&self, key: &Arc<str>) -> Arc<Account> {
+        let found = {
+            let state = self.shared.state.read().unwrap_or_else(PoisonError::into_inner);
+            state.accounts.get(key).cloned()
+        };
+        found.unwrap_or_else(|| self.open(key))
+    }
+
+    fn open(&self, key: &Arc<str>) -> Arc<Account> {
+        let mut state = self.shared.state.write().unwrap_or_else(PoisonError::into_inner);
+        let State { limits, accounts } = &mut *state;
+        let account = accounts.entry(Arc::clone(key)).or_insert_with(|| {
+            let account = Account {
+                requests: RequestRate::default(),
+                bandwidth: self.shared.bandwidth.of_key(key),
+            };
+            account.set(limits.get(&**key).copied().unwrap_or_default());
+            Arc::new(account)
+        });
+        Arc::clone(account)
+    }
+
+    /// Sets the limits of every key; those that are not named have none.
+    pub(crate) fn set_limits(&self, limits: &BTreeMap<String, KeyLimits>) {
+        let mut state = self.shared.state.write().unwrap_or_else(PoisonError::into_inner);
+        for (name, account) in &state.accounts {
+            account.set(limits.get(&**name).copied().unwrap_or_default());
+        }
+        state.limits = limits.clone();
+    }
+
+    /// Sets the limits of one key.
+    pub(crate) fn set_limits_of(&self, key: &str, limits: KeyLimits) {
+        let mut state = self.shared.state.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(account) = state.accounts.get(key) {
+            account.set(limits);
+        }
+        state.limits.insert(key.to_owned(), limits);
+    }
+}
+
+impl Account {
+    fn set(&self, limits: KeyLimits) {
+        self.requests.set(limits.requests_per_second);
+    }
+
+    /// How fast its bytes may flow.
+    pub(crate) fn bandwidth(&self) -> &KeyBandwidth {
+        &self.bandwidth
+    }
+
+    /// Whether one more request may go on.
+    pub(crate) fn admit(&self) -> Result<(), TooFast> {
+        self.requests.take()
+    }
 }

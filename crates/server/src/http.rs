@@ -15,12 +15,13 @@
 //! | `GET /api/v1/openapi.json` | here | any |
 //! | `GET /-/healthy`, `GET /-/ready` | `health` | no key |
 //!
-//! From outside: catch panics, count, give errors their body, authenticate, handle.
+//! From outside: pace the connection, count, catch panics, give errors their body, authenticate, charge the key, handle.
 
 mod account;
 mod admin;
 mod batch;
 mod body;
+mod charge;
 mod error;
 mod families;
 mod health;
@@ -93,16 +94,19 @@ pub(crate) fn router(api: Api) -> Router {
     let described = described.route("/api/v1/openapi.json", get(|| async move { Json(document) }));
     let authenticate = middleware::from_fn_with_state(api.clone(), account::authenticate);
     let count = middleware::from_fn_with_state(api.clone(), account::count);
+    let charge = middleware::from_fn_with_state(api.clone(), charge::charge);
     described
         .merge(simple::with_trailing_slash())
         .merge(scrape::names_of_no_metric())
         .merge(nothing_yet())
         .fallback(nothing)
+        .layer(charge)
         .layer(authenticate)
         .merge(health::routes())
         .layer(middleware::from_fn(error::render))
         .layer(CatchPanicLayer::custom(error::panicked))
         .layer(count)
+        .layer(middleware::from_fn(charge::pace))
         .with_state(api)
 }
 

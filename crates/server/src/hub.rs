@@ -85,6 +85,7 @@ impl Hub {
             app,
             self.serve_limits(),
             self.shared.serving.clone(),
+            self.shared.api.bandwidth.clone(),
             fired,
         )
         .await;

@@ -16,7 +16,7 @@ use prometheus::{
 };
 
 use crate::{
-    clients,
+    bandwidth, clients,
     clock::now_ms,
     exposition::{OwnFamily, OwnSample, OwnValue},
     http::Api,
@@ -108,6 +108,7 @@ impl OwnMetrics {
         let mut families: Vec<OwnFamily> = self.shared.registry.gather().iter().map(own_family).collect();
         families.extend(self.of_store(api));
         families.extend(self.of_serving());
+        families.extend(bandwidth::families(&api.bandwidth));
         families.extend(api.reloader.certificate_expires().map(certificate));
         families
     }
@@ -293,11 +294,11 @@ impl OwnMetrics {
     clippy::cast_precision_loss,
     reason = "counts beyond 2^53 are shown as the nearest double"
 )]
-fn whole(count: u64) -> f64 {
+pub(crate) fn whole(count: u64) -> f64 {
     count as f64
 }
 
-fn sample(labels: &[(&str, &str)], value: f64) -> OwnSample {
+pub(crate) fn sample(labels: &[(&str, &str)], value: f64) -> OwnSample {
     OwnSample {
         labels: Labels::from_pairs(labels.iter().copied()).unwrap_or_default(),
         value: OwnValue::Number(value),

@@ -1,7 +1,7 @@
 //! The accept loop: who may connect, how long each step may take, and how it all ends.
 //!
-//! Every connection passes, in this order: the cap on connections; [`metered`], which counts
-//! bytes on the wire, below TLS; the handshake, under a deadline; ALPN, which picks HTTP/2 or
+//! Every connection passes, in this order: the cap on connections; the limits on bandwidth, and
+//! [`metered`], which counts bytes on the wire, both below TLS; the handshake, under a deadline; ALPN, which picks HTTP/2 or
 //! HTTP/1.1; hyper, watched by [`watchdog`]; the router. Plain connections speak HTTP/1.1 only:
 //! telling the versions apart would mean waiting, without a deadline, for a client's first bytes.
 //!
@@ -34,10 +34,12 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{sleep, timeout};
 use tracing::{error, warn};
 
+pub(crate) use activity::ConnectionInfo;
 pub(crate) use counters::Counters;
 pub(crate) use limits::Limits;
 pub(crate) use request::BodyStalled;
 
+use crate::bandwidth::Bandwidth;
 use crate::shutdown::Shutdown;
 use crate::tls::Tls;
 use seldom::Seldom;
@@ -59,6 +61,7 @@ struct Server {
     app: Router,
     limits: Limits,
     counters: Arc<Counters>,
+    bandwidth: Bandwidth,
     shutdown: Shutdown,
     failed_handshakes: Seldom,
 }
@@ -73,6 +76,7 @@ pub(crate) async fn serve(
     app: Router,
     limits: Limits,
     counters: Arc<Counters>,
+    bandwidth: Bandwidth,
     shutdown: Shutdown,
 ) -> Drained {
     let server = Arc::new(Server {
@@ -80,6 +84,7 @@ pub(crate) async fn serve(
         app,
         limits,
         counters,
+        bandwidth,
         shutdown: shutdown.clone(),
         failed_handshakes: Seldom::default(),
     });

@@ -17,6 +17,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
+    accounts::TooFast,
     auth::{CredentialError, Denied, KeysError},
     ingest::{
         batch::{BadItem, BatchError},
@@ -285,6 +286,24 @@ impl From<KeysError> for Problem {
                 Problem::internal()
             }
         }
+    }
+}
+
+impl From<TooFast> for Problem {
+    fn from(too_fast: TooFast) -> Self {
+        let TooFast {
+            requests_per_second,
+            wait,
+        } = too_fast;
+        let seconds = u32::try_from(wait.as_millis().div_ceil(1000))
+            .unwrap_or(u32::MAX)
+            .max(1);
+        Problem::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too-many-requests",
+            format!("the key may send {requests_per_second} requests a second"),
+        )
+        .retry_after(seconds)
     }
 }
 

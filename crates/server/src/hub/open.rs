@@ -91,7 +91,7 @@ fn open(config: Config, terminal: bool) -> Result<Started, Reason> {
     let own = OwnMetrics::new(serving.clone())?;
     let settings = LiveSettings::open(&config.state, &config)?;
     let bandwidth = Bandwidth::new(&settings.throttle());
-    let accounts = Accounts;
+    let accounts = Accounts::new(bandwidth.clone(), settings.all_limits());
     let config = Arc::new(config);
     let reloader = Reloader::new(
         keyring.clone(),

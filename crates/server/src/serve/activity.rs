@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 
+use crate::bandwidth::{KeyBandwidth, Pace};
+
 /// The connection a request came on: an extension of every request.
 #[derive(Clone, Debug)]
 pub(crate) struct ConnectionInfo {
@@ -14,6 +16,21 @@ pub(crate) struct ConnectionInfo {
 }
 
 impl ConnectionInfo {
+    /// The request that carries this is one that limits on bandwidth slow down, or one that must always get through. One of
+    /// the latter among the former goes as slowly as they do.
+    pub(crate) fn set_exempt(&self, exempt: bool) {
+        if !exempt || self.activity.requests.load(Relaxed) <= 1 {
+            self.activity.pace.set_delayed(!exempt);
+        }
+    }
+
+    /// The request is by this key, whose share of the server the connection uses from now on, if nobody else is using it.
+    pub(crate) fn join(&self, key: &KeyBandwidth) {
+        if self.activity.requests.load(Relaxed) <= 1 {
+            self.activity.pace.join(key);
+        }
+    }
+
     /// Bytes received on this connection so far, TLS included.
     #[cfg(test)]
     pub(crate) fn wire_bytes_in(&self) -> u64 {
@@ -25,6 +42,8 @@ impl ConnectionInfo {
 /// another, so the order of memory operations does not matter.
 #[derive(Debug, Default)]
 pub(super) struct Activity {
+    /// How the stream waits for its turn.
+    pub(super) pace: Arc<Pace>,
     pub(super) wire_in: AtomicU64,
     pub(super) wire_out: AtomicU64,
     /// The last write found no room: the client is not taking what was sent before.
@@ -48,7 +67,7 @@ pub(super) enum Phase {
     Idle,
     /// For the rest of a request's header.
     Header,
-    /// For ourselves, or for a request's body.
+    /// For ourselves, for a request's body, or for its turn under a limit on bandwidth.
     Working,
     /// For the client to take its answer.
     Answering,
@@ -59,6 +78,9 @@ impl Activity {
     /// counts as such in this phase.
     pub(super) fn reading(&self) -> (Phase, u64) {
         let requests = self.requests.load(Relaxed);
+        if self.pace.waits() {
+            return (Phase::Working, self.served.load(Relaxed));
+        }
         let all_answered = requests > 0 && self.answers.load(Relaxed) >= requests;
         if all_answered || self.blocked.load(Relaxed) {
             // A kilobyte at a time, so that answers to pings are not taken for progress.

@@ -13,6 +13,7 @@ use super::counters::Counters;
 use super::metered::Metered;
 use super::session::Session;
 use super::{Server, handshake};
+use crate::bandwidth::Paced;
 
 /// What the kernel takes from us ahead of what it has sent.
 #[cfg(target_os = "linux")]
@@ -25,6 +26,7 @@ pub(super) async fn run(stream: TcpStream, peer: SocketAddr, server: &Server) {
         debug!(%peer, %error, "a socket refused an option");
     }
     let activity = Arc::new(Activity::default());
+    let stream = Paced::new(stream, &server.bandwidth.stranger(), activity.pace.clone());
     let stream = Metered::new(stream, activity.clone(), server.counters.clone());
     let session = Session {
         server,

@@ -12,7 +12,6 @@ use super::activity::Activity;
 use super::counters::Counters;
 
 /// A stream below TLS: counts the bytes on the wire, and knows when the client takes none.
-/// The place to slow a connection down.
 #[derive(Debug)]
 pub(super) struct Metered<T> {
     inner: T,

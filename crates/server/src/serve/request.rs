@@ -15,10 +15,10 @@ use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::{Request, Response};
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 use tower::ServiceExt;
 
-use super::activity::{ConnectionInfo, UnderWay};
+use super::activity::{Activity, ConnectionInfo, UnderWay};
 use super::counters::Counters;
 use super::limits::Limits;
 
@@ -63,6 +63,7 @@ impl Requests {
             patience: self.body_idle_timeout,
             alarm: None,
             counters: self.counters,
+            activity: self.info.activity.clone(),
         });
         request.extensions_mut().insert(ConnectInfo(peer));
         request.extensions_mut().insert(self.info);
@@ -81,6 +82,7 @@ struct Arriving {
     /// Set while somebody waits.
     alarm: Option<Pin<Box<Sleep>>>,
     counters: Arc<Counters>,
+    activity: Arc<Activity>,
 }
 
 impl HttpBody for Arriving {
@@ -92,9 +94,17 @@ impl HttpBody for Arriving {
             self.alarm = None;
             return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
         }
-        let patience = self.patience;
-        let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep(patience)));
-        ready!(alarm.as_mut().poll(cx));
+        let this = &mut *self;
+        let patience = this.patience;
+        let alarm = this.alarm.get_or_insert_with(|| Box::pin(sleep(patience)));
+        loop {
+            ready!(alarm.as_mut().poll(cx));
+            // What keeps the body from arriving may be a limit of ours, which is no fault of the client's.
+            if !this.activity.pace.waits_to_read() {
+                break;
+            }
+            alarm.as_mut().reset(Instant::now() + patience);
+        }
         self.alarm = None;
         self.counters.body_timeouts.fetch_add(1, Relaxed);
         Poll::Ready(Some(Err(BodyStalled.into())))

@@ -140,7 +140,16 @@ impl Served {
             gate: gate.clone(),
             waiting: waiting.clone(),
         });
-        let serving = serve(listener, tls.clone(), app, limits, counters.clone(), shutdown);
+        let bandwidth = crate::bandwidth::Bandwidth::new(&crate::config::Throttle::default());
+        let serving = serve(
+            listener,
+            tls.clone(),
+            app,
+            limits,
+            counters.clone(),
+            bandwidth,
+            shutdown,
+        );
         Self {
             address,
             counters,

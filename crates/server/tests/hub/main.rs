@@ -23,4 +23,5 @@ mod settings;
 mod simple;
 mod state;
 mod state_commands;
+mod throttle;
 mod values;
