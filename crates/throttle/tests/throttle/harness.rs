@@ -78,7 +78,8 @@ impl Crowd {
 }
 
 /// Jain's index: 1 if all are equal, 1/n if one has it all.
-pub(crate) fn jain(shares: &[f64]) -> f64 {
+pub(crate) fn jain(shares: &[u64]) -> f64 {
+    let shares: Vec<f64> = shares.iter().map(|share| *share as f64).collect();
     let sum: f64 = shares.iter().sum();
     let squares: f64 = shares.iter().map(|share| share * share).sum();
     sum * sum / (shares.len() as f64 * squares)
