@@ -55,7 +55,7 @@ pub struct Ledger {
 #[derive(Debug, Clone)]
 enum Kind {
     Memory(memory::Memory),
-    Sqlite(sqlite::Sqlite),
+    Sqlite(Sqlite),
     #[cfg(feature = "postgres")]
     Postgres(postgres::Postgres),
     #[cfg(feature = "redis")]
@@ -85,6 +85,12 @@ impl Ledger {
     pub fn memory() -> Self {
         Ledger {
             kind: Kind::Memory(memory::Memory::default()),
+        }
+    }
+
+    pub(crate) fn of_file(file: Sqlite) -> Self {
+        Ledger {
+            kind: Kind::Sqlite(file),
         }
     }
 
