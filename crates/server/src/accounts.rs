@@ -9,9 +9,12 @@ use std::{
 
 pub(crate) use request_rate::TooFast;
 
+use nexus_usage::{Amount, Meter, Refusal, Reservation};
+
 use crate::{
     bandwidth::{Bandwidth, KeyBandwidth},
     config::KeyLimits,
+    metering::{Metering, monthly},
 };
 use request_rate::RequestRate;
 
@@ -24,6 +27,7 @@ pub(crate) struct Accounts {
 #[derive(Debug)]
 struct Shared {
     bandwidth: Bandwidth,
+    metering: Metering,
     state: RwLock<State>,
 }
 
@@ -38,13 +42,25 @@ struct State {
 pub(crate) struct Account {
     requests: RequestRate,
     bandwidth: KeyBandwidth,
+    /// None if there are more keys than can be counted, which is in the log.
+    meter: Option<Meter>,
+}
+
+/// Why a request may not go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// There were too many just now.
+    TooFast(TooFast),
+    /// A monthly limit is used up.
+    UsedUp(Refusal),
 }
 
 impl Accounts {
-    pub(crate) fn new(bandwidth: Bandwidth, limits: BTreeMap<String, KeyLimits>) -> Self {
+    pub(crate) fn new(bandwidth: Bandwidth, metering: Metering, limits: BTreeMap<String, KeyLimits>) -> Self {
         Accounts {
             shared: Arc::new(Shared {
                 bandwidth,
+                metering,
                 state: RwLock::new(State {
                     limits,
                     ..State::default()
@@ -67,11 +83,15 @@ impl Accounts {
         let mut state = self.shared.state.write().unwrap_or_else(PoisonError::into_inner);
         let State { limits, accounts } = &mut *state;
         let account = accounts.entry(Arc::clone(key)).or_insert_with(|| {
+            let limits = limits.get(&**key).copied().unwrap_or_default();
+            let meter = self.shared.metering.register(key, limits);
+            let meter = meter.inspect_err(|error| tracing::error!(%error, "the usage of a key is not counted"));
             let account = Account {
                 requests: RequestRate::default(),
                 bandwidth: self.shared.bandwidth.of_key(key),
+                meter: meter.ok(),
             };
-            account.set(limits.get(&**key).copied().unwrap_or_default());
+            account.set(limits);
             Arc::new(account)
         });
         Arc::clone(account)
@@ -99,6 +119,9 @@ impl Accounts {
 impl Account {
     fn set(&self, limits: KeyLimits) {
         self.requests.set(limits.requests_per_second);
+        if let Some(meter) = &self.meter {
+            meter.set_limits(monthly(limits));
+        }
     }
 
     /// How fast its bytes may flow.
@@ -106,8 +129,22 @@ impl Account {
         &self.bandwidth
     }
 
-    /// Whether one more request may go on.
-    pub(crate) fn admit(&self) -> Result<(), TooFast> {
-        self.requests.take()
+    /// Its usage.
+    pub(crate) fn meter(&self) -> Option<&Meter> {
+        self.meter.as_ref()
+    }
+
+    /// Whether one more request may go on that uses so much, as far as that is known; what it then used is to be settled.
+    pub(crate) async fn admit(&self, proposed: Amount) -> Result<Option<Reservation>, Refused> {
+        self.requests.take().map_err(Refused::TooFast)?;
+        match &self.meter {
+            Some(meter) => meter.admit(proposed).await.map(Some).map_err(Refused::UsedUp),
+            None => Ok(None),
+        }
+    }
+
+    /// Lets a request go on that no limit holds up; it is counted all the same.
+    pub(crate) fn exempt(&self) -> Option<Reservation> {
+        self.meter.as_ref().map(Meter::exempt)
     }
 }

@@ -11,6 +11,8 @@
 //! | `state` | `--state` | `METRIC_NEXUS_STATE` |
 //! | `durability` | `--durability` | `METRIC_NEXUS_DURABILITY` |
 //! | `plain_http` | `--plain-http` | `METRIC_NEXUS_PLAIN_HTTP` |
+//! | `usage.shared.redis.password` | | `METRIC_NEXUS_REDIS_PASSWORD` |
+//! | `usage.shared.postgres.url` | | `METRIC_NEXUS_POSTGRES_URL` |
 //! | `log.level` | | `METRIC_NEXUS_LOG` |
 //!
 //! An empty variable is one that is not set. Relative paths, also those in the file, start at the working directory.
@@ -45,7 +47,10 @@ pub(crate) use snapshot::Snapshot;
 pub(crate) use state::StatePaths;
 pub(crate) use throttle::{RATE, Rates, Throttle};
 pub(crate) use tls::{Certificate, Tls};
-pub(crate) use usage::{KeyLimits, LIMIT_MAX, REQUESTS_PER_SECOND_MAX, Usage};
+pub(crate) use usage::{
+    KeyLimits, LIMIT_MAX, Password, PostgresStore, REQUESTS_PER_SECOND_MAX, RedisStore, Shared as SharedUsage,
+    Store as UsageStore, Usage,
+};
 
 use crate::cli::ServeArgs;
 use mistake::Mistakes;
@@ -202,11 +207,21 @@ impl Config {
             ("journal", self.journal != again.journal),
             ("idempotency", self.idempotency != again.idempotency),
             ("limits", self.limits != again.limits),
+            ("usage", self.usage_at_start() != again.usage_at_start()),
             ("scrape", self.scrape != again.scrape),
         ]
         .into_iter()
         .filter_map(|(section, differs)| differs.then_some(section))
         .collect()
+    }
+
+    /// The usage without what can change while the hub runs, and without what the environment may say instead.
+    fn usage_at_start(&self) -> Usage {
+        Usage {
+            limits: Default::default(),
+            shared: None,
+            ..self.usage.clone()
+        }
     }
 
     fn from_file(file: &ConfigFile, mistakes: &Mistakes) -> Self {
@@ -262,6 +277,16 @@ impl Config {
         }
         if let Some(given) = read("METRIC_NEXUS_PLAIN_HTTP") {
             given.transport_into(&mut self.transport);
+        }
+        if let Some(given) = read("METRIC_NEXUS_REDIS_PASSWORD")
+            && let Some(UsageStore::Redis(redis)) = self.usage.shared.as_mut().map(|shared| &mut shared.store)
+        {
+            redis.password = Some(Password::new(&given.text));
+        }
+        if let Some(given) = read("METRIC_NEXUS_POSTGRES_URL")
+            && let Some(UsageStore::Postgres(postgres)) = self.usage.shared.as_mut().map(|shared| &mut shared.store)
+        {
+            postgres.url = Password::new(&given.text);
         }
         if let Some(given) = read("METRIC_NEXUS_LOG") {
             given.put(log::level, &mut self.log.level);

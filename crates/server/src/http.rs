@@ -11,11 +11,13 @@
 //! | `POST /api/v1/admin/snapshot`, `GET POST /api/v1/admin/keys`, `DELETE /api/v1/admin/keys/{name}` | `admin` | admin |
 //! | `GET PUT DELETE /api/v1/admin/throttle` | `admin/throttle` | admin |
 //! | `GET /api/v1/admin/limits`, `GET PUT DELETE /api/v1/admin/limits/{name}` | `admin/limits` | admin |
+//! | `GET /api/v1/usage`, `GET /api/v1/admin/usage` | `usage` | any, admin |
 //! | `POST /-/reload` | `admin` | admin |
 //! | `GET /api/v1/openapi.json` | here | any |
 //! | `GET /-/healthy`, `GET /-/ready` | `health` | no key |
 //!
-//! From outside: pace the connection, count, catch panics, give errors their body, authenticate, charge the key, handle.
+//! From outside: pace the connection, count, catch panics, give errors their body, authenticate,
+//! charge the key (for the bodies of errors too), handle.
 
 mod account;
 mod admin;
@@ -31,6 +33,7 @@ mod scrape;
 mod series;
 mod simple;
 mod submit;
+mod usage;
 mod write_request;
 
 use std::sync::Arc;
@@ -47,7 +50,7 @@ pub(crate) use account::Caller;
 
 use crate::{
     accounts::Accounts, auth::Keyring, bandwidth::Bandwidth, clients::Clients, config::Config, ingest::rest,
-    own_metrics::OwnMetrics, reload::Reloader, settings::Settings, store::Store,
+    metering::Metering, own_metrics::OwnMetrics, reload::Reloader, settings::Settings, store::Store,
 };
 
 /// What the handlers work with. Cheap to clone.
@@ -62,6 +65,7 @@ pub(crate) struct Api {
     pub(crate) settings: Settings,
     pub(crate) bandwidth: Bandwidth,
     pub(crate) accounts: Accounts,
+    pub(crate) metering: Metering,
 }
 
 #[derive(OpenApi)]
@@ -100,6 +104,7 @@ pub(crate) fn router(api: Api) -> Router {
         .merge(scrape::names_of_no_metric())
         .merge(nothing_yet())
         .fallback(nothing)
+        .layer(middleware::from_fn(error::render))
         .layer(charge)
         .layer(authenticate)
         .merge(health::routes())
@@ -140,6 +145,8 @@ fn described_routes() -> OpenApiRouter<Api> {
             admin::throttle::change_throttle,
             admin::throttle::forget_throttle
         ))
+        .routes(routes!(usage::own))
+        .routes(routes!(usage::all))
         .routes(routes!(admin::limits::all_limits))
         .routes(routes!(
             admin::limits::limits,

@@ -5,7 +5,7 @@ mod direct;
 mod open;
 mod snapshots;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::net::TcpListener;
 
@@ -22,6 +22,9 @@ use crate::{
     shutdown::Shutdown,
     tls::Tls,
 };
+
+/// How long a hub that ends takes to tell a shared store what was used; the next start tells it otherwise.
+const USAGE_DEADLINE: Duration = Duration::from_secs(2);
 
 /// A metrics hub: one state directory, opened.
 ///
@@ -107,8 +110,12 @@ impl Hub {
     /// # Errors
     /// The snapshot cannot be written; what was acknowledged is in the journal, unless the durability is `snapshot`.
     pub async fn close(&self) -> Result<(), CallError> {
-        let store = self.shared.api.store.clone();
-        let closed = tokio::task::spawn_blocking(move || store.close()).await;
+        let (store, metering) = (self.shared.api.store.clone(), self.shared.api.metering.clone());
+        let closed = tokio::task::spawn_blocking(move || {
+            metering.close(USAGE_DEADLINE);
+            store.close()
+        })
+        .await;
         closed
             .map_err(|_| CallError::Stopping)?
             .map_err(|error| CallError::Snapshot(error.to_string()))

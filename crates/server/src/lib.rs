@@ -20,6 +20,7 @@ mod ingest;
 mod journal;
 mod json;
 mod lock;
+mod metering;
 mod own_metrics;
 mod reload;
 pub mod run;

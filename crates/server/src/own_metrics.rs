@@ -20,6 +20,7 @@ use crate::{
     clock::now_ms,
     exposition::{OwnFamily, OwnSample, OwnValue},
     http::Api,
+    metering,
     serve::Counters,
 };
 
@@ -109,6 +110,7 @@ impl OwnMetrics {
         families.extend(self.of_store(api));
         families.extend(self.of_serving());
         families.extend(bandwidth::families(&api.bandwidth));
+        families.extend(metering::families(&api.metering));
         families.extend(api.reloader.certificate_expires().map(certificate));
         families
     }
@@ -305,7 +307,7 @@ pub(crate) fn sample(labels: &[(&str, &str)], value: f64) -> OwnSample {
     }
 }
 
-fn gauge(name: &str, help: &str, labels: &[(&str, &str)], value: f64) -> OwnFamily {
+pub(crate) fn gauge(name: &str, help: &str, labels: &[(&str, &str)], value: f64) -> OwnFamily {
     OwnFamily {
         name: name.to_owned(),
         help: help.to_owned(),
@@ -314,7 +316,7 @@ fn gauge(name: &str, help: &str, labels: &[(&str, &str)], value: f64) -> OwnFami
     }
 }
 
-fn counter(name: &str, help: &str, count: u64) -> OwnFamily {
+pub(crate) fn counter(name: &str, help: &str, count: u64) -> OwnFamily {
     OwnFamily {
         name: name.to_owned(),
         help: help.to_owned(),

@@ -97,6 +97,11 @@ impl StatePaths {
         self.directory.join("settings.yaml")
     }
 
+    /// What each key has used.
+    pub(crate) fn usage_file(&self) -> PathBuf {
+        self.directory.join("usage.db")
+    }
+
     /// Certificates that the hub has made.
     pub(crate) fn tls_dir(&self) -> PathBuf {
         self.directory.join("tls")
@@ -144,6 +149,7 @@ mod tests {
         assert_eq!(state.journal_dir(), Path::new("/x/state/journal"));
         assert_eq!(state.keys_file(), Path::new("/x/state/keys.yaml"));
         assert_eq!(state.settings_file(), Path::new("/x/state/settings.yaml"));
+        assert_eq!(state.usage_file(), Path::new("/x/state/usage.db"));
         assert_eq!(state.tls_dir(), Path::new("/x/state/tls"));
         assert_eq!(state.lock_file(), Path::new("/x/state/lock"));
         assert_eq!(state.admin_key_file(), Path::new("/x/state/admin.key"));

@@ -200,6 +200,7 @@ log: { format: json, level: 'warn,nexus_server=debug' }
                 },
             )]
             .into(),
+            ..Usage::default()
         },
         scrape: Scrape {
             created: Created::Exposed,

@@ -1,64 +1,86 @@
-//! `usage`: how much each key may use.
+//! `usage`: how much each key may use, and where what it used is kept.
+
+mod limits;
+mod shared;
 
 use super::{section::Section, units};
-use serde::Serialize;
-use std::collections::BTreeMap;
-use utoipa::ToSchema;
+use nexus_usage::{Calendar, Mode};
+use std::{collections::BTreeMap, time::Duration};
+
+pub(crate) use limits::{KeyLimits, LIMIT_MAX, REQUESTS_PER_SECOND_MAX};
+pub(crate) use shared::{Password, PostgresStore, RedisStore, Shared, Store};
 
 /// Settings of the usage: what the file says of it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Usage {
+    /// `usage.mode`: how strictly monthly limits are kept: exactly, as far as this hub is concerned.
+    pub(crate) mode: Mode,
+    /// `usage.zone` and `usage.anchor_day`: in which time zone and on which day months begin: UTC, the first.
+    pub(crate) zone: String,
+    pub(crate) anchor_day: i8,
+    /// `usage.push_interval`: how often the shared store is told, and asked about the others: 200 ms.
+    pub(crate) push_interval: Duration,
+    /// `usage.overrun_bytes_max`: how far bytes that are under way may together go beyond a limit: 1 MiB.
+    pub(crate) overrun_bytes_max: u64,
+    /// `usage.shared`: the store in which several hubs share their usage; none.
+    pub(crate) shared: Option<Shared>,
     /// `usage.limits`: by the key's name. Can be changed while the hub runs, see [`crate::settings`].
     pub(crate) limits: BTreeMap<String, KeyLimits>,
 }
 
-/// How much one key may use; 0 is unlimited.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, ToSchema)]
-pub(crate) struct KeyLimits {
-    /// Requests a month.
-    pub(crate) api_requests: u64,
-    /// Bytes of answers' bodies a month.
-    pub(crate) egress_bytes: u64,
-    /// Bytes of requests' bodies a month.
-    pub(crate) ingress_bytes: u64,
-    /// Requests a second.
-    pub(crate) requests_per_second: u64,
+impl Default for Usage {
+    fn default() -> Self {
+        Usage {
+            mode: Mode::Exact,
+            zone: "UTC".to_owned(),
+            anchor_day: 1,
+            push_interval: Duration::from_millis(200),
+            overrun_bytes_max: 1 << 20,
+            shared: None,
+            limits: BTreeMap::new(),
+        }
+    }
 }
 
-/// What a monthly limit may be: more is not told apart where usage is shared.
-pub(crate) const LIMIT_MAX: u64 = 1 << 53;
-/// What a rate of requests may be.
-pub(crate) const REQUESTS_PER_SECOND_MAX: u64 = 1_000_000_000;
+const MODES: [(&str, Mode); 6] = [
+    ("off", Mode::Off),
+    ("observe", Mode::Observe),
+    ("approximate", Mode::Approximate),
+    ("exact", Mode::Exact),
+    ("lease", Mode::Lease),
+    ("ask", Mode::Ask),
+];
 
 impl Usage {
     pub(super) fn read(top: &Section<'_>) -> Self {
         let section = top.section("usage");
+        let mut usage = Usage::default();
+        section.set("mode", &mut usage.mode, |value| {
+            units::choice(units::text(value)?, &MODES)
+        });
+        section.set("zone", &mut usage.zone, |value| zone(units::text(value)?));
+        section.set("anchor_day", &mut usage.anchor_day, |value| {
+            let day = units::number(value, &(1..=28))?;
+            i8::try_from(day).map_err(|error| error.to_string())
+        });
+        let interval = Duration::from_millis(1)..=Duration::from_secs(60);
+        section.set("push_interval", &mut usage.push_interval, |value| {
+            units::duration(value, &interval)
+        });
+        section.set("overrun_bytes_max", &mut usage.overrun_bytes_max, |value| {
+            units::amount(value, &(0..=LIMIT_MAX))
+        });
+        usage.shared = Shared::read(section.section("shared"));
         let limits = section.named("limits").into_iter();
-        let usage = Usage {
-            limits: limits.map(|(name, limits)| (name, KeyLimits::read(limits))).collect(),
-        };
+        usage.limits = limits.map(|(name, limits)| (name, KeyLimits::read(limits))).collect();
         section.finish();
         usage
     }
 }
 
-impl KeyLimits {
-    fn read(section: Section<'_>) -> Self {
-        let mut limits = KeyLimits::default();
-        let monthly = 0..=LIMIT_MAX;
-        section.set("api_requests", &mut limits.api_requests, |value| {
-            units::number(value, &monthly)
-        });
-        section.set("egress_bytes", &mut limits.egress_bytes, |value| {
-            units::amount(value, &monthly)
-        });
-        section.set("ingress_bytes", &mut limits.ingress_bytes, |value| {
-            units::amount(value, &monthly)
-        });
-        section.set("requests_per_second", &mut limits.requests_per_second, |value| {
-            units::number(value, &(0..=REQUESTS_PER_SECOND_MAX))
-        });
-        section.finish();
-        limits
+fn zone(text: &str) -> Result<String, String> {
+    match Calendar::new(text, 1) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(error.to_string()),
     }
 }

@@ -1,4 +1,7 @@
-use std::io::{self, Read};
+use std::{
+    error::Error,
+    io::{self, Read},
+};
 
 use axum::{
     body::Body,
@@ -6,9 +9,10 @@ use axum::{
 };
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
+use nexus_usage::Refusal;
 
 use super::error::Problem;
-use crate::{config::Limits, serve::BodyStalled};
+use crate::{accounts::Refused, config::Limits, serve::BodyStalled};
 
 /// Bodies beyond this are decompressed where they hold up nobody else.
 const INLINE_BYTES_MAX: usize = 64 << 10;
@@ -73,9 +77,16 @@ async fn collect(mut body: Body, max: usize) -> Result<Bytes, Problem> {
 fn read_error(error: &axum::Error) -> Problem {
     if BodyStalled::caused(error) {
         Problem::body_timeout()
+    } else if let Some(refusal) = used_up(error) {
+        Problem::from(Refused::UsedUp(refusal.clone()))
     } else {
         Problem::bad_request(format!("the body cannot be read: {error}"))
     }
+}
+
+/// The limit on usage that ended the body, if that is why.
+fn used_up<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e Refusal> {
+    error.downcast_ref().or_else(|| used_up(error.source()?))
 }
 
 fn decompress(coding: Coding, bytes: &[u8], max: usize) -> Result<Bytes, Problem> {

@@ -1,41 +1,48 @@
-//! Every request is on the account of its key: whether it may go on, and how fast its bodies flow.
+//! Every request is on the account of its key: whether it may go on, how fast its bodies flow, and what it used.
 
-use std::{
-    io,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll, ready},
-};
+mod bill;
+mod paid;
+
+use std::sync::Arc;
 
 use axum::{
     body::Body,
     extract::{Request, State},
-    http::Uri,
+    http::{Method, Uri},
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use bytes::Bytes;
-use http_body::{Body as HttpBody, Frame, SizeHint};
-use nexus_throttle::{Direction, Meter};
+use http_body::Body as _;
+use nexus_throttle::Direction;
+use nexus_usage::Amount;
 
+use self::{bill::Bill, paid::Paid};
 use super::{Api, Caller, error::Problem};
-use crate::{accounts::Account, serve::ConnectionInfo};
+use crate::{
+    accounts::{Account, Refused},
+    serve::ConnectionInfo,
+};
 
 /// Whether a request is of those by which an operator undoes a limit that is too tight: no limit holds them up.
-fn is_exempt(uri: &Uri) -> bool {
+fn is_operators(uri: &Uri) -> bool {
     let path = uri.path();
     path.starts_with("/-/") || path.starts_with("/api/v1/admin")
+}
+
+/// Whether a request is let through although its key has used up what it may: what makes room, and what tells how much is left.
+fn is_free(request: &Request) -> bool {
+    request.method() == Method::DELETE || request.uri().path() == super::usage::PATH || is_operators(request.uri())
 }
 
 /// Tells the connection whether it may be slowed down for this request, whoever sent it.
 pub(super) async fn pace(request: Request, next: Next) -> Response {
     if let Some(connection) = request.extensions().get::<ConnectionInfo>() {
-        connection.set_exempt(is_exempt(request.uri()));
+        connection.set_exempt(is_operators(request.uri()));
     }
     next.run(request).await
 }
 
-/// Lets requests go on that are within their key's limits, and lets their bodies flow as fast as the key may.
+/// Lets requests go on that are within their key's limits, lets their bodies flow as fast as the key may, and counts them.
 pub(super) async fn charge(State(api): State<Api>, request: Request, next: Next) -> Response {
     let Some(caller) = request.extensions().get::<Caller>() else {
         return Problem::internal().into_response();
@@ -44,74 +51,59 @@ pub(super) async fn charge(State(api): State<Api>, request: Request, next: Next)
     if let Some(connection) = request.extensions().get::<ConnectionInfo>() {
         connection.join(account.bandwidth());
     }
-    if is_exempt(request.uri()) {
-        return next.run(request).await;
-    }
-    if let Err(too_fast) = account.admit() {
-        return Problem::from(too_fast).into_response();
-    }
-    let request = request.map(|body| Paid::body(body, &account, Direction::Read));
+    let paced = !is_operators(request.uri());
+    let asked = Asked::of(&request);
+    let bill = match asked.admit(&account).await {
+        Ok(bill) => Arc::new(bill),
+        Err(refused) => return Problem::from(refused).into_response(),
+    };
+    let wrap = |body: Body, direction| {
+        if body.is_end_stream() {
+            return body;
+        }
+        let node = paced.then(|| account.bandwidth().own().clone());
+        Body::new(Paid::new(body, bill.clone(), node, direction))
+    };
+    let request = request.map(|body| wrap(body, Direction::Read));
     let response = next.run(request).await;
-    response.map(|body| Paid::body(body, &account, Direction::Write))
-}
-
-/// A body whose bytes go on when its key's bandwidth allows it.
-struct Paid {
-    inner: Body,
-    meter: Meter,
-    /// What arrived and may not yet go on.
-    held: Bytes,
-}
-
-impl Paid {
-    fn body(inner: Body, account: &Arc<Account>, direction: Direction) -> Body {
-        if inner.is_end_stream() {
-            return inner;
-        }
-        Body::new(Paid {
-            inner,
-            meter: Meter::new(account.bandwidth().own().clone(), direction),
-            held: Bytes::new(),
-        })
+    match announced(response.body()).map(|bytes| bill.reserve(Direction::Write, bytes)) {
+        Some(Err(refusal)) => Problem::from(Refused::UsedUp(refusal)).into_response(),
+        Some(Ok(())) | None => response.map(|body| wrap(body, Direction::Write)),
     }
 }
 
-impl HttpBody for Paid {
-    type Data = Bytes;
-    type Error = axum::Error;
+/// What a request tells beforehand of what it will use.
+struct Asked {
+    free: bool,
+    /// How long its body is, if it says so.
+    announced: Option<u64>,
+    reads: bool,
+}
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let this = &mut *self;
-        if this.held.is_empty() {
-            match ready!(Pin::new(&mut this.inner).poll_frame(cx)) {
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) if !data.is_empty() => this.held = data,
-                    Ok(data) => return Poll::Ready(Some(Ok(Frame::data(data)))),
-                    Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
-                },
-                end => return Poll::Ready(end),
-            }
+impl Asked {
+    fn of(request: &Request) -> Self {
+        Asked {
+            free: is_free(request),
+            announced: announced(request.body()),
+            reads: matches!(*request.method(), Method::GET | Method::HEAD),
         }
-        let allowed = ready!(this.meter.poll_allow(cx, this.held.len()));
-        let allowed = allowed.map_err(|closed| axum::Error::new(io::Error::from(closed)));
-        Poll::Ready(Some(allowed.map(|bytes| {
-            this.meter.moved(bytes);
-            // Splitting shares the memory.
-            Frame::data(this.held.split_to(bytes))
-        })))
     }
 
-    fn is_end_stream(&self) -> bool {
-        self.held.is_empty() && self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        let held = self.held.len() as u64;
-        let mut hint = self.inner.size_hint();
-        if let Some(upper) = hint.upper() {
-            hint.set_upper(upper.saturating_add(held));
+    async fn admit(&self, account: &Account) -> Result<Bill, Refused> {
+        if self.free {
+            return Ok(Bill::new(account.exempt()));
         }
-        hint.set_lower(hint.lower().saturating_add(held));
-        hint
+        let proposed = Amount {
+            api_requests: 1,
+            ingress_bytes: self.announced.unwrap_or(1),
+            // What is read has an answer of at least something: to ask for it when nothing is left is in vain.
+            egress_bytes: u64::from(self.reads),
+        };
+        Ok(Bill::new(account.admit(proposed).await?))
     }
+}
+
+/// How long a body is, if it says so.
+fn announced(body: &Body) -> Option<u64> {
+    body.size_hint().exact()
 }

@@ -17,7 +17,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    accounts::TooFast,
+    accounts::{Refused, TooFast},
     auth::{CredentialError, Denied, KeysError},
     ingest::{
         batch::{BadItem, BatchError},
@@ -289,21 +289,69 @@ impl From<KeysError> for Problem {
     }
 }
 
-impl From<TooFast> for Problem {
-    fn from(too_fast: TooFast) -> Self {
-        let TooFast {
-            requests_per_second,
-            wait,
-        } = too_fast;
-        let seconds = u32::try_from(wait.as_millis().div_ceil(1000))
-            .unwrap_or(u32::MAX)
-            .max(1);
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::TooFast(too_fast) => too_many_requests(too_fast),
+            Refused::UsedUp(refusal) if refusal.reason == nexus_usage::Reason::Lost => Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "usage-unknown",
+                format!("{refusal}, and the store that the hubs share cannot be reached (usage.shared.on_loss)"),
+            )
+            .retry_after(USAGE_STORE_RETRY),
+            Refused::UsedUp(refusal) => used_up(&refusal),
+        }
+    }
+}
+
+/// When to look again whether the store of usage is back, in seconds.
+const USAGE_STORE_RETRY: u32 = 5;
+
+fn too_many_requests(
+    TooFast {
+        requests_per_second,
+        wait,
+    }: TooFast,
+) -> Problem {
+    let detail = format!("the key may send {requests_per_second} requests a second (requests_per_second)");
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-requests", detail).retry_after(seconds(wait).max(1))
+}
+
+/// With the fields of draft-ietf-httpapi-ratelimit-headers: how much there is a month, and what is left of it until when.
+fn used_up(refusal: &nexus_usage::Refusal) -> Problem {
+    let (field, until) = (refusal.field, seconds(refusal.retry_after));
+    let left = refusal.limit.saturating_sub(refusal.used);
+    let fields = [
+        ("ratelimit-policy", format!("\"{field}\";q={}", refusal.limit)),
+        ("ratelimit", format!("\"{field}\";r={left};t={until}")),
+    ];
+    let problem = Problem::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        "used-up",
+        format!("{refusal}; the next month begins in {until} s"),
+    );
+    fields
+        .into_iter()
+        .filter_map(|(name, value)| Some((HeaderName::from_static(name), HeaderValue::try_from(value).ok()?)))
+        .fold(problem.retry_after(until), |problem, (name, value)| {
+            problem.with(name, value)
+        })
+}
+
+/// Rounded up, so that whoever waits so long is not too early.
+fn seconds(wait: std::time::Duration) -> u32 {
+    u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX)
+}
+
+impl From<nexus_usage::LedgerError> for Problem {
+    fn from(error: nexus_usage::LedgerError) -> Self {
+        tracing::error!(%error, "the usage cannot be read");
         Problem::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "too-many-requests",
-            format!("the key may send {requests_per_second} requests a second"),
+            StatusCode::SERVICE_UNAVAILABLE,
+            "usage-unknown",
+            "the usage cannot be read; the hub's log says why",
         )
-        .retry_after(seconds)
+        .retry_after(USAGE_STORE_RETRY)
     }
 }
 

@@ -18,6 +18,7 @@ use crate::{
     files,
     http::Api,
     lock::{Lock, LockError},
+    metering::{Metering, MeteringError},
     own_metrics::OwnMetrics,
     reload::Reloader,
     serve::Counters,
@@ -46,6 +47,8 @@ pub(super) enum Reason {
     Keys(#[from] KeysError),
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    #[error(transparent)]
+    Usage(#[from] MeteringError),
     #[error(transparent)]
     Tls(#[from] TlsError),
     #[error("{0}; look at it with `metric-nexus state check`; to begin anew, move it away")]
@@ -91,7 +94,8 @@ fn open(config: Config, terminal: bool) -> Result<Started, Reason> {
     let own = OwnMetrics::new(serving.clone())?;
     let settings = LiveSettings::open(&config.state, &config)?;
     let bandwidth = Bandwidth::new(&settings.throttle());
-    let accounts = Accounts::new(bandwidth.clone(), settings.all_limits());
+    let metering = Metering::open(&config.usage, &config.state.usage_file())?;
+    let accounts = Accounts::new(bandwidth.clone(), metering.clone(), settings.all_limits());
     let config = Arc::new(config);
     let reloader = Reloader::new(
         keyring.clone(),
@@ -111,6 +115,7 @@ fn open(config: Config, terminal: bool) -> Result<Started, Reason> {
         settings,
         bandwidth,
         accounts,
+        metering,
     };
     let hub = Hub {
         shared: Arc::new(Shared {

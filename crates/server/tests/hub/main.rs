@@ -24,4 +24,5 @@ mod simple;
 mod state;
 mod state_commands;
 mod throttle;
+mod usage;
 mod values;

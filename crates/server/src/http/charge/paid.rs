@@ -1,0 +1,94 @@
+use std::{
+    error::Error,
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use axum::body::Body;
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use nexus_throttle::{Direction, Limiter, Meter};
+
+use super::bill::Bill;
+
+/// A body whose bytes are counted as they flow, and flow when their key's bandwidth allows it.
+///
+/// It holds one frame at a time, and asks for the next when that has gone on.
+pub(super) struct Paid {
+    inner: Body,
+    bill: Arc<Bill>,
+    direction: Direction,
+    /// None if nothing slows it down.
+    meter: Option<Meter>,
+    /// What arrived and may not yet go on.
+    held: Bytes,
+}
+
+impl Paid {
+    pub(super) fn new(inner: Body, bill: Arc<Bill>, node: Option<Limiter>, direction: Direction) -> Self {
+        Paid {
+            inner,
+            bill,
+            direction,
+            meter: node.map(|node| Meter::new(node, direction)),
+            held: Bytes::new(),
+        }
+    }
+
+    /// As much of what is held as may go on.
+    fn poll_part(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, Box<dyn Error + Send + Sync>>> {
+        let bytes = match &mut self.meter {
+            None => self.held.len(),
+            Some(meter) => {
+                let allowed = ready!(meter.poll_allow(cx, self.held.len())).map_err(io::Error::from)?;
+                meter.moved(allowed);
+                allowed
+            }
+        };
+        self.bill.flowed(self.direction, bytes);
+        // Splitting shares the memory.
+        Poll::Ready(Ok(self.held.split_to(bytes)))
+    }
+}
+
+impl HttpBody for Paid {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let this = &mut *self;
+        if this.held.is_empty() {
+            let frame = match ready!(Pin::new(&mut this.inner).poll_frame(cx)) {
+                Some(Ok(frame)) => frame,
+                end => return Poll::Ready(end),
+            };
+            match frame.into_data() {
+                Ok(data) if data.is_empty() => return Poll::Ready(Some(Ok(Frame::data(data)))),
+                Ok(data) => this.held = data,
+                Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+            }
+            if let Err(refusal) = this.bill.announce(this.direction, this.held.len()) {
+                this.held.clear();
+                return Poll::Ready(Some(Err(axum::Error::new(refusal))));
+            }
+        }
+        let part = ready!(this.poll_part(cx));
+        Poll::Ready(Some(part.map(Frame::data).map_err(axum::Error::new)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.held.is_empty() && self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let held = self.held.len() as u64;
+        let mut hint = self.inner.size_hint();
+        if let Some(upper) = hint.upper() {
+            hint.set_upper(upper.saturating_add(held));
+        }
+        hint.set_lower(hint.lower().saturating_add(held));
+        hint
+    }
+}

@@ -1,0 +1,172 @@
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, mpsc},
+    thread,
+    time::Duration,
+};
+
+use nexus_usage::{
+    AtStart, BreakerSettings, Calendar, CalendarError, Checkpoints, Ledger, LedgerError, OpenError, PostgresSettings,
+    RedisAddressError, RedisSettings, RedisTls, Secret, Settings, SharedLedger, Usage,
+};
+use tokio::sync::oneshot;
+
+use super::{Metering, Thread, reached};
+use crate::config::{self, PostgresStore, RedisStore, SharedUsage, UsageStore};
+
+/// How many keys may be counted: those of the configuration, those of `keys.yaml`, and revoked ones.
+const KEYS_MAX: usize = 300_000;
+/// How long a hub that nobody closes takes to keep what it has counted.
+const FORGOTTEN: Duration = Duration::from_millis(100);
+
+/// Why usage cannot be counted.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum MeteringError {
+    #[error("{path}: {source}; to begin to count anew, move it away", path = .0.display(), source = .1)]
+    Checkpoints(PathBuf, #[source] LedgerError),
+    #[error(transparent)]
+    Calendar(#[from] CalendarError),
+    #[error("usage.shared.redis.addresses: {0}")]
+    Address(#[from] RedisAddressError),
+    #[error("{path}: {source}", path = .0.display(), source = .1)]
+    Authorities(PathBuf, #[source] io::Error),
+    #[error("usage.shared: {0}")]
+    Store(#[source] LedgerError),
+    #[error("usage.shared: {0} (usage.shared.required: false starts without it)")]
+    Open(#[from] OpenError),
+    #[error("cannot run the counting of usage: {0}")]
+    Thread(#[from] io::Error),
+    #[error("the usage of the key {0:?} cannot be counted: {1}")]
+    Key(String, String),
+}
+
+impl Metering {
+    /// Goes on where the last hub on this file ended. Blocks the thread until the shared store has answered, or its time is over.
+    pub(crate) fn open(config: &config::Usage, file: &Path) -> Result<Self, MeteringError> {
+        let (opened, wait) = mpsc::sync_channel(1);
+        let (stop, stopped) = oneshot::channel();
+        let (settings, file) = (config.clone(), file.to_owned());
+        let thread = thread::Builder::new().name("usage".to_owned()).spawn(move || {
+            let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+                Ok(runtime) => runtime,
+                Err(error) => {
+                    let _ = opened.send(Err(error.into()));
+                    return nexus_usage::Closed::default();
+                }
+            };
+            runtime.block_on(async move {
+                let usage = match begin(&settings, &file).await {
+                    Ok(usage) => usage,
+                    Err(error) => {
+                        let _ = opened.send(Err(error));
+                        return nexus_usage::Closed::default();
+                    }
+                };
+                tokio::spawn(reached::log(usage.clone()));
+                let _ = opened.send(Ok(usage.clone()));
+                drop(opened);
+                let deadline = stopped.await.unwrap_or(FORGOTTEN);
+                usage.close(deadline).await
+            })
+        })?;
+        let usage = wait
+            .recv()
+            .map_err(|_| io::Error::other("its thread ended at once"))??;
+        for at in usage.status().crashed {
+            tracing::warn!(last_kept = %time(at), "the last hub on this state did not end in order: what was used after that moment, 20 ms at most, is not counted");
+        }
+        Ok(Metering {
+            usage,
+            mode: config.mode,
+            thread: Arc::new(Thread {
+                running: Mutex::new(Some((stop, thread))),
+            }),
+        })
+    }
+}
+
+fn time(at: nexus_usage::Timestamp) -> String {
+    crate::clock::rfc3339(u64::try_from(at.as_millis()).unwrap_or(0))
+}
+
+async fn begin(config: &config::Usage, file: &Path) -> Result<Usage, MeteringError> {
+    let checkpoints = Checkpoints::open(file).await;
+    let checkpoints = checkpoints.map_err(|error| MeteringError::Checkpoints(file.to_owned(), error))?;
+    let shared = config.shared.as_ref().map(shared).transpose()?;
+    let operation_timeout = config.shared.as_ref().map(|shared| shared.operation_timeout);
+    let defaults = Settings::default();
+    let settings = Settings {
+        calendar: Calendar::new(&config.zone, config.anchor_day)?,
+        checkpoints: Some(checkpoints),
+        shared,
+        push_interval: config.push_interval,
+        push_fast_interval: defaults.push_fast_interval.min(config.push_interval),
+        operation_timeout: operation_timeout.unwrap_or(defaults.operation_timeout),
+        overrun_bytes_max: config.overrun_bytes_max,
+        backends_max: KEYS_MAX,
+        ..defaults
+    };
+    Ok(Usage::open(settings).await?)
+}
+
+fn shared(config: &SharedUsage) -> Result<SharedLedger, MeteringError> {
+    let ledger = match &config.store {
+        UsageStore::Redis(store) => Ledger::redis(redis(config, store)?),
+        UsageStore::Postgres(store) => Ledger::postgres(postgres(config, store)?),
+    };
+    Ok(SharedLedger {
+        ledger: ledger.map_err(MeteringError::Store)?,
+        at_start: if config.required {
+            AtStart::Required
+        } else {
+            AtStart::Optional
+        },
+        on_loss: config.on_loss,
+    })
+}
+
+fn redis(config: &SharedUsage, store: &RedisStore) -> Result<RedisSettings, MeteringError> {
+    let addresses = store.addresses.iter().map(|address| address.parse()).collect::<Result<Vec<_>, _>>()?;
+    let settings = match (store.cluster, addresses.first()) {
+        (false, Some(address)) => RedisSettings::one(address.clone()),
+        _ => RedisSettings::cluster(addresses),
+    };
+    let tls = match (store.tls, &store.ca) {
+        (false, _) => RedisTls::Off,
+        (true, None) => RedisTls::SystemAuthorities,
+        (true, Some(ca)) => RedisTls::Authorities(read(ca)?),
+    };
+    Ok(RedisSettings {
+        username: store.username.clone(),
+        password: store.password.as_ref().map(|password| Secret::new(password.expose())),
+        database: store.database,
+        tls,
+        key_prefix: store.key_prefix.clone(),
+        connect_timeout: config.connect_timeout,
+        operation_timeout: config.operation_timeout,
+        breaker: breaker(config),
+        ..settings
+    })
+}
+
+fn postgres(config: &SharedUsage, store: &PostgresStore) -> Result<PostgresSettings, MeteringError> {
+    Ok(PostgresSettings {
+        authorities: store.ca.as_deref().map(read).transpose()?,
+        connect_timeout: config.connect_timeout,
+        operation_timeout: config.operation_timeout,
+        breaker: breaker(config),
+        ..PostgresSettings::new(Secret::new(store.url.expose()))
+    })
+}
+
+fn breaker(config: &SharedUsage) -> BreakerSettings {
+    BreakerSettings {
+        failures_max: config.failures_max,
+        probe_interval: config.probe_interval,
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, MeteringError> {
+    fs::read(path).map_err(|error| MeteringError::Authorities(path.to_owned(), error))
+}
