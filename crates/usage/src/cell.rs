@@ -1,0 +1,14 @@
+use crate::{Backend, Period, Totals, WriterId};
+
+/// What one writer has counted of one backend in one period, since the writer began: the unit in which usage reaches a ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cell {
+    /// Who counted.
+    pub writer: WriterId,
+    /// Whose use.
+    pub backend: Backend,
+    /// When.
+    pub period: Period,
+    /// How much, all of it, not what came since the last time.
+    pub totals: Totals,
+}

@@ -1,0 +1,3 @@
+//! The crate from outside. One binary, so that it is linked once.
+
+mod contract;
