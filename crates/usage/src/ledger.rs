@@ -16,12 +16,14 @@ mod postgres;
 #[cfg(feature = "redis")]
 mod redis;
 mod report;
+mod sqlite;
 
 pub use claim::{Answer, Claim, Lease};
 pub use error::{ErrorKind, LedgerError};
 #[cfg(feature = "faults")]
 pub use faults::{Fault, Faults};
 pub use report::{Pushed, Row, Sum};
+pub(crate) use sqlite::{Ended, Sqlite};
 
 use crate::{Amount, Backend, Cell, Period, WriterId};
 
@@ -53,6 +55,7 @@ pub struct Ledger {
 #[derive(Debug, Clone)]
 enum Kind {
     Memory(memory::Memory),
+    Sqlite(sqlite::Sqlite),
     #[cfg(feature = "postgres")]
     Postgres(postgres::Postgres),
     #[cfg(feature = "redis")]
@@ -66,6 +69,7 @@ macro_rules! each {
     ($self:ident, $ledger:ident => $call:expr) => {
         match &$self.kind {
             Kind::Memory($ledger) => $call,
+            Kind::Sqlite($ledger) => $call,
             #[cfg(feature = "postgres")]
             Kind::Postgres($ledger) => $call,
             #[cfg(feature = "redis")]

@@ -6,6 +6,7 @@ mod calendar;
 mod cell;
 mod field;
 mod limits;
+mod milestone;
 mod period;
 mod timestamp;
 mod totals;
@@ -22,6 +23,7 @@ pub use ledger::{Answer, Claim, ErrorKind, Lease, Ledger, LedgerError, Pushed, R
 #[cfg(feature = "faults")]
 pub use ledger::{Fault, Faults};
 pub use limits::Limits;
+pub use milestone::Milestone;
 pub use period::{Period, PeriodError};
 pub use timestamp::Timestamp;
 pub use totals::Totals;

@@ -43,6 +43,15 @@ impl Period {
         ordinal.unsigned_abs()
     }
 
+    /// The period that is so many months after January of the year 0.
+    pub fn from_ordinal(ordinal: u32) -> Result<Self, PeriodError> {
+        let (year, month) = (i16::try_from(ordinal / 12), i8::try_from(ordinal % 12 + 1));
+        match (year, month) {
+            (Ok(year), Ok(month)) => Period::new(year, month),
+            (_, _) => Err(PeriodError(format!("month {ordinal}"))),
+        }
+    }
+
     /// The period after this one; the last one is its own successor.
     #[must_use]
     pub fn next(self) -> Self {

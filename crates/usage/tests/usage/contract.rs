@@ -1,6 +1,9 @@
 //! What every kind of ledger promises, asked of each in the same words.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 
 use nexus_usage::{
     Amount, Answer, Backend, Cell, Claim, ErrorKind, Field, Lease, Ledger, Limits, Period, Row, Timestamp, Totals,
@@ -9,33 +12,45 @@ use nexus_usage::{
 
 #[tokio::test]
 async fn memory() {
-    holds_for(Ledger::memory).await;
+    holds_for(async || Ledger::memory()).await;
+}
+
+#[tokio::test]
+async fn sqlite() {
+    let directory = tempfile::tempdir().unwrap();
+    let next = AtomicU32::new(0);
+    holds_for(async || {
+        let file = format!("{}.db", next.fetch_add(1, Ordering::Relaxed));
+        Ledger::sqlite(directory.path().join(file)).await.unwrap()
+    })
+    .await;
+    holds_for(async || Ledger::sqlite(directory.path().join("one.db")).await.unwrap()).await;
 }
 
 /// Asks everything of a kind of ledger. Each question gets a ledger that is empty, or at least holds nothing of the backends that
 /// the question is about: backends are named by the question.
 ///
 /// `open` opens the same ledger each time, or a new one.
-pub(crate) async fn holds_for(open: impl Fn() -> Ledger) {
-    nothing_is_known_of_a_backend_that_nobody_pushed(&open()).await;
-    cells_are_merged_by_max_whatever_the_order(&open()).await;
-    fields_are_merged_each_on_its_own(&open()).await;
-    what_is_taken_back_counts_apart(&open()).await;
-    periods_and_backends_are_kept_apart(&open()).await;
-    names_of_any_sort_are_kept(&open()).await;
-    the_largest_totals_are_kept_exactly(&open()).await;
-    a_report_has_every_backend_of_every_period(&open()).await;
-    leases_are_granted_until_the_limit(&open()).await;
-    a_repeated_lease_is_granted_the_same(&open()).await;
-    a_lease_counts_what_others_have_pushed(&open()).await;
-    a_lowered_limit_grants_nothing_more(&open()).await;
-    what_is_given_back_is_for_the_others(&open()).await;
-    an_invalid_claim_counts_as_its_writers_use(&open()).await;
-    no_limit_is_no_limit(&open()).await;
-    admission_is_whole_or_not_at_all(&open()).await;
-    asked_by_many_at_once_the_limit_is_admitted_exactly(&open()).await;
-    open().ping().await.unwrap();
-    a_closed_ledger_is_unavailable(open()).await;
+pub(crate) async fn holds_for(open: impl AsyncFn() -> Ledger) {
+    nothing_is_known_of_a_backend_that_nobody_pushed(&open().await).await;
+    cells_are_merged_by_max_whatever_the_order(&open().await).await;
+    fields_are_merged_each_on_its_own(&open().await).await;
+    what_is_taken_back_counts_apart(&open().await).await;
+    periods_and_backends_are_kept_apart(&open().await).await;
+    names_of_any_sort_are_kept(&open().await).await;
+    the_largest_totals_are_kept_exactly(&open().await).await;
+    a_report_has_every_backend_of_every_period(&open().await).await;
+    leases_are_granted_until_the_limit(&open().await).await;
+    a_repeated_lease_is_granted_the_same(&open().await).await;
+    a_lease_counts_what_others_have_pushed(&open().await).await;
+    a_lowered_limit_grants_nothing_more(&open().await).await;
+    what_is_given_back_is_for_the_others(&open().await).await;
+    an_invalid_claim_counts_as_its_writers_use(&open().await).await;
+    no_limit_is_no_limit(&open().await).await;
+    admission_is_whole_or_not_at_all(&open().await).await;
+    asked_by_many_at_once_the_limit_is_admitted_exactly(&open().await).await;
+    open().await.ping().await.unwrap();
+    a_closed_ledger_is_unavailable(open().await).await;
 }
 
 /// What compaction promises, where periods do not go by themselves. For a ledger of its own: it closes the periods before 2001.
@@ -63,6 +78,12 @@ pub(crate) async fn compaction_holds_for(ledger: &Ledger) {
 #[tokio::test]
 async fn memory_compacts() {
     compaction_holds_for(&Ledger::memory()).await;
+}
+
+#[tokio::test]
+async fn sqlite_compacts() {
+    let directory = tempfile::tempdir().unwrap();
+    compaction_holds_for(&Ledger::sqlite(directory.path().join("usage.db")).await.unwrap()).await;
 }
 
 async fn nothing_is_known_of_a_backend_that_nobody_pushed(ledger: &Ledger) {

@@ -1,0 +1,29 @@
+/// So much of a limit is used up, for the first time in this period.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Milestone {
+    /// A half.
+    Half,
+    /// Four fifths.
+    FourFifths,
+    /// All of it.
+    All,
+}
+
+impl Milestone {
+    /// In the order in which they are reached.
+    pub const ALL: [Milestone; 3] = [Milestone::Half, Milestone::FourFifths, Milestone::All];
+
+    /// In percent of the limit.
+    pub const fn percent(self) -> u8 {
+        match self {
+            Milestone::Half => 50,
+            Milestone::FourFifths => 80,
+            Milestone::All => 100,
+        }
+    }
+
+    /// Whether this use of this limit has reached it.
+    pub fn is_reached(self, used: u64, limit: u64) -> bool {
+        u128::from(used) * 100 >= u128::from(limit) * u128::from(self.percent())
+    }
+}
