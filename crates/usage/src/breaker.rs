@@ -95,19 +95,13 @@ impl Breaker {
         Some(Call { breaker: self })
     }
 
-    /// Probes the store whenever the breaker is open, and closes it when a probe says that the store is well. Never returns;
-    /// to be stopped it is dropped, at any time. Several watches of one breaker take turns.
-    pub async fn watch(&self, mut probe: impl AsyncFnMut() -> bool) {
-        let settings = self.shared.settings;
+    /// Waits until the breaker is open and a probe is due, and leaves the probe to the caller, to nobody else. The next one is
+    /// due an interval later, also if the caller never says how this one ended. To be stopped it is dropped, at any time.
+    pub async fn probe(&self) -> Probe<'_> {
         loop {
             tokio::time::sleep_until(self.next_probe().await).await;
-            if !self.state().begin_probe(Instant::now(), &settings) {
-                continue;
-            }
-            if probe().await {
-                self.change(|state, _| state.probe_succeeded());
-            } else {
-                self.change(|state, now| state.probe_failed(now, &settings));
+            if self.state().begin_probe(Instant::now(), &self.shared.settings) {
+                return Probe { breaker: self };
             }
         }
     }
@@ -159,5 +153,25 @@ impl Call<'_> {
     pub fn failed(self) {
         let settings = self.breaker.shared.settings;
         self.breaker.change(|state, now| state.call_failed(now, &settings));
+    }
+}
+
+/// A probe that is to be made.
+#[derive(Debug)]
+#[must_use = "the breaker learns from how the probe ended"]
+pub struct Probe<'a> {
+    breaker: &'a Breaker,
+}
+
+impl Probe<'_> {
+    /// The store is well: the breaker closes.
+    pub fn succeeded(self) {
+        self.breaker.change(|state, _| state.probe_succeeded());
+    }
+
+    /// The store is not well: the next probe is due an interval from now.
+    pub fn failed(self) {
+        let settings = self.breaker.shared.settings;
+        self.breaker.change(|state, now| state.probe_failed(now, &settings));
     }
 }

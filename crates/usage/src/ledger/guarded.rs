@@ -5,8 +5,8 @@ use std::sync::{
 
 use tokio::task::JoinHandle;
 
-use super::{Answer, Claim, ErrorKind, Kind, Lease, Ledger, LedgerError, Pushed, Row, Sum};
-use crate::{Amount, Backend, Breaker, BreakerSettings, Cell, Period, WriterId};
+use super::{ErrorKind, Ledger, LedgerError};
+use crate::{Breaker, BreakerSettings, Call};
 
 /// What a ledger is asked to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -102,7 +102,8 @@ impl Health {
 
     /// How many operations of this sort ended so. One that was given up before its end is not counted.
     pub fn operations_total(&self, operation: Operation, outcome: Outcome) -> u64 {
-        self.counter(operation, outcome).map_or(0, |counter| counter.load(Ordering::Relaxed))
+        self.counter(operation, outcome)
+            .map_or(0, |counter| counter.load(Ordering::Relaxed))
     }
 
     fn count(&self, operation: Operation, outcome: Outcome) {
@@ -116,28 +117,23 @@ impl Health {
     }
 }
 
-/// A ledger behind a breaker.
-#[derive(Debug, Clone)]
-pub(super) struct Guarded {
-    ledger: Ledger,
+/// The breaker before a ledger, and the task that probes the ledger while it is open; it ends with the last handle.
+#[derive(Debug)]
+pub(super) struct Guard {
     health: Health,
-    _watch: Arc<Watch>,
+    watch: JoinHandle<()>,
 }
 
-/// The task that probes; it ends with the last handle.
-#[derive(Debug)]
-struct Watch(JoinHandle<()>);
-
-impl Drop for Watch {
+impl Drop for Guard {
     fn drop(&mut self) {
-        self.0.abort();
+        self.watch.abort();
     }
 }
 
 impl Ledger {
     /// This ledger behind a [`Breaker`]: operations that fail with [`ErrorKind::Unavailable`] or [`ErrorKind::Refused`] count as
-    /// failures; while it is open every operation fails at once and the ledger is only pinged, by a task of this handle's,
-    /// which ends with the last clone.
+    /// failures; while it is open every operation fails at once and the ledger is only pinged, by a task that ends with the
+    /// last clone. An operation that is given up before its end counts neither way.
     ///
     /// # Panics
     /// Outside of a Tokio runtime.
@@ -147,97 +143,74 @@ impl Ledger {
             breaker: Breaker::new(settings),
             counts: Arc::default(),
         };
-        let (probed, watched) = (self.clone(), health.clone());
-        let watch = tokio::spawn(async move {
-            let probe = async || {
-                let answered = probed.ping().await.is_ok();
-                watched.count(Operation::Ping, if answered { Outcome::Done } else { Outcome::Failed });
-                answered
-            };
-            watched.breaker.watch(probe).await;
-        });
+        let probed = Ledger::of(self.kind.clone());
+        let watch = tokio::spawn(probe_while_open(probed, health.clone()));
         Ledger {
-            kind: Kind::Guarded(Box::new(Guarded {
-                ledger: self,
-                health,
-                _watch: Arc::new(Watch(watch)),
-            })),
+            kind: self.kind,
+            guard: Some(Arc::new(Guard { health, watch })),
         }
     }
 
     /// How it is doing; none if there is no breaker before it.
     pub fn health(&self) -> Option<&Health> {
-        match &self.kind {
-            Kind::Guarded(guarded) => Some(&guarded.health),
-            _ => None,
+        self.guard.as_deref().map(|guard| &guard.health)
+    }
+}
+
+async fn probe_while_open(ledger: Ledger, health: Health) {
+    loop {
+        let probe = health.breaker.probe().await;
+        if ledger.ping().await.is_ok() {
+            probe.succeeded();
+            health.count(Operation::Ping, Outcome::Done);
+        } else {
+            probe.failed();
+            health.count(Operation::Ping, Outcome::Failed);
         }
     }
 }
 
-impl Guarded {
-    pub(super) fn name(&self) -> &'static str {
-        self.ledger.name()
-    }
+/// An operation that was let through.
+#[derive(Debug)]
+pub(super) struct Asked<'a> {
+    operation: Operation,
+    guarded: Option<(&'a Health, Call<'a>)>,
+}
 
-    pub(super) async fn push(&self, cells: &[Cell]) -> Result<Pushed, LedgerError> {
-        self.guard(Operation::Push, self.ledger.push(cells)).await
-    }
-
-    pub(super) async fn sums(
-        &self,
-        period: Period,
-        backends: &[Backend],
-        writer: WriterId,
-    ) -> Result<Vec<Sum>, LedgerError> {
-        self.guard(Operation::Sums, self.ledger.sums(period, backends, writer)).await
-    }
-
-    pub(super) async fn report(&self, first: Period, last: Period) -> Result<Vec<Row>, LedgerError> {
-        self.guard(Operation::Report, self.ledger.report(first, last)).await
-    }
-
-    pub(super) async fn compact(&self, before: Period) -> Result<u64, LedgerError> {
-        self.guard(Operation::Compact, self.ledger.compact(before)).await
-    }
-
-    pub(super) async fn ping(&self) -> Result<(), LedgerError> {
-        self.guard(Operation::Ping, self.ledger.ping()).await
-    }
-
-    pub(super) async fn lease(&self, claim: &Claim) -> Result<Lease, LedgerError> {
-        self.guard(Operation::Lease, self.ledger.lease(claim)).await
-    }
-
-    pub(super) async fn admit(&self, claim: &Claim) -> Result<Answer, LedgerError> {
-        self.guard(Operation::Admit, self.ledger.admit(claim)).await
-    }
-
-    pub(super) async fn give_back(&self, cell: &Cell, up_to: Amount) -> Result<(), LedgerError> {
-        self.guard(Operation::GiveBack, self.ledger.give_back(cell, up_to)).await
-    }
-
-    pub(super) async fn close(&self) {
-        Box::pin(self.ledger.close()).await;
-    }
-
-    async fn guard<T>(
-        &self,
-        operation: Operation,
-        asked: impl Future<Output = Result<T, LedgerError>>,
-    ) -> Result<T, LedgerError> {
-        let Some(call) = self.health.breaker.call() else {
-            self.health.count(operation, Outcome::NotAsked);
+impl<'a> Asked<'a> {
+    /// Fails if there is a breaker and it is open.
+    pub(super) fn begin(guard: Option<&'a Guard>, operation: Operation) -> Result<Self, LedgerError> {
+        let Some(Guard { health, .. }) = guard else {
+            return Ok(Asked {
+                operation,
+                guarded: None,
+            });
+        };
+        let Some(call) = health.breaker.call() else {
+            health.count(operation, Outcome::NotAsked);
             let why = "it failed repeatedly, and is left alone until a probe finds it well";
             return Err(LedgerError::new(ErrorKind::Unavailable, operation.name(), why));
         };
-        // Boxed: the ledger within may be any kind.
-        let result = Box::pin(asked).await;
+        Ok(Asked {
+            operation,
+            guarded: Some((health, call)),
+        })
+    }
+
+    /// Tells the breaker the end.
+    pub(super) fn end<T>(self, result: Result<T, LedgerError>) -> Result<T, LedgerError> {
+        let Some((health, call)) = self.guarded else {
+            return result;
+        };
         match result.as_ref().map_err(LedgerError::kind) {
             Err(ErrorKind::Unavailable | ErrorKind::Refused) => call.failed(),
             // Something is wrong with what was asked for, not with the ledger.
             Ok(_) | Err(_) => call.succeeded(),
         }
-        self.health.count(operation, if result.is_ok() { Outcome::Done } else { Outcome::Failed });
+        health.count(
+            self.operation,
+            if result.is_ok() { Outcome::Done } else { Outcome::Failed },
+        );
         result
     }
 }

@@ -14,9 +14,7 @@ impl Ledger {
     #[cfg(feature = "redis")]
     pub async fn redis(settings: crate::RedisSettings) -> Result<Ledger, LedgerError> {
         let (breaker, required) = (settings.breaker, settings.required);
-        let ledger = Ledger {
-            kind: Kind::Redis(super::redis::Redis::new(settings)?),
-        };
+        let ledger = Ledger::of(Kind::Redis(super::redis::Redis::new(settings)?));
         Ok(ledger.reached(required).await?.with_breaker(breaker))
     }
 
@@ -31,9 +29,7 @@ impl Ledger {
     #[cfg(feature = "postgres")]
     pub async fn postgres(settings: crate::PostgresSettings) -> Result<Ledger, LedgerError> {
         let (breaker, required) = (settings.breaker, settings.required);
-        let ledger = Ledger {
-            kind: Kind::Postgres(super::postgres::Postgres::new(settings)?),
-        };
+        let ledger = Ledger::of(Kind::Postgres(super::postgres::Postgres::new(settings)?));
         Ok(ledger.reached(required).await?.with_breaker(breaker))
     }
 

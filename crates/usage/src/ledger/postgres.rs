@@ -35,7 +35,9 @@ struct Shared {
 
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared").field("settings", &self.settings).finish_non_exhaustive()
+        f.debug_struct("Shared")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
     }
 }
 
@@ -107,13 +109,14 @@ impl Postgres {
         let (first, last) = (first.to_string(), last.to_string());
         let parameters: [Parameter<'_>; 2] = [(&first, Type::TEXT), (&last, Type::TEXT)];
         let rows = self.ask(REPORTING, schema::REPORT, &parameters).await?;
-        let senseless = |error: Box<dyn std::error::Error + Send + Sync>| {
-            LedgerError::new(ErrorKind::Corrupt, REPORTING, error)
-        };
+        let senseless =
+            |error: Box<dyn std::error::Error + Send + Sync>| LedgerError::new(ErrorKind::Corrupt, REPORTING, error);
         let row = |row: &SqlRow| {
             let (period, backend): (&str, &str) = (read(REPORTING, row, 0)?, read(REPORTING, row, 1)?);
             Ok(Row {
-                period: period.parse().map_err(|error: crate::PeriodError| senseless(error.into()))?,
+                period: period
+                    .parse()
+                    .map_err(|error: crate::PeriodError| senseless(error.into()))?,
                 backend: Backend::new(backend).map_err(|error| senseless(error.into()))?,
                 totals: totals_at(REPORTING, row, 2)?,
             })
@@ -124,13 +127,17 @@ impl Postgres {
     pub(super) async fn compact(&self, before: Period) -> Result<u64, LedgerError> {
         const COMPACTING: &str = "compacting";
         let before = before.to_string();
-        let rows = self.ask(COMPACTING, "SELECT nexus_usage_compact($1)", &[(&before, Type::TEXT)]).await?;
+        let rows = self
+            .ask(COMPACTING, "SELECT nexus_usage_compact($1)", &[(&before, Type::TEXT)])
+            .await?;
         let gone = rows.first().map(|row| read(COMPACTING, row, 0)).transpose()?;
         Ok(gone.map_or(0, i64::unsigned_abs))
     }
 
     pub(super) async fn ping(&self) -> Result<(), LedgerError> {
-        self.ask("pinging", "SELECT kept_from FROM nexus_usage_ledger", &[]).await.map(drop)
+        self.ask("pinging", "SELECT kept_from FROM nexus_usage_ledger", &[])
+            .await
+            .map(drop)
     }
 
     pub(super) async fn lease(&self, claim: &Claim) -> Result<Lease, LedgerError> {
@@ -176,7 +183,9 @@ impl Postgres {
         let cell = &claim.cell;
         let key = (cell.period.to_string(), cell.writer.to_string());
         let (totals, asked, limits) = (totals_of(cell.totals), numbers_of(claim.up_to), limits_of(claim.limits));
-        let valid_for_ms = i64::try_from(claim.valid_for.as_millis()).unwrap_or(i64::MAX).min(VALID_FOR_MS_MAX);
+        let valid_for_ms = i64::try_from(claim.valid_for.as_millis())
+            .unwrap_or(i64::MAX)
+            .min(VALID_FOR_MS_MAX);
         let parameters: [Parameter<'_>; 8] = [
             (&key.0, Type::TEXT),
             (&cell.backend.as_str(), Type::TEXT),
@@ -203,7 +212,11 @@ impl Postgres {
     ) -> Result<Vec<SqlRow>, LedgerError> {
         let shared = &*self.shared;
         let (client, number) = shared.slot.get(operation, shared.connector.connect(operation)).await?;
-        let asked = timeout(shared.settings.operation_timeout, client.query_typed(statement, parameters)).await;
+        let asked = timeout(
+            shared.settings.operation_timeout,
+            client.query_typed(statement, parameters),
+        )
+        .await;
         let answered = match asked {
             Ok(answered) => answered.map_err(|error| explain(operation, error)),
             Err(_) => Err(LedgerError::new(ErrorKind::Unavailable, operation, "no answer in time")),
@@ -233,7 +246,11 @@ fn lease_of(operation: &'static str, row: &SqlRow, claim: &Claim) -> Result<Leas
         }),
         left: {
             let mut left = left.into_iter();
-            Amount::from_fn(|_| left.next().flatten().map_or(u64::MAX, |left| u64::try_from(left).unwrap_or(0)))
+            Amount::from_fn(|_| {
+                left.next()
+                    .flatten()
+                    .map_or(u64::MAX, |left| u64::try_from(left).unwrap_or(0))
+            })
         },
         others: saturated(others),
     })
@@ -256,5 +273,6 @@ fn read<'a, T: tokio_postgres::types::FromSql<'a>>(
     row: &'a SqlRow,
     column: usize,
 ) -> Result<T, LedgerError> {
-    row.try_get(column).map_err(|error| LedgerError::new(ErrorKind::Corrupt, operation, error))
+    row.try_get(column)
+        .map_err(|error| LedgerError::new(ErrorKind::Corrupt, operation, error))
 }

@@ -106,7 +106,9 @@ impl Redis {
             }
         }
         named.sort();
-        let read = named.iter().map(|(period, backend)| self.shared.keys.read_total(*period, backend));
+        let read = named
+            .iter()
+            .map(|(period, backend)| self.shared.keys.read_total(*period, backend));
         let totals = self.ask_in_chunks(REPORTING, read).await?;
         let mut rows = Vec::with_capacity(named.len());
         for ((period, backend), answer) in named.into_iter().zip(totals) {
@@ -133,14 +135,20 @@ impl Redis {
     }
 
     pub(super) async fn lease(&self, claim: &Claim) -> Result<Lease, LedgerError> {
-        match self.claim("leasing", &claim.cell, &claim.up_to, How::part(claim)).await? {
+        match self
+            .claim("leasing", &claim.cell, &claim.up_to, How::part(claim))
+            .await?
+        {
             Granted::Held(lease) => Ok(lease),
             Granted::Closed | Granted::Refused(_) => Ok(Lease::default()),
         }
     }
 
     pub(super) async fn admit(&self, claim: &Claim) -> Result<Answer, LedgerError> {
-        match self.claim("admitting", &claim.cell, &claim.up_to, How::whole(claim)).await? {
+        match self
+            .claim("admitting", &claim.cell, &claim.up_to, How::whole(claim))
+            .await?
+        {
             Granted::Held(lease) => Ok(Answer::Admitted(lease)),
             Granted::Refused(field) => Ok(Answer::Refused(field)),
             Granted::Closed => Ok(Answer::Admitted(Lease::default())),
@@ -166,7 +174,8 @@ impl Redis {
         let answer = self.ask(operation, vec![command]).await?.pop().unwrap_or(Value::Nil);
         let (granted, made) = answer::granted(operation, answer)?;
         if made && cell.totals != Totals::ZERO {
-            self.ask(operation, self.shared.keys.index(std::slice::from_ref(cell))).await?;
+            self.ask(operation, self.shared.keys.index(std::slice::from_ref(cell)))
+                .await?;
         }
         Ok(granted)
     }

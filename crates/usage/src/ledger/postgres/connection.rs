@@ -75,7 +75,8 @@ fn drive<T: TlsStream + Unpin + Send + 'static>(connection: Connection<Socket, T
 }
 
 fn tls_config(settings: &PostgresSettings) -> Result<ClientConfig, LedgerError> {
-    let refused = |error: Box<dyn std::error::Error + Send + Sync>| LedgerError::new(ErrorKind::Refused, OPENING, error);
+    let refused =
+        |error: Box<dyn std::error::Error + Send + Sync>| LedgerError::new(ErrorKind::Refused, OPENING, error);
     let mut roots = RootCertStore::empty();
     match &settings.authorities {
         Some(pem) => {

@@ -38,7 +38,10 @@ impl<'a> Columns<'a> {
             (&self.backends, Type::TEXT_ARRAY),
             (&self.writers, Type::TEXT_ARRAY),
         ];
-        let totals = self.totals.iter().map(|column| -> Parameter<'_> { (column, Type::INT8_ARRAY) });
+        let totals = self
+            .totals
+            .iter()
+            .map(|column| -> Parameter<'_> { (column, Type::INT8_ARRAY) });
         keys.into_iter().chain(totals).collect()
     }
 }

@@ -29,7 +29,9 @@ pub(super) async fn prepare(operation: &'static str, client: &mut Client) -> Res
 /// One of those who come at once makes them, the others wait for it.
 async fn create(client: &mut Client) -> Result<i32, Error> {
     let transaction = client.transaction().await?;
-    transaction.batch_execute("SELECT pg_advisory_xact_lock(4567, 0)").await?;
+    transaction
+        .batch_execute("SELECT pg_advisory_xact_lock(4567, 0)")
+        .await?;
     if let Some(version) = version(transaction.client()).await? {
         return Ok(version);
     }
@@ -44,5 +46,9 @@ async fn version(client: &Client) -> Result<Option<i32>, Error> {
     if !exists {
         return Ok(None);
     }
-    client.query_typed_one("SELECT version FROM nexus_usage_ledger", &[]).await?.try_get(0).map(Some)
+    client
+        .query_typed_one("SELECT version FROM nexus_usage_ledger", &[])
+        .await?
+        .try_get(0)
+        .map(Some)
 }

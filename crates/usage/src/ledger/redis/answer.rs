@@ -37,14 +37,17 @@ pub(super) fn totals(operation: &'static str, answer: Value) -> Result<Option<To
 /// The names in a period's set.
 pub(super) fn backends(operation: &'static str, answer: Value) -> Result<Vec<Backend>, LedgerError> {
     let names: Vec<String> = read(operation, answer)?;
-    let backend = |name: String| Backend::new(&name).map_err(|error| LedgerError::new(ErrorKind::Corrupt, operation, error));
+    let backend =
+        |name: String| Backend::new(&name).map_err(|error| LedgerError::new(ErrorKind::Corrupt, operation, error));
     names.into_iter().map(backend).collect()
 }
 
 /// What the claim's script said, and whether there was nothing of the backend before.
 pub(super) fn granted(operation: &'static str, answer: Value) -> Result<(Granted, bool), LedgerError> {
     let parts: Vec<Value> = read(operation, answer)?;
-    let [how, rest @ ..] = parts.as_slice() else { return Err(senseless(operation)) };
+    let [how, rest @ ..] = parts.as_slice() else {
+        return Err(senseless(operation));
+    };
     let how: String = read(operation, how.clone())?;
     match (how.as_str(), rest) {
         ("closed", []) => Ok((Granted::Closed, false)),

@@ -125,10 +125,10 @@ impl Connection {
                 pipeline.query_async(&mut connection.clone()).await
             }
             Connection::Cluster(connection) => {
-                let asked = commands.iter().map(|command| {
-                    let mut connection = connection.clone();
-                    async move { command.query_async(&mut connection).await }
-                });
+                let asked: Vec<_> = commands
+                    .iter()
+                    .map(|command| one(connection.clone(), command.clone()))
+                    .collect();
                 stream::iter(asked).buffered(CLUSTER_COMMANDS_MAX).try_collect().await
             }
         }
@@ -138,6 +138,10 @@ impl Connection {
     async fn load_scripts(&self) -> RedisResult<()> {
         self.send(&scripts::load()).await.map(drop)
     }
+}
+
+async fn one(mut connection: ClusterConnection, command: Cmd) -> RedisResult<Value> {
+    command.query_async(&mut connection).await
 }
 
 impl std::fmt::Debug for Connection {

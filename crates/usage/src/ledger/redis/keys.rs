@@ -40,7 +40,9 @@ impl Keys {
         for cell in cells.iter().filter(|cell| cell.totals != Totals::ZERO) {
             by_period.entry(cell.period).or_default().push(cell.backend.as_str());
         }
-        let commands = by_period.into_iter().map(|(period, names)| super::scripts::index(self, period, &names));
+        let commands = by_period
+            .into_iter()
+            .map(|(period, names)| super::scripts::index(self, period, &names));
         commands.collect()
     }
 

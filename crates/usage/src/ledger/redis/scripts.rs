@@ -80,7 +80,10 @@ pub(super) fn push(keys: &Keys, cell: &Cell) -> Cmd {
 
 /// Merges a cell, and raises or lowers its writer's claim.
 pub(super) fn claim(keys: &Keys, cell: &Cell, up_to: &Amount, how: How<'_>) -> Cmd {
-    let mut command = CLAIM.call(&[keys.cells(cell.period, &cell.backend), keys.claims(cell.period, &cell.backend)]);
+    let mut command = CLAIM.call(&[
+        keys.cells(cell.period, &cell.backend),
+        keys.claims(cell.period, &cell.backend),
+    ]);
     add_cell(&mut command, cell);
     for field in Field::ALL {
         command.arg(up_to.get(field));
@@ -110,7 +113,11 @@ fn add_claim(command: &mut Cmd, claim: &Claim) {
     for field in Field::ALL {
         command.arg(claim.limits.get(field).unwrap_or(0));
     }
-    command.arg(u64::try_from(claim.valid_for.as_millis()).unwrap_or(u64::MAX).min(Totals::VALUE_MAX));
+    command.arg(
+        u64::try_from(claim.valid_for.as_millis())
+            .unwrap_or(u64::MAX)
+            .min(Totals::VALUE_MAX),
+    );
 }
 
 /// When a period's keys go, in Unix seconds.
