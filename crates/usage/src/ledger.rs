@@ -69,7 +69,7 @@ pub struct Ledger {
 #[derive(Debug, Clone)]
 enum Kind {
     Memory(memory::Memory),
-    Sqlite(sqlite::Sqlite),
+    Sqlite(Sqlite),
     #[cfg(feature = "postgres")]
     Postgres(postgres::Postgres),
     #[cfg(feature = "redis")]
@@ -102,6 +102,10 @@ impl Ledger {
 
     fn of(kind: Kind) -> Self {
         Ledger { kind, guard: None }
+    }
+
+    pub(crate) fn of_file(file: Sqlite) -> Self {
+        Ledger::of(Kind::Sqlite(file))
     }
 
     /// A short name of its kind, for logs and metrics: `memory`, `sqlite`, `postgres`, `redis`.

@@ -1,3 +1,5 @@
+use crate::{Backend, Field, Period};
+
 /// So much of a limit is used up, for the first time in this period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Milestone {
@@ -26,4 +28,21 @@ impl Milestone {
     pub fn is_reached(self, used: u64, limit: u64) -> bool {
         u128::from(used) * 100 >= u128::from(limit) * u128::from(self.percent())
     }
+}
+
+/// A milestone was reached: told once per backend, period and field, also over restarts if there are checkpoints.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reached {
+    /// Whose limit.
+    pub backend: Backend,
+    /// When.
+    pub period: Period,
+    /// Of what.
+    pub field: Field,
+    /// How much of the limit.
+    pub milestone: Milestone,
+    /// What was used when it was noticed.
+    pub used: u64,
+    /// What may be used.
+    pub limit: u64,
 }

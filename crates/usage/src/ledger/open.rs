@@ -1,42 +1,36 @@
-//! Ledgers on servers, as a program opens them: behind a breaker, and seen to be there.
+//! Ledgers on servers, as a program opens them: behind a breaker.
 
-use super::{ErrorKind, Kind, Ledger, LedgerError};
+#[cfg(feature = "postgres")]
+use super::postgres::{Postgres, PostgresSettings};
+#[cfg(feature = "redis")]
+use super::redis::{Redis, RedisSettings};
+use super::{Kind, Ledger, LedgerError};
 
 impl Ledger {
-    /// A ledger in Redis, behind a breaker. Reaches it once.
+    /// A ledger in Redis, behind a breaker. It is reached when it is first used; [`ping`](Ledger::ping) says whether it can be.
     ///
     /// # Errors
-    /// If it cannot be reached, unless it is not [required](crate::RedisSettings::required); if the settings make no sense, or
-    /// it is reached and refuses.
+    /// [`Refused`](crate::ErrorKind::Refused) if the settings make no sense.
     ///
     /// # Panics
     /// Outside of a Tokio runtime.
     #[cfg(feature = "redis")]
-    pub async fn redis(settings: crate::RedisSettings) -> Result<Ledger, LedgerError> {
-        let (breaker, required) = (settings.breaker, settings.required);
-        let ledger = Ledger::of(Kind::Redis(super::redis::Redis::new(settings)?));
-        Ok(ledger.reached(required).await?.with_breaker(breaker))
+    pub fn redis(settings: RedisSettings) -> Result<Ledger, LedgerError> {
+        let breaker = settings.breaker;
+        Ok(Ledger::of(Kind::Redis(Redis::new(settings)?)).with_breaker(breaker))
     }
 
-    /// A ledger in PostgreSQL, behind a breaker. Reaches it once, and makes its tables if there are none.
+    /// A ledger in PostgreSQL, behind a breaker. It is reached when it is first used, and then its tables are made if there are
+    /// none; [`ping`](Ledger::ping) says whether it can be.
     ///
     /// # Errors
-    /// If it cannot be reached, unless it is not [required](crate::PostgresSettings::required); if the settings make no sense,
-    /// or it is reached and refuses.
+    /// [`Refused`](crate::ErrorKind::Refused) if the settings make no sense.
     ///
     /// # Panics
     /// Outside of a Tokio runtime.
     #[cfg(feature = "postgres")]
-    pub async fn postgres(settings: crate::PostgresSettings) -> Result<Ledger, LedgerError> {
-        let (breaker, required) = (settings.breaker, settings.required);
-        let ledger = Ledger::of(Kind::Postgres(super::postgres::Postgres::new(settings)?));
-        Ok(ledger.reached(required).await?.with_breaker(breaker))
-    }
-
-    async fn reached(self, required: bool) -> Result<Ledger, LedgerError> {
-        match self.ping().await {
-            Err(error) if required || error.kind() != ErrorKind::Unavailable => Err(error),
-            Ok(()) | Err(_) => Ok(self),
-        }
+    pub fn postgres(settings: PostgresSettings) -> Result<Ledger, LedgerError> {
+        let breaker = settings.breaker;
+        Ok(Ledger::of(Kind::Postgres(Postgres::new(settings)?)).with_breaker(breaker))
     }
 }

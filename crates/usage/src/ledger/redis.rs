@@ -24,7 +24,7 @@ use super::{Answer, Claim, ErrorKind, Lease, LedgerError, Pushed, Row, Sum, slot
 use crate::{Amount, Backend, Cell, Period, Totals, WriterId};
 use answer::Granted;
 use connection::{Client, Connection};
-use error::explain;
+use error::{explain, explain_connecting};
 use keys::Keys;
 use scripts::How;
 pub use settings::{RedisAddress, RedisAddressError, RedisSettings, RedisTls, RedisTopology};
@@ -196,7 +196,10 @@ impl Redis {
     /// One round trip. A connection on which something went wrong is not used again: its answers may come late.
     async fn ask(&self, operation: &'static str, commands: Vec<Cmd>) -> Result<Vec<Value>, LedgerError> {
         let shared = &*self.shared;
-        let connecting = async { shared.client.connect().await.map_err(|error| explain(operation, error)) };
+        let connecting = async {
+            let connected = shared.client.connect().await;
+            connected.map_err(|error| explain_connecting(operation, error))
+        };
         let (connection, number) = shared.slot.get(operation, connecting).await?;
         let asked = timeout(shared.settings.operation_timeout, connection.ask(&commands)).await;
         let answered = match asked {

@@ -31,8 +31,7 @@ const BUSY_TIMEOUT_MILLIS: u64 = 2000;
 impl Ledger {
     /// A ledger in a SQLite file, which is made if it is not there; its directory must be.
     pub async fn sqlite(path: impl AsRef<Path>) -> Result<Ledger, LedgerError> {
-        let opened = Sqlite::open(path.as_ref()).await;
-        opened.map(|sqlite| Ledger::of(super::Kind::Sqlite(sqlite)))
+        Sqlite::open(path.as_ref()).await.map(Ledger::of_file)
     }
 }
 

@@ -41,14 +41,13 @@ async fn create(client: &mut Client) -> Result<i32, Error> {
 }
 
 async fn version(client: &Client) -> Result<Option<i32>, Error> {
-    let exists = "SELECT to_regclass('nexus_usage_ledger') IS NOT NULL";
+    // Not `to_regclass`: once it has not found a table, a session remembers that beyond the lock of whoever makes it.
+    let exists =
+        "SELECT EXISTS (SELECT FROM pg_class WHERE relname = 'nexus_usage_ledger' AND pg_table_is_visible(oid))";
     let exists: bool = client.query_typed_one(exists, &[]).await?.try_get(0)?;
     if !exists {
         return Ok(None);
     }
-    client
-        .query_typed_one("SELECT version FROM nexus_usage_ledger", &[])
-        .await?
-        .try_get(0)
-        .map(Some)
+    let version = "SELECT version FROM nexus_usage_ledger";
+    client.query_typed_one(version, &[]).await?.try_get(0).map(Some)
 }

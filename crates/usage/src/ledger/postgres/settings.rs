@@ -10,15 +10,13 @@ pub struct PostgresSettings {
     pub url: Secret,
     /// Authorities of which one has signed the server's certificate, in PEM. Default: those that this machine trusts.
     pub authorities: Option<Vec<u8>>,
-    /// How long a connection may take to be made. Default 2 s.
+    /// How long a connection may take to be made. Default 1 s.
     pub connect_timeout: Duration,
     /// How long the server may take to answer, each time it is asked. A push asks once per
-    /// [`PostgresSettings::PUSH_CELLS_MAX`] cells. Default 5 s.
+    /// [`PostgresSettings::PUSH_CELLS_MAX`] cells. Default 1 s.
     pub operation_timeout: Duration,
     /// After how many failures it is left alone, and how often it is seen whether it is back.
     pub breaker: BreakerSettings,
-    /// Whether opening the ledger fails if the server cannot be reached then. Default true.
-    pub required: bool,
 }
 
 impl PostgresSettings {
@@ -30,10 +28,9 @@ impl PostgresSettings {
         PostgresSettings {
             url,
             authorities: None,
-            connect_timeout: Duration::from_secs(2),
-            operation_timeout: Duration::from_secs(5),
+            connect_timeout: Duration::from_secs(1),
+            operation_timeout: Duration::from_secs(1),
             breaker: BreakerSettings::default(),
-            required: true,
         }
     }
 }

@@ -18,3 +18,11 @@ pub(super) fn explain(operation: &'static str, error: RedisError) -> LedgerError
     };
     LedgerError::new(kind, operation, error)
 }
+
+/// The same while connecting: a server that answers with an error does not want us, whatever its words.
+pub(super) fn explain_connecting(operation: &'static str, error: RedisError) -> LedgerError {
+    match error.kind() {
+        Kind::Server(ServerErrorKind::ResponseError) => LedgerError::new(ErrorKind::Refused, operation, error),
+        _ => explain(operation, error),
+    }
+}

@@ -26,8 +26,6 @@ pub struct RedisSettings {
     pub operation_timeout: Duration,
     /// After how many failures it is left alone, and how often it is seen whether it is back.
     pub breaker: BreakerSettings,
-    /// Whether opening the ledger fails if Redis cannot be reached then. Default true.
-    pub required: bool,
 }
 
 impl RedisSettings {
@@ -56,7 +54,6 @@ impl RedisSettings {
             connect_timeout: Duration::from_secs(1),
             operation_timeout: Duration::from_secs(1),
             breaker: BreakerSettings::default(),
-            required: true,
         }
     }
 }

@@ -2,12 +2,14 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
+    sync::LazyLock,
     time::Duration,
 };
 
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    runtime::Runtime,
     sync::watch,
     task::JoinHandle,
 };
@@ -29,6 +31,15 @@ pub(crate) enum Weather {
     Down,
 }
 
+/// Where the proxies run: they outlive the test that started them when it started them for all.
+fn runtime() -> &'static Runtime {
+    static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        builder.worker_threads(1).enable_all().build().unwrap()
+    });
+    &RUNTIME
+}
+
 /// A running proxy; dropped, it and its connections end.
 #[derive(Debug)]
 pub(crate) struct Proxy {
@@ -39,12 +50,14 @@ pub(crate) struct Proxy {
 
 impl Proxy {
     /// Starts one, in fair weather, before a server on loopback.
-    pub(crate) async fn before(server: u16) -> Proxy {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    pub(crate) fn before(server: u16) -> Proxy {
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        listener.set_nonblocking(true).unwrap();
         let port = listener.local_addr().unwrap().port();
         let (weather, seen) = watch::channel(Weather::Fair);
         let server = SocketAddr::from((Ipv4Addr::LOCALHOST, server));
-        let accepting = tokio::spawn(async move {
+        let accepting = runtime().spawn(async move {
+            let listener = TcpListener::from_std(listener).unwrap();
             loop {
                 let Ok((client, _)) = listener.accept().await else {
                     return;
@@ -62,6 +75,11 @@ impl Proxy {
     /// Where it listens on loopback.
     pub(crate) fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Where a client of Redis finds it.
+    pub(crate) fn address(&self) -> nexus_usage::RedisAddress {
+        format!("127.0.0.1:{}", self.port).parse().unwrap()
     }
 
     /// What it does from here on, also with open connections.

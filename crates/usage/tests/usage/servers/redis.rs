@@ -7,12 +7,14 @@ use std::{
     time::Duration,
 };
 
+use nexus_usage::RedisAddress;
+
 use super::{
-    DEADLINE,
     certificates::Certificates,
     leash::{Leash, Signal},
     ports::free_port,
     programs::{find, run},
+    proxy::Proxy,
 };
 
 /// How a server is started.
@@ -81,6 +83,11 @@ impl RedisServer {
     /// The port on loopback.
     pub(crate) fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Where a client finds it.
+    pub(crate) fn address(&self) -> RedisAddress {
+        format!("127.0.0.1:{}", self.port).parse().unwrap()
     }
 
     /// The authority that signed its certificate.
@@ -178,17 +185,15 @@ impl RedisServer {
 #[derive(Debug)]
 pub(crate) struct RedisCluster {
     pub(crate) nodes: Vec<RedisServer>,
-    pub(crate) proxies: Vec<super::proxy::Proxy>,
+    pub(crate) proxies: Vec<Proxy>,
 }
 
 impl RedisCluster {
     /// Starts the nodes and waits until all of them see a whole cluster.
-    pub(crate) async fn start() -> RedisCluster {
-        let mut nodes = Vec::new();
-        let mut proxies = Vec::new();
-        for _ in 0..3 {
+    pub(crate) fn start() -> RedisCluster {
+        let node = |_| {
             let port = free_port();
-            let proxy = super::proxy::Proxy::before(port).await;
+            let proxy = Proxy::before(port);
             let cluster = Some(ClusterPorts {
                 announced: proxy.port(),
                 bus: free_port(),
@@ -197,33 +202,21 @@ impl RedisCluster {
                 cluster,
                 ..RedisOptions::default()
             };
-            nodes.push(
-                tokio::task::spawn_blocking(move || RedisServer::start_on(port, options))
-                    .await
-                    .unwrap(),
-            );
-            proxies.push(proxy);
-        }
+            (RedisServer::start_on(port, options), proxy)
+        };
+        let (nodes, proxies) = (0..3).map(node).unzip();
         let cluster = RedisCluster { nodes, proxies };
-        tokio::task::spawn_blocking(move || {
-            cluster.join();
-            cluster
-        })
-        .await
-        .unwrap()
+        cluster.join();
+        cluster
     }
 
     /// Where a client may begin.
-    pub(crate) fn addresses(&self) -> Vec<String> {
-        self.proxies
-            .iter()
-            .map(|proxy| format!("127.0.0.1:{}", proxy.port()))
-            .collect()
+    pub(crate) fn addresses(&self) -> Vec<RedisAddress> {
+        self.proxies.iter().map(Proxy::address).collect()
     }
 
     fn join(&self) {
-        // `redis-cli --cluster create` introduces the nodes by their own ports and knows no separate bus ports; it does
-        // with one node what it does with all, so the slots are dealt and the nodes introduced by command.
+        // What `redis-cli --cluster create` does, which waits a second at a time for what takes a moment.
         for (turn, node) in self.nodes.iter().enumerate() {
             let first = 16_384 * turn / self.nodes.len();
             let last = 16_384 * (turn + 1) / self.nodes.len() - 1;
@@ -244,6 +237,5 @@ impl RedisCluster {
                 whole.then_some(()).ok_or(info)
             });
         }
-        let _ = DEADLINE;
     }
 }

@@ -1,0 +1,135 @@
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering},
+    },
+};
+
+use tokio::sync::{Notify, broadcast};
+
+use crate::{Backend, Cell, OnLoss, Period, Reached, Settings, Totals, WriterId, entry::Entry, gate::Link};
+
+/// What the backends of one process have in common.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) settings: Settings,
+    pub(crate) writer: WriterId,
+    /// The period in which the process began.
+    pub(crate) first_period: Period,
+    pub(crate) counters: Counters,
+    pub(crate) milestones: broadcast::Sender<Reached>,
+    /// What writers before this one had counted, by those of their cells that are kept here.
+    inherited: HashMap<(Backend, Period), Totals>,
+    /// Their cells that the shared ledger may not know of.
+    pub(crate) unsettled: Mutex<Vec<Cell>>,
+    link: AtomicU8,
+    failures: AtomicU32,
+    dirty: Mutex<Vec<Weak<Entry>>>,
+    pub(crate) anything_dirty: Notify,
+}
+
+/// What happened so far.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) misdated: AtomicU64,
+    pub(crate) checkpoints: AtomicU64,
+    pub(crate) checkpoint_failures: AtomicU64,
+    pub(crate) pushes: AtomicU64,
+    pub(crate) push_failures: AtomicU64,
+    pub(crate) closed_cells: AtomicU64,
+    pub(crate) wipes_healed: AtomicU64,
+    pub(crate) losses: AtomicU64,
+}
+
+const ABSENT: u8 = 0;
+const UP: u8 = 1;
+const LOST: u8 = 2;
+
+impl Context {
+    pub(crate) fn new(settings: Settings, writer: WriterId, inherited: &[Cell], unsettled: Vec<Cell>) -> Self {
+        let mut sums: HashMap<_, Totals> = HashMap::new();
+        for cell in inherited {
+            let sum = sums.entry((cell.backend.clone(), cell.period)).or_default();
+            *sum = sum.plus(cell.totals);
+        }
+        Context {
+            writer,
+            first_period: settings.calendar.period_of(settings.clock.now()),
+            counters: Counters::default(),
+            milestones: broadcast::Sender::new(settings.milestones_waiting_max),
+            inherited: sums,
+            unsettled: Mutex::new(unsettled),
+            link: AtomicU8::new(if settings.shared.is_some() { UP } else { ABSENT }),
+            failures: AtomicU32::new(0),
+            dirty: Mutex::default(),
+            anything_dirty: Notify::new(),
+            settings,
+        }
+    }
+
+    /// What the writers before this one had counted.
+    pub(crate) fn inherited(&self, backend: &Backend, period: Period) -> Totals {
+        self.inherited
+            .get(&(backend.clone(), period))
+            .copied()
+            .unwrap_or_default()
+    }
+
+    #[cold]
+    pub(crate) fn mark(&self, entry: &Arc<Entry>) {
+        if !entry.dirty.swap(true, Ordering::AcqRel) {
+            self.dirty
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(Arc::downgrade(entry));
+            self.anything_dirty.notify_one();
+        }
+    }
+
+    /// Those that were marked since the last time.
+    pub(crate) fn take_dirty(&self) -> Vec<Arc<Entry>> {
+        let dirty = std::mem::take(&mut *self.dirty.lock().unwrap_or_else(PoisonError::into_inner));
+        dirty.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    pub(crate) fn current_period(&self) -> Period {
+        self.settings.calendar.period_of(self.settings.clock.now())
+    }
+
+    pub(crate) fn on_loss(&self) -> OnLoss {
+        self.settings
+            .shared
+            .as_ref()
+            .map_or(OnLoss::GoOn, |shared| shared.on_loss)
+    }
+
+    pub(crate) fn link(&self) -> Link {
+        match self.link.load(Ordering::Acquire) {
+            UP => Link::Up,
+            LOST => Link::Lost,
+            _ => Link::Absent,
+        }
+    }
+
+    /// The shared ledger answered. Answers whether it had been lost.
+    pub(crate) fn answered(&self) -> bool {
+        self.failures.store(0, Ordering::Release);
+        self.link.swap(UP, Ordering::AcqRel) == LOST
+    }
+
+    /// The shared ledger did not answer, or refused. Answers whether it is lost by that.
+    pub(crate) fn failed(&self) -> bool {
+        let failures = self.failures.fetch_add(1, Ordering::AcqRel).saturating_add(1);
+        failures >= self.settings.failures_max.get() && self.lose()
+    }
+
+    /// The shared ledger is lost. Answers whether it was not before.
+    pub(crate) fn lose(&self) -> bool {
+        let lost = self.link.swap(LOST, Ordering::AcqRel) != LOST;
+        if lost {
+            self.counters.losses.fetch_add(1, Ordering::Relaxed);
+        }
+        lost
+    }
+}
