@@ -10,22 +10,35 @@ mod claim;
 mod error;
 #[cfg(feature = "faults")]
 mod faults;
+mod guarded;
 mod memory;
+#[cfg(any(feature = "postgres", feature = "redis"))]
+mod open;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "redis")]
 mod redis;
 mod report;
+#[cfg(any(feature = "postgres", feature = "redis"))]
+mod slot;
 mod sqlite;
 
 pub use claim::{Answer, Claim, Lease};
 pub use error::{ErrorKind, LedgerError};
 #[cfg(feature = "faults")]
 pub use faults::{Fault, Faults};
+pub use guarded::{Health, Operation, Outcome};
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresSettings;
+#[cfg(feature = "redis")]
+pub use redis::{RedisAddress, RedisAddressError, RedisSettings, RedisTls, RedisTopology};
 pub use report::{Pushed, Row, Sum};
 pub(crate) use sqlite::{Ended, Sqlite};
 
+use std::sync::Arc;
+
 use crate::{Amount, Backend, Cell, Period, WriterId};
+use guarded::{Asked, Guard};
 
 /// A ledger. Cheap to clone; all clones are one ledger.
 ///
@@ -50,6 +63,7 @@ use crate::{Amount, Backend, Cell, Period, WriterId};
 #[derive(Debug, Clone)]
 pub struct Ledger {
     kind: Kind,
+    guard: Option<Arc<Guard>>,
 }
 
 #[derive(Debug, Clone)]
@@ -83,15 +97,15 @@ macro_rules! each {
 impl Ledger {
     /// A ledger in the memory of this process: for one process, or for the instances of a test.
     pub fn memory() -> Self {
-        Ledger {
-            kind: Kind::Memory(memory::Memory::default()),
-        }
+        Ledger::of(Kind::Memory(memory::Memory::default()))
+    }
+
+    fn of(kind: Kind) -> Self {
+        Ledger { kind, guard: None }
     }
 
     pub(crate) fn of_file(file: Sqlite) -> Self {
-        Ledger {
-            kind: Kind::Sqlite(file),
-        }
+        Ledger::of(Kind::Sqlite(file))
     }
 
     /// A short name of its kind, for logs and metrics: `memory`, `sqlite`, `postgres`, `redis`.
@@ -101,55 +115,68 @@ impl Ledger {
 
     /// Merges cells. Those of a period that the ledger does not keep any more change nothing and are counted in the answer.
     pub async fn push(&self, cells: &[Cell]) -> Result<Pushed, LedgerError> {
-        each!(self, ledger => ledger.push(cells).await)
+        let asked = self.ask(Operation::Push)?;
+        asked.end(each!(self, ledger => ledger.push(cells).await))
     }
 
     /// What all writers have counted of these backends in this period, and what of it this one writer has pushed; one sum per
     /// backend, in the order of the question. A backend of which nothing is known has sums of zero.
     pub async fn sums(&self, period: Period, backends: &[Backend], writer: WriterId) -> Result<Vec<Sum>, LedgerError> {
-        each!(self, ledger => ledger.sums(period, backends, writer).await)
+        let asked = self.ask(Operation::Sums)?;
+        asked.end(each!(self, ledger => ledger.sums(period, backends, writer).await))
     }
 
     /// What all writers have counted, one row per period and backend, of the periods from `first` to `last`, both included; in
     /// the order of period and name.
     pub async fn report(&self, first: Period, last: Period) -> Result<Vec<Row>, LedgerError> {
-        each!(self, ledger => ledger.report(first, last).await)
+        let asked = self.ask(Operation::Report)?;
+        asked.end(each!(self, ledger => ledger.report(first, last).await))
     }
 
     /// Folds the cells of all writers into one, for each period before this one, and keeps these periods as they then are: later
     /// pushes to them are counted in [`Pushed::closed`]. Call it when every writer has surely pushed: 35 days after the end of a
     /// period. Answers how many cells went. A ledger whose periods go by themselves does nothing.
     pub async fn compact(&self, before: Period) -> Result<u64, LedgerError> {
-        each!(self, ledger => ledger.compact(before).await)
+        let asked = self.ask(Operation::Compact)?;
+        asked.end(each!(self, ledger => ledger.compact(before).await))
     }
 
     /// Whether the ledger can be reached and used.
     pub async fn ping(&self) -> Result<(), LedgerError> {
-        each!(self, ledger => ledger.ping().await)
+        let asked = self.ask(Operation::Ping)?;
+        asked.end(each!(self, ledger => ledger.ping().await))
     }
 
     /// Merges the claim's cell, then raises the writer's claim in each field as far as the limit allows, up to
     /// [`up_to`](Claim::up_to), and makes it valid for another [`valid_for`](Claim::valid_for). It never lowers a claim: a repeat
     /// after a lost answer is granted the same.
     pub async fn lease(&self, claim: &Claim) -> Result<Lease, LedgerError> {
-        each!(self, ledger => ledger.lease(claim).await)
+        let asked = self.ask(Operation::Lease)?;
+        asked.end(each!(self, ledger => ledger.lease(claim).await))
     }
 
     /// As [`lease`](Ledger::lease), but whole or not at all: unless every field can be raised to what is asked for, no claim is
     /// changed. The cell is merged in any case.
     pub async fn admit(&self, claim: &Claim) -> Result<Answer, LedgerError> {
-        each!(self, ledger => ledger.admit(claim).await)
+        let asked = self.ask(Operation::Admit)?;
+        asked.end(each!(self, ledger => ledger.admit(claim).await))
     }
 
     /// Merges the cell, then lowers its writer's claim to at most this much. [`Amount::ZERO`] gives back all that was not used;
     /// so does a writer that ends, or whoever finds that it has ended.
     pub async fn give_back(&self, cell: &Cell, up_to: Amount) -> Result<(), LedgerError> {
-        each!(self, ledger => ledger.give_back(cell, up_to).await)
+        let asked = self.ask(Operation::GiveBack)?;
+        asked.end(each!(self, ledger => ledger.give_back(cell, up_to).await))
     }
 
     /// Ends connections and threads; what waits is finished first. Idempotent. Afterwards every operation is
     /// [`ErrorKind::Unavailable`].
     pub async fn close(&self) {
         each!(self, ledger => ledger.close().await);
+    }
+
+    /// Leave to do this, of which the end is to be told.
+    fn ask(&self, operation: Operation) -> Result<Asked<'_>, LedgerError> {
+        Asked::begin(self.guard.as_deref(), operation)
     }
 }

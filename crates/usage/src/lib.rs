@@ -6,6 +6,7 @@ mod usage;
 
 mod amount;
 mod backend;
+mod breaker;
 mod calendar;
 mod cell;
 mod clock;
@@ -15,6 +16,7 @@ mod milestone;
 mod mode;
 mod period;
 mod refusal;
+mod secret;
 mod settings;
 mod status;
 mod timestamp;
@@ -36,14 +38,19 @@ mod month;
 
 pub use amount::Amount;
 pub use backend::{Backend, BackendError};
+pub use breaker::{Breaker, BreakerSettings, Call, Probe};
 pub use calendar::{Calendar, CalendarError};
 pub use cell::Cell;
 pub use checkpoints::Checkpoints;
 pub use clock::Clock;
 pub use field::{Field, UnknownField};
-pub use ledger::{Answer, Claim, ErrorKind, Lease, Ledger, LedgerError, Pushed, Row, Sum};
+#[cfg(feature = "postgres")]
+pub use ledger::PostgresSettings;
+pub use ledger::{Answer, Claim, ErrorKind, Health, Lease, Ledger, LedgerError, Operation, Outcome, Pushed, Row, Sum};
 #[cfg(feature = "faults")]
 pub use ledger::{Fault, Faults};
+#[cfg(feature = "redis")]
+pub use ledger::{RedisAddress, RedisAddressError, RedisSettings, RedisTls, RedisTopology};
 pub use limits::Limits;
 pub use meter::Meter;
 pub use milestone::{Milestone, Reached};
@@ -51,6 +58,7 @@ pub use mode::{Mode, OnLoss};
 pub use period::{Period, PeriodError};
 pub use refusal::{Reason, Refusal, Standing};
 pub use reservation::Reservation;
+pub use secret::Secret;
 pub use settings::{AtStart, Settings, SettingsMistake, SharedLedger};
 pub use status::{Closed, Status};
 pub use timestamp::Timestamp;

@@ -40,12 +40,10 @@ impl Ledger {
     /// This ledger, but its operations fail as they are told to. For tests.
     #[must_use]
     pub fn with_faults(self, faults: &Faults) -> Ledger {
-        Ledger {
-            kind: super::Kind::Faulty(Box::new(Faulty {
-                ledger: self,
-                faults: faults.clone(),
-            })),
-        }
+        Ledger::of(super::Kind::Faulty(Box::new(Faulty {
+            ledger: self,
+            faults: faults.clone(),
+        })))
     }
 }
 

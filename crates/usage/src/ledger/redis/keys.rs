@@ -1,0 +1,86 @@
+use std::collections::BTreeMap;
+
+use redis::Cmd;
+
+use crate::{Backend, Cell, Field, Period, Totals, WriterId};
+
+/// What the keys are called.
+#[derive(Debug)]
+pub(super) struct Keys {
+    prefix: String,
+}
+
+impl Keys {
+    /// None if the prefix holds braces: keys of one backend in one period would not be in one slot.
+    pub(super) fn new(prefix: &str) -> Option<Self> {
+        let fits = !prefix.contains(['{', '}']);
+        fits.then(|| Keys {
+            prefix: prefix.to_owned(),
+        })
+    }
+
+    /// The hash of cells. What is in braces says the slot; it begins with the period, so that a name with braces in it cannot
+    /// make it empty.
+    pub(super) fn cells(&self, period: Period, backend: &Backend) -> String {
+        format!("{}:usage:{{{period}:{backend}}}", self.prefix)
+    }
+
+    /// The hash of claims, in the same slot.
+    pub(super) fn claims(&self, period: Period, backend: &Backend) -> String {
+        format!("{}:claims:{{{period}:{backend}}}", self.prefix)
+    }
+
+    fn backends(&self, period: Period) -> String {
+        format!("{}:backends:{{{period}}}", self.prefix)
+    }
+
+    /// Puts the cells' backends into the sets of their periods.
+    pub(super) fn index(&self, cells: &[Cell]) -> Vec<Cmd> {
+        let mut by_period = BTreeMap::<_, Vec<_>>::new();
+        for cell in cells.iter().filter(|cell| cell.totals != Totals::ZERO) {
+            by_period.entry(cell.period).or_default().push(cell.backend.as_str());
+        }
+        let commands = by_period
+            .into_iter()
+            .map(|(period, names)| super::scripts::index(self, period, &names));
+        commands.collect()
+    }
+
+    pub(super) fn index_of(&self, period: Period) -> String {
+        self.backends(period)
+    }
+
+    /// Asks for the names in a period's set.
+    pub(super) fn read_index(&self, period: Period) -> Cmd {
+        let mut command = redis::cmd("SMEMBERS");
+        command.arg(self.backends(period));
+        command
+    }
+
+    /// Asks for the sums over all writers, then for one writer's cell.
+    pub(super) fn read_sum(&self, period: Period, backend: &Backend, writer: WriterId) -> Cmd {
+        let mut command = self.read_total(period, backend);
+        let of_writer = |field: Field| format!("w:{writer}:{field}");
+        for name in added_and_taken(of_writer) {
+            command.arg(name);
+        }
+        command
+    }
+
+    /// Asks for the sums over all writers.
+    pub(super) fn read_total(&self, period: Period, backend: &Backend) -> Cmd {
+        let mut command = redis::cmd("HMGET");
+        command.arg(self.cells(period, backend));
+        for name in added_and_taken(|field| format!("s:{field}")) {
+            command.arg(name);
+        }
+        command
+    }
+}
+
+/// What was added, then what was taken back, each in the order of the fields.
+fn added_and_taken(name: impl Fn(Field) -> String) -> impl Iterator<Item = String> {
+    let added = Field::ALL.map(&name);
+    let taken = Field::ALL.map(|field| name(field) + ":taken");
+    added.into_iter().chain(taken)
+}

@@ -1,0 +1,126 @@
+use std::sync::LazyLock;
+
+use redis::{Cmd, Script};
+
+use super::keys::Keys;
+use crate::{Amount, Cell, Claim, Field, Period, Totals};
+
+static INDEX: LazyLock<Loaded> = LazyLock::new(|| Loaded::new(include_str!("index.lua")));
+static PUSH: LazyLock<Loaded> =
+    LazyLock::new(|| Loaded::new(concat!(include_str!("prelude.lua"), "\n", include_str!("push.lua"))));
+static CLAIM: LazyLock<Loaded> =
+    LazyLock::new(|| Loaded::new(concat!(include_str!("prelude.lua"), "\n", include_str!("claim.lua"))));
+
+/// A script and the hash that it is called by.
+struct Loaded {
+    text: &'static str,
+    hash: String,
+}
+
+impl Loaded {
+    fn new(text: &'static str) -> Self {
+        Loaded {
+            text,
+            hash: Script::new(text).get_hash().to_owned(),
+        }
+    }
+
+    fn call(&self, keys: &[String]) -> Cmd {
+        let mut command = redis::cmd("EVALSHA");
+        command.arg(&self.hash).arg(keys.len()).arg(keys);
+        command
+    }
+}
+
+/// What a claim's script does.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum How<'a> {
+    /// Raises the claim as far as the limits allow.
+    Part(&'a Claim),
+    /// Raises the claim if the limits allow all of it.
+    Whole(&'a Claim),
+    /// Lowers the claim.
+    Lower,
+}
+
+impl<'a> How<'a> {
+    pub(super) fn part(claim: &'a Claim) -> Self {
+        How::Part(claim)
+    }
+
+    pub(super) fn whole(claim: &'a Claim) -> Self {
+        How::Whole(claim)
+    }
+}
+
+/// Has a server know all scripts.
+pub(super) fn load() -> Vec<Cmd> {
+    let scripts: [&Loaded; 3] = [&INDEX, &PUSH, &CLAIM];
+    let load = |script: &Loaded| {
+        let mut command = redis::cmd("SCRIPT");
+        command.arg("LOAD").arg(script.text);
+        command
+    };
+    scripts.into_iter().map(load).collect()
+}
+
+/// Puts names into a period's set.
+pub(super) fn index(keys: &Keys, period: Period, names: &[&str]) -> Cmd {
+    let mut command = INDEX.call(&[keys.index_of(period)]);
+    command.arg(gone_at(period)).arg(names);
+    command
+}
+
+/// Merges a cell.
+pub(super) fn push(keys: &Keys, cell: &Cell) -> Cmd {
+    let mut command = PUSH.call(&[keys.cells(cell.period, &cell.backend)]);
+    add_cell(&mut command, cell);
+    command
+}
+
+/// Merges a cell, and raises or lowers its writer's claim.
+pub(super) fn claim(keys: &Keys, cell: &Cell, up_to: &Amount, how: How<'_>) -> Cmd {
+    let mut command = CLAIM.call(&[
+        keys.cells(cell.period, &cell.backend),
+        keys.claims(cell.period, &cell.backend),
+    ]);
+    add_cell(&mut command, cell);
+    for field in Field::ALL {
+        command.arg(up_to.get(field));
+    }
+    match how {
+        How::Part(claim) => add_claim(command.arg("part"), claim),
+        How::Whole(claim) => add_claim(command.arg("whole"), claim),
+        How::Lower => {
+            command.arg("lower");
+        }
+    }
+    command
+}
+
+fn add_cell(command: &mut Cmd, cell: &Cell) {
+    command.arg(cell.writer.to_string()).arg(gone_at(cell.period));
+    let Totals { added, taken } = cell.totals;
+    for amount in [added, taken] {
+        for field in Field::ALL {
+            // What a double holds exactly; see `Totals::VALUE_MAX`.
+            command.arg(amount.get(field).min(Totals::VALUE_MAX));
+        }
+    }
+}
+
+fn add_claim(command: &mut Cmd, claim: &Claim) {
+    for field in Field::ALL {
+        command.arg(claim.limits.get(field).unwrap_or(0));
+    }
+    command.arg(
+        u64::try_from(claim.valid_for.as_millis())
+            .unwrap_or(u64::MAX)
+            .min(Totals::VALUE_MAX),
+    );
+}
+
+/// When a period's keys go, in Unix seconds.
+fn gone_at(period: Period) -> i64 {
+    period.kept_until().as_millis() / 1_000
+}
