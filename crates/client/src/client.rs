@@ -41,6 +41,14 @@ impl Client {
         Builder::new(url.into())
     }
 
+    /// A client for the hub that the environment names, with nothing else said: [`Builder::from_env`] has the variables.
+    ///
+    /// # Errors
+    /// As [`Builder::build`].
+    pub fn from_env() -> Result<Client, Error> {
+        Builder::from_env().build()
+    }
+
     pub(crate) fn new(shared: Shared) -> Self {
         Client {
             shared: Arc::new(shared),
