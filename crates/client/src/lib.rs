@@ -2,6 +2,7 @@
 
 mod batch;
 mod client;
+mod list;
 mod metric;
 mod number;
 mod written;
@@ -17,11 +18,15 @@ mod trust;
 mod error;
 mod problem;
 
+#[cfg(feature = "blocking")]
+pub mod blocking;
+
 pub use batch::{Batch, EncodedBatch, Item};
 pub use builder::Builder;
 pub use client::Client;
 pub use error::Error;
 pub use idempotency_key::{IdempotencyKey, InvalidIdempotencyKey};
+pub use list::{Bucket, Families, Family, Histogram, List, Series};
 pub use metric::Metric;
 pub use nexus_metric::Kind;
 pub use number::Number;
