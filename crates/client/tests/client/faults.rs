@@ -100,6 +100,23 @@ async fn an_answer_that_does_not_come_is_a_timeout() {
     }
 }
 
+#[tokio::test]
+async fn any_time_can_be_given() {
+    let hub = start().await;
+    let builder = || hub.builder().danger_accept_any_certificate();
+    let endless = builder()
+        .timeout(Duration::MAX)
+        .deadline(Duration::MAX)
+        .build()
+        .unwrap();
+    endless.create("m", "").await.unwrap();
+    for none in [builder().timeout(Duration::ZERO), builder().deadline(Duration::ZERO)] {
+        let client = none.without_retries().build().unwrap();
+        assert!(client.create("m", "").await.unwrap_err().is_timeout());
+    }
+    hub.stop().await;
+}
+
 /// Answers one request with these bytes.
 async fn answer_once(bytes: impl Into<Vec<u8>>) -> Client {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

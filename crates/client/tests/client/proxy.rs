@@ -10,7 +10,7 @@ use std::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{
-        TcpListener, TcpStream,
+        TcpListener, TcpStream, ToSocketAddrs,
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
     time,
@@ -51,7 +51,12 @@ pub(crate) enum Fault {
 
 impl Proxy {
     pub(crate) async fn before(hub: SocketAddr) -> Proxy {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Proxy::at("127.0.0.1:0", hub).await
+    }
+
+    /// One that is reached at an address of its own.
+    pub(crate) async fn at(address: impl ToSocketAddrs, hub: SocketAddr) -> Proxy {
+        let listener = TcpListener::bind(address).await.unwrap();
         let proxy = Proxy {
             address: listener.local_addr().unwrap(),
             shared: Arc::new(Shared {

@@ -1,16 +1,13 @@
-use std::{
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use std::{net::SocketAddr, sync::Arc};
 
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer, pem::PemObject};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
-use crate::harness::{Running, builder_at, start, start_plain, start_with_certificate};
+use crate::{
+    harness::{Running, builder_at, start, start_plain, start_with_certificate},
+    proxy::Proxy,
+};
 
 const OTHER: &str = "sha256:00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 
@@ -81,9 +78,7 @@ async fn an_unknown_authority_is_refused() {
 #[tokio::test]
 async fn a_name_that_the_certificate_does_not_hold_is_refused() {
     let hub = start().await;
-    let address: SocketAddr = ([127, 0, 0, 2], hub.address.port()).into();
-    let listener = TcpListener::bind(address).await.unwrap();
-    let _forwarding = forward(listener, hub.address);
+    let Proxy { address, .. } = Proxy::at("127.0.0.2:0", hub.address).await;
     for builder in [
         builder_at(address).ca_file(hub.hub.ca_file().unwrap()),
         builder_at(address).fingerprint(hub.hub.fingerprint().unwrap()),
@@ -196,10 +191,11 @@ async fn impostor(hub: &Running) -> SocketAddr {
 #[tokio::test]
 async fn all_that_is_asked_at_once_shares_one_connection() {
     let hub = start().await;
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let connections = forward(listener, hub.address);
-    let client = builder_at(address).ca_file(hub.hub.ca_file().unwrap()).build().unwrap();
+    let proxy = Proxy::before(hub.address).await;
+    let client = builder_at(proxy.address)
+        .ca_file(hub.hub.ca_file().unwrap())
+        .build()
+        .unwrap();
     client.create("m", "").await.unwrap();
     let increments: Vec<_> = (0..50)
         .map(|_| {
@@ -211,22 +207,6 @@ async fn all_that_is_asked_at_once_shares_one_connection() {
         increment.await.unwrap().unwrap();
     }
     assert_eq!(client.read("m").await.unwrap(), 50.0);
-    assert_eq!(connections.load(Ordering::Relaxed), 1);
+    assert_eq!(proxy.connections(), 1);
     hub.stop().await;
-}
-
-/// Carries connections on to the hub, and counts them.
-fn forward(listener: TcpListener, to: SocketAddr) -> Arc<AtomicUsize> {
-    let connections = Arc::new(AtomicUsize::new(0));
-    let counted = connections.clone();
-    tokio::spawn(async move {
-        while let Ok((mut client, _)) = listener.accept().await {
-            counted.fetch_add(1, Ordering::Relaxed);
-            tokio::spawn(async move {
-                let mut hub = TcpStream::connect(to).await?;
-                tokio::io::copy_bidirectional(&mut client, &mut hub).await
-            });
-        }
-    });
-    connections
 }
