@@ -83,7 +83,8 @@ impl Error {
         self.has(StatusCode::CONFLICT)
     }
 
-    /// The batch is larger than the client or the hub takes at once (413 from the hub): send it in parts.
+    /// The batch is larger than the client or the hub takes at once (413 from the hub): send it in parts. Or a page of a
+    /// list is larger than the client takes: ask for smaller ones.
     #[must_use]
     pub fn is_too_large(&self) -> bool {
         self.0.kind == Kind::TooLarge || self.has(StatusCode::PAYLOAD_TOO_LARGE)
