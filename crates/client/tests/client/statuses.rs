@@ -23,7 +23,7 @@ async fn a_pause_is_made_and_the_key_stays_the_same() {
         ],
         [
             answer("429 Too Many Requests", "retry-after: 0\r\n", ""),
-            answer("502 Bad Gateway", "", "<html>"),
+            answer("408 Request Timeout", "retry-after: 0\r\n", "<html>"),
             answer("504 Gateway Timeout", "", ""),
         ],
     ] {
@@ -140,10 +140,11 @@ async fn a_series_of_tries_says_how_it_ended() {
 async fn what_is_not_known_is_said() {
     let read_only = problem("503 Service Unavailable", "retry-after: 3600\r\n", "read-only");
     let not_known = problem("503 Service Unavailable", "retry-after: 0\r\n", "outcome-unknown");
-    let [conflict, unauthorized, gateway, failed, page] = [
+    let [conflict, unauthorized, gateway, bad_gateway, failed, page] = [
         "409 Conflict",
         "401 Unauthorized",
         "504 Gateway Timeout",
+        "502 Bad Gateway",
         "500 Internal Server Error",
         "503 Service Unavailable",
     ]
@@ -170,6 +171,7 @@ async fn what_is_not_known_is_said() {
     };
     given_up(&not_known).await;
     given_up(&gateway).await;
+    given_up(&bad_gateway).await;
     // That is a proxy's: the hub would say more.
     given_up(&page).await;
     given_up(silence).await;
