@@ -24,7 +24,8 @@ pub(crate) struct Running {
     pub(crate) address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     serving: JoinHandle<()>,
-    _directory: TempDir,
+    /// None if it is not this one's to remove.
+    _directory: Option<TempDir>,
 }
 
 pub(crate) async fn start() -> Running {
@@ -35,14 +36,20 @@ pub(crate) async fn start() -> Running {
 pub(crate) async fn start_at(address: SocketAddr) -> Running {
     let directory = tempfile::tempdir().unwrap();
     let hub = Hub::builder().state(directory.path()).api_key(KEY).open().unwrap();
-    serve(hub, directory, address).await
+    serve(hub, Some(directory), address).await
+}
+
+/// A hub with its state in this directory.
+pub(crate) async fn start_in(directory: &Path) -> Running {
+    let hub = Hub::builder().state(directory).api_key(KEY).open().unwrap();
+    serve(hub, None, ANYWHERE).await
 }
 
 /// A hub without TLS.
 pub(crate) async fn start_plain() -> Running {
     let directory = tempfile::tempdir().unwrap();
     let hub = Hub::builder().state(directory.path()).api_key(KEY).plain_http();
-    serve(hub.open().unwrap(), directory, ANYWHERE).await
+    serve(hub.open().unwrap(), Some(directory), ANYWHERE).await
 }
 
 /// A hub that shows this certificate, with this key.
@@ -53,10 +60,10 @@ pub(crate) async fn start_with_certificate(cert_pem: &str, key_pem: &str) -> Run
     std::fs::write(&key, key_pem).unwrap();
     let state = directory.path().join("state");
     let hub = Hub::builder().state(state).api_key(KEY).certificate(cert, key);
-    serve(hub.open().unwrap(), directory, ANYWHERE).await
+    serve(hub.open().unwrap(), Some(directory), ANYWHERE).await
 }
 
-async fn serve(hub: Hub, directory: TempDir, address: SocketAddr) -> Running {
+async fn serve(hub: Hub, directory: Option<TempDir>, address: SocketAddr) -> Running {
     let listener = TcpListener::bind(address).await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();

@@ -3,6 +3,8 @@
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
     reason = "all of this is tests, helpers included"
 )]
 
@@ -11,6 +13,7 @@ mod batch;
 #[cfg(feature = "blocking")]
 mod blocking;
 mod faults;
+mod full_disk;
 mod harness;
 mod list;
 mod proxy;
