@@ -16,6 +16,7 @@ mod faults;
 mod full_disk;
 mod harness;
 mod list;
+mod mortal;
 mod proxy;
 mod retries;
 mod statuses;

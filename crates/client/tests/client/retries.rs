@@ -4,7 +4,8 @@ use nexus_client::{Batch, Builder, Client, IdempotencyKey, Kind};
 use tokio::{net::TcpListener, task::JoinSet};
 
 use crate::{
-    harness::{Mortal, Running, reaches, start, start_at, start_plain},
+    harness::{Running, reaches, start, start_at, start_plain},
+    mortal::Mortal,
     proxy::{Fault, Proxy},
 };
 
