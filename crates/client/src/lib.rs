@@ -1,7 +1,15 @@
 #![doc = include_str!("../README.md")]
 
+mod batch;
 mod client;
+mod list;
 mod metric;
+mod number;
+mod written;
+
+mod backoff;
+mod exchange;
+mod idempotency_key;
 mod request;
 
 mod builder;
@@ -10,9 +18,17 @@ mod trust;
 mod error;
 mod problem;
 
+#[cfg(feature = "blocking")]
+pub mod blocking;
+
+pub use batch::{Batch, EncodedBatch, Item};
 pub use builder::Builder;
 pub use client::Client;
 pub use error::Error;
+pub use idempotency_key::{IdempotencyKey, InvalidIdempotencyKey};
+pub use list::{Bucket, Families, Family, Histogram, List, Series};
 pub use metric::Metric;
 pub use nexus_metric::Kind;
-pub use problem::Problem;
+pub use number::Number;
+pub use problem::{Problem, RefusedItem};
+pub use written::Written;

@@ -21,7 +21,9 @@ async fn a_key_that_the_hub_does_not_know_is_unauthorized() {
         let error = client.create("m", "").await.unwrap_err();
         assert!(error.is_unauthorized() && !error.is_forbidden(), "{error}");
         assert_eq!(error.problem().unwrap().kind(), "urn:metric-nexus:problem:unauthorized");
-        assert!(error.to_string().contains("API Key"), "{error}");
+        for part in ["API Key", "give the client a key that the hub knows"] {
+            assert!(error.to_string().contains(part), "{error}");
+        }
     }
     hub.stop().await;
 }
@@ -65,7 +67,10 @@ async fn a_hub_that_is_not_there_cannot_be_reached() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    let client = Client::builder(format!("http://{address}")).build().unwrap();
+    let client = Client::builder(format!("http://{address}"))
+        .without_retries()
+        .build()
+        .unwrap();
     let error = client.increment("m").await.unwrap_err();
     assert!(error.is_connect() && !error.is_timeout() && !error.is_untrusted());
     assert_eq!(error.status(), None);
@@ -83,15 +88,33 @@ async fn an_answer_that_does_not_come_is_a_timeout() {
         let client = Client::builder(format!("{scheme}://{address}"))
             .danger_accept_any_certificate()
             .timeout(Duration::from_millis(50))
+            .without_retries()
             .build()
             .unwrap();
         let error = client.increment("m").await.unwrap_err();
         assert!(error.is_timeout() && !error.is_connect(), "{error:?}");
         assert_eq!(
             error.to_string(),
-            format!("no answer from {scheme}://{address}/ in time")
+            format!("no answer from {scheme}://{address}/ within 50.0ms: the hub or the way to it is slow or dead")
         );
     }
+}
+
+#[tokio::test]
+async fn any_time_can_be_given() {
+    let hub = start().await;
+    let builder = || hub.builder().danger_accept_any_certificate();
+    let endless = builder()
+        .timeout(Duration::MAX)
+        .deadline(Duration::MAX)
+        .build()
+        .unwrap();
+    endless.create("m", "").await.unwrap();
+    for none in [builder().timeout(Duration::ZERO), builder().deadline(Duration::ZERO)] {
+        let client = none.without_retries().build().unwrap();
+        assert!(client.create("m", "").await.unwrap_err().is_timeout());
+    }
+    hub.stop().await;
 }
 
 /// Answers one request with these bytes.
@@ -105,7 +128,10 @@ async fn answer_once(bytes: impl Into<Vec<u8>>) -> Client {
         let _ = stream.read(&mut request).await.unwrap();
         stream.write_all(&bytes).await.unwrap();
     });
-    Client::builder(format!("http://{address}")).build().unwrap()
+    Client::builder(format!("http://{address}"))
+        .without_retries()
+        .build()
+        .unwrap()
 }
 
 #[tokio::test]
@@ -156,7 +182,12 @@ async fn a_busy_hub_says_when_to_come_again() {
 async fn a_client_outlives_the_hub_s_restart() {
     let first = start().await;
     let address = first.address;
-    let client = first.builder().danger_accept_any_certificate().build().unwrap();
+    let client = first
+        .builder()
+        .danger_accept_any_certificate()
+        .without_retries()
+        .build()
+        .unwrap();
     client.create("m", "").await.unwrap();
     first.stop().await;
     assert_eq!(client.read("m").await.unwrap_err().status(), None);

@@ -3,10 +3,22 @@
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
     reason = "all of this is tests, helpers included"
 )]
 
+mod answers;
+mod batch;
+#[cfg(feature = "blocking")]
+mod blocking;
 mod faults;
+mod full_disk;
 mod harness;
+mod list;
+mod mortal;
+mod proxy;
+mod retries;
+mod statuses;
 mod trust;
 mod verbs;
