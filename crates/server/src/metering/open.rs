@@ -8,7 +8,7 @@ use std::{
 
 use nexus_usage::{
     AtStart, BreakerSettings, Calendar, CalendarError, Checkpoints, Ledger, LedgerError, OpenError, PostgresSettings,
-    RedisAddressError, RedisSettings, RedisTls, Secret, Settings, SharedLedger, Usage,
+    RedisAddress, RedisAddressError, RedisSettings, RedisTls, Secret, Settings, SharedLedger, Usage,
 };
 use tokio::sync::oneshot;
 
@@ -127,7 +127,11 @@ fn shared(config: &SharedUsage) -> Result<SharedLedger, MeteringError> {
 }
 
 fn redis(config: &SharedUsage, store: &RedisStore) -> Result<RedisSettings, MeteringError> {
-    let addresses = store.addresses.iter().map(|address| address.parse()).collect::<Result<Vec<_>, _>>()?;
+    let addresses = store
+        .addresses
+        .iter()
+        .map(|address| address.parse::<RedisAddress>())
+        .collect::<Result<Vec<_>, _>>()?;
     let settings = match (store.cluster, addresses.first()) {
         (false, Some(address)) => RedisSettings::one(address.clone()),
         _ => RedisSettings::cluster(addresses),

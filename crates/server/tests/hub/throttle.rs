@@ -140,7 +140,10 @@ async fn a_second_has_so_many_requests() {
     for _ in 0..200 {
         let reply = hub.get("/nothing").send().await;
         if reply.status == 429 {
-            assert_eq!(reply.line(), "429 the key may send 2 requests a second (requests_per_second)\n");
+            assert_eq!(
+                reply.line(),
+                "429 the key may send 2 requests a second (requests_per_second)\n"
+            );
             assert_eq!(reply.header("retry-after"), Some("1"));
             refused += 1;
         }
