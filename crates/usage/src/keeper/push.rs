@@ -49,9 +49,10 @@ impl Work {
         let entries = self.entries.all();
         self.push_changed(ledger, &entries).await?;
         let period = self.context.current_period();
-        if self.ask_for_others(ledger, &entries, period).await? {
+        let less = self.ask_for_others(ledger, &entries, period).await?;
+        if less || self.misses_sentinel(ledger, period).await? {
             self.context.counters.wipes_healed.fetch_add(1, Ordering::Relaxed);
-            self.forget_pushed(&entries, period).await?;
+            self.forget_pushed(&entries).await?;
             self.push_unsettled(ledger).await?;
             self.push_changed(ledger, &entries).await?;
         }
@@ -98,6 +99,7 @@ impl Work {
         for cells in changed.chunks(BATCH_CELLS_MAX) {
             self.push(ledger, cells).await?;
             note_pushed(entries, cells);
+            self.context.remember(cells);
         }
         Ok(())
     }
@@ -147,8 +149,25 @@ impl Work {
         Ok(wiped)
     }
 
+    /// Whether the ledger has less of a cell than it was told, of a period that every ledger still keeps.
+    async fn misses_sentinel(&self, ledger: &Ledger, period: Period) -> Result<bool, LedgerError> {
+        let sentinel = self
+            .context
+            .sentinel
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let Some(cell) = sentinel.filter(|cell| cell.period >= period.previous()) else {
+            return Ok(false);
+        };
+        let sums = self
+            .in_time(ledger.sums(cell.period, &[cell.backend], cell.writer))
+            .await?;
+        Ok(sums.iter().any(|sum| sum.own.max(cell.totals) != sum.own))
+    }
+
     /// The shared ledger is to be told everything again, also what earlier writers counted here.
-    async fn forget_pushed(&self, entries: &[Arc<Entry>], period: Period) -> Result<(), LedgerError> {
+    async fn forget_pushed(&self, entries: &[Arc<Entry>]) -> Result<(), LedgerError> {
         for month in entries.iter().flat_map(|entry| entry.months()) {
             let mut book = month.book();
             book.pushed = Totals::ZERO;
@@ -157,7 +176,7 @@ impl Work {
         if let Some(checkpoints) = &self.context.settings.checkpoints {
             let others = checkpoints
                 .file
-                .others_since(self.context.writer, period.previous())
+                .others_since(self.context.writer, Period::FIRST)
                 .await?;
             self.context
                 .unsettled
