@@ -1,15 +1,18 @@
 use std::{
     collections::HashMap,
     sync::{Arc, PoisonError, atomic::Ordering},
+    time::Duration,
 };
 
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::Work;
 use crate::{Backend, Cell, ErrorKind, Ledger, LedgerError, Period, Sum, Totals, ask, entry::Entry, gate::Link};
 
 /// How many cells or questions go to the shared ledger at once.
 const BATCH_CELLS_MAX: usize = 1000;
+/// How often the shared ledger is told everything, also what it has answered that it knows.
+const REPEAT_INTERVAL: Duration = Duration::from_secs(10 * 60);
 
 impl Work {
     /// Tells the shared ledger all that it does not know, asks it what the others have used, and keeps up leases.
@@ -47,11 +50,15 @@ impl Work {
     async fn round(&self, ledger: &Ledger) -> Result<(), LedgerError> {
         self.push_unsettled(ledger).await?;
         let entries = self.entries.all();
-        self.push_changed(ledger, &entries).await?;
         let period = self.context.current_period();
-        let less = self.ask_for_others(ledger, &entries, period).await?;
-        if less || self.misses_sentinel(ledger, period).await? {
+        // Before anything is pushed that would hide it.
+        let mut wiped = self.misses_sentinel(ledger, period).await?;
+        self.push_changed(ledger, &entries).await?;
+        wiped |= self.ask_for_others(ledger, &entries, period).await?;
+        if wiped {
             self.context.counters.wipes_healed.fetch_add(1, Ordering::Relaxed);
+        }
+        if wiped || self.is_time_to_repeat() {
             self.forget_pushed(&entries).await?;
             self.push_unsettled(ledger).await?;
             self.push_changed(ledger, &entries).await?;
@@ -66,6 +73,17 @@ impl Work {
             .filter_map(|entry| Some((&**entry, entry.month_if_any(period)?)));
         self.tell_milestones(months).await;
         Ok(())
+    }
+
+    /// Whether everything is to be told again without a reason: a ledger that lost a part of what it held, unnoticed, has it back
+    /// after this time.
+    fn is_time_to_repeat(&self) -> bool {
+        let mut told = self.told_everything.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_time = told.elapsed() >= REPEAT_INTERVAL;
+        if is_time {
+            *told = Instant::now();
+        }
+        is_time
     }
 
     /// What writers before this one left.

@@ -55,7 +55,8 @@ async fn without_the_shared_ledger_the_policy_says_what_is_admitted() {
         (Mode::Exact, OnLoss::Refuse, [0, 0]),
         (Mode::Exact, share, [30, 30]),
         (Mode::Lease, OnLoss::GoOn, [60, 60]),
-        (Mode::Lease, OnLoss::Refuse, [0, 0]),
+        // What was leased when it was lost may be used up: a twentieth of the limit.
+        (Mode::Lease, OnLoss::Refuse, [5, 0]),
         (Mode::Lease, share, [30, 30]),
         (Mode::Ask, OnLoss::Refuse, [0, 0]),
         (Mode::Off, OnLoss::Refuse, [0, 0]),
