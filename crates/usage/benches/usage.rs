@@ -1,4 +1,12 @@
-//! What counting and asking cost: `cargo bench -p nexus-usage`. Nanoseconds per operation, the median of several runs.
+//! What counting and asking cost: `cargo bench -p nexus-usage`. Nanoseconds per operation, the lower decile of many short
+//! runs: what else runs on the machine shows in the others.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    missing_docs,
+    reason = "a program that prints figures"
+)]
 
 use std::{
     hint::black_box,
@@ -11,8 +19,8 @@ use std::{
 use nexus_usage::{Amount, Backend, Limits, Meter, Mode, Settings, Timestamp, Usage};
 use tokio::time::Instant;
 
-const RUNS: usize = 9;
-const OPERATIONS: u32 = 2_000_000;
+const RUNS: usize = 200;
+const OPERATIONS: u32 = 10_000;
 
 const LIMITS: Limits = Limits {
     api_requests: 1 << 50,
@@ -40,7 +48,9 @@ fn main() {
             }
         }
     });
-    row("reference: the machine's clock", || drop(black_box(Timestamp::now())));
+    row("reference: the machine's clock", || {
+        black_box(Timestamp::now());
+    });
     for mode in [Mode::Off, Mode::Observe, Mode::Approximate, Mode::Exact] {
         let meter = meter(&usage, mode);
         row(&format!("record_at, {mode:?}"), {
@@ -50,6 +60,11 @@ fn main() {
         row(&format!("within_limits_at, {mode:?}"), {
             let meter = meter.clone();
             move || drop(black_box(meter.within_limits_at(black_box(at), Amount::request(0, 0))))
+        });
+        row(&format!("try_admit_at alone, {mode:?}"), {
+            let meter = meter.clone();
+            // Forgotten, so that giving back is not counted.
+            move || std::mem::forget(black_box(meter.try_admit_at(black_box(at), Amount::request(0, 0))))
         });
         row(&format!("try_admit_at and drop, {mode:?}"), {
             let meter = meter.clone();
@@ -74,15 +89,15 @@ fn meter(usage: &Usage, mode: Mode) -> Meter {
 fn row(name: &str, operation: impl Fn() + Clone + Send + 'static) {
     println!(
         "{name:<52} {:>9.1} {:>9.1}",
-        median(1, &operation),
-        median(2, &operation)
+        lower_decile(1, &operation),
+        lower_decile(2, &operation)
     );
 }
 
-fn median(threads: usize, operation: &(impl Fn() + Clone + Send + 'static)) -> f64 {
+fn lower_decile(threads: usize, operation: &(impl Fn() + Clone + Send + 'static)) -> f64 {
     let mut runs: Vec<f64> = (0..RUNS).map(|_| run(threads, operation)).collect();
     runs.sort_by(f64::total_cmp);
-    runs[RUNS / 2]
+    runs[RUNS / 10]
 }
 
 /// Every thread does all the operations; the time that one of them took on the slowest thread.

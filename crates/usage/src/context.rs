@@ -23,8 +23,13 @@ pub(crate) struct Context {
     inherited: HashMap<(Backend, Period), Totals>,
     /// Their cells that the shared ledger may not know of.
     pub(crate) unsettled: Mutex<Vec<Cell>>,
+    /// A cell that the shared ledger was told and has answered, by this writer or one before it. If it has less of it, it has lost
+    /// what it held.
+    pub(crate) sentinel: Mutex<Option<Cell>>,
     link: AtomicU8,
     failures: AtomicU32,
+    /// Rises with every change of the link: gates that followed an older one follow anew.
+    generation: AtomicU64,
     dirty: Mutex<Vec<Weak<Entry>>>,
     pub(crate) anything_dirty: Notify,
 }
@@ -60,8 +65,11 @@ impl Context {
             milestones: broadcast::Sender::new(settings.milestones_waiting_max),
             inherited: sums,
             unsettled: Mutex::new(unsettled),
+            // What of these is not settled is pushed before anybody looks.
+            sentinel: Mutex::new(inherited.last().cloned()),
             link: AtomicU8::new(if settings.shared.is_some() { UP } else { ABSENT }),
             failures: AtomicU32::new(0),
+            generation: AtomicU64::new(0),
             dirty: Mutex::default(),
             anything_dirty: Notify::new(),
             settings,
@@ -97,6 +105,19 @@ impl Context {
         self.settings.calendar.period_of(self.settings.clock.now())
     }
 
+    /// The shared ledger knows these.
+    pub(crate) fn remember(&self, pushed: &[Cell]) {
+        let mut sentinel = self.sentinel.lock().unwrap_or_else(PoisonError::into_inner);
+        let oldest = sentinel.as_ref().map(|cell| cell.period);
+        if let Some(latest) = pushed
+            .iter()
+            .max_by_key(|cell| cell.period)
+            .filter(|cell| Some(cell.period) >= oldest)
+        {
+            *sentinel = Some(latest.clone());
+        }
+    }
+
     pub(crate) fn on_loss(&self) -> OnLoss {
         self.settings
             .shared
@@ -112,24 +133,33 @@ impl Context {
         }
     }
 
-    /// The shared ledger answered. Answers whether it had been lost.
-    pub(crate) fn answered(&self) -> bool {
+    #[inline]
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// The shared ledger answered.
+    pub(crate) fn answered(&self) {
         self.failures.store(0, Ordering::Release);
-        self.link.swap(UP, Ordering::AcqRel) == LOST
+        if self.link.swap(UP, Ordering::AcqRel) == LOST {
+            self.generation.fetch_add(1, Ordering::AcqRel);
+        }
     }
 
-    /// The shared ledger did not answer, or refused. Answers whether it is lost by that.
-    pub(crate) fn failed(&self) -> bool {
+    /// The shared ledger did not answer, or refused.
+    pub(crate) fn failed(&self) {
+        self.counters.push_failures.fetch_add(1, Ordering::Relaxed);
         let failures = self.failures.fetch_add(1, Ordering::AcqRel).saturating_add(1);
-        failures >= self.settings.failures_max.get() && self.lose()
+        if failures >= self.settings.failures_max.get() {
+            self.lose();
+        }
     }
 
-    /// The shared ledger is lost. Answers whether it was not before.
-    pub(crate) fn lose(&self) -> bool {
-        let lost = self.link.swap(LOST, Ordering::AcqRel) != LOST;
-        if lost {
+    /// The shared ledger is lost.
+    pub(crate) fn lose(&self) {
+        if self.link.swap(LOST, Ordering::AcqRel) != LOST {
+            self.generation.fetch_add(1, Ordering::AcqRel);
             self.counters.losses.fetch_add(1, Ordering::Relaxed);
         }
-        lost
     }
 }
