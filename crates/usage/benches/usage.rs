@@ -1,4 +1,11 @@
 //! What counting and asking cost: `cargo bench -p nexus-usage`. Nanoseconds per operation, the median of several runs.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    missing_docs,
+    reason = "a program that prints figures"
+)]
 
 use std::{
     hint::black_box,

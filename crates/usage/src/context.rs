@@ -23,6 +23,9 @@ pub(crate) struct Context {
     inherited: HashMap<(Backend, Period), Totals>,
     /// Their cells that the shared ledger may not know of.
     pub(crate) unsettled: Mutex<Vec<Cell>>,
+    /// A cell that the shared ledger was told and has answered, by this writer or one before it. If it has less of it, it has lost
+    /// what it held.
+    pub(crate) sentinel: Mutex<Option<Cell>>,
     link: AtomicU8,
     failures: AtomicU32,
     dirty: Mutex<Vec<Weak<Entry>>>,
@@ -60,6 +63,8 @@ impl Context {
             milestones: broadcast::Sender::new(settings.milestones_waiting_max),
             inherited: sums,
             unsettled: Mutex::new(unsettled),
+            // What of these is not settled is pushed before anybody looks.
+            sentinel: Mutex::new(inherited.last().cloned()),
             link: AtomicU8::new(if settings.shared.is_some() { UP } else { ABSENT }),
             failures: AtomicU32::new(0),
             dirty: Mutex::default(),
@@ -95,6 +100,19 @@ impl Context {
 
     pub(crate) fn current_period(&self) -> Period {
         self.settings.calendar.period_of(self.settings.clock.now())
+    }
+
+    /// The shared ledger knows these.
+    pub(crate) fn remember(&self, pushed: &[Cell]) {
+        let mut sentinel = self.sentinel.lock().unwrap_or_else(PoisonError::into_inner);
+        let oldest = sentinel.as_ref().map(|cell| cell.period);
+        if let Some(latest) = pushed
+            .iter()
+            .max_by_key(|cell| cell.period)
+            .filter(|cell| Some(cell.period) >= oldest)
+        {
+            *sentinel = Some(latest.clone());
+        }
     }
 
     pub(crate) fn on_loss(&self) -> OnLoss {

@@ -27,6 +27,8 @@ struct Work {
     /// Held during a round: a round by request and one of the task come one after the other.
     checkpointing: tokio::sync::Mutex<()>,
     pushing: tokio::sync::Mutex<()>,
+    /// When the shared ledger was last told everything.
+    told_everything: Mutex<Instant>,
 }
 
 #[derive(Debug)]
@@ -46,6 +48,7 @@ impl Keeper {
             held_back: Mutex::default(),
             checkpointing: tokio::sync::Mutex::default(),
             pushing: tokio::sync::Mutex::default(),
+            told_everything: Mutex::new(Instant::now()),
         };
         Keeper {
             work: Arc::new(work),

@@ -14,6 +14,8 @@ pub struct Period {
 }
 
 impl Period {
+    /// The first of all.
+    pub(crate) const FIRST: Period = Period { year: 0, month: 1 };
     /// Years of four digits.
     const YEARS: std::ops::RangeInclusive<i16> = 0..=9998;
     /// How long a ledger keeps a period at least after its end, unless it is told otherwise.

@@ -66,7 +66,10 @@ impl Usage {
             }
             None => (Ended::default(), Vec::new()),
         };
-        let context = Arc::new(Context::new(settings, writer, &inherited, ended.unsettled));
+        // Also what is settled, as far back as it matters to limits: the shared ledger may have lost it meanwhile.
+        let mut to_push = ended.unsettled;
+        to_push.extend(inherited.iter().filter(|cell| cell.totals != Totals::ZERO).cloned());
+        let context = Arc::new(Context::new(settings, writer, &inherited, to_push));
         let entries = Arc::new(Entries::default());
         let keeper = Keeper::new(context.clone(), entries.clone());
         reach(&context, &keeper).await?;

@@ -1,15 +1,18 @@
 use std::{
     collections::HashMap,
     sync::{Arc, PoisonError, atomic::Ordering},
+    time::Duration,
 };
 
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::Work;
 use crate::{Backend, Cell, ErrorKind, Ledger, LedgerError, Period, Sum, Totals, ask, entry::Entry, gate::Link};
 
 /// How many cells or questions go to the shared ledger at once.
 const BATCH_CELLS_MAX: usize = 1000;
+/// How often the shared ledger is told everything, also what it has answered that it knows.
+const REPEAT_INTERVAL: Duration = Duration::from_secs(10 * 60);
 
 impl Work {
     /// Tells the shared ledger all that it does not know, asks it what the others have used, and keeps up leases.
@@ -47,11 +50,16 @@ impl Work {
     async fn round(&self, ledger: &Ledger) -> Result<(), LedgerError> {
         self.push_unsettled(ledger).await?;
         let entries = self.entries.all();
-        self.push_changed(ledger, &entries).await?;
         let period = self.context.current_period();
-        if self.ask_for_others(ledger, &entries, period).await? {
+        // Before anything is pushed that would hide it.
+        let mut wiped = self.misses_sentinel(ledger, period).await?;
+        self.push_changed(ledger, &entries).await?;
+        wiped |= self.ask_for_others(ledger, &entries, period).await?;
+        if wiped {
             self.context.counters.wipes_healed.fetch_add(1, Ordering::Relaxed);
-            self.forget_pushed(&entries, period).await?;
+        }
+        if wiped || self.is_time_to_repeat() {
+            self.forget_pushed(&entries).await?;
             self.push_unsettled(ledger).await?;
             self.push_changed(ledger, &entries).await?;
         }
@@ -65,6 +73,17 @@ impl Work {
             .filter_map(|entry| Some((&**entry, entry.month_if_any(period)?)));
         self.tell_milestones(months).await;
         Ok(())
+    }
+
+    /// Whether everything is to be told again without a reason: a ledger that lost a part of what it held, unnoticed, has it back
+    /// after this time.
+    fn is_time_to_repeat(&self) -> bool {
+        let mut told = self.told_everything.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_time = told.elapsed() >= REPEAT_INTERVAL;
+        if is_time {
+            *told = Instant::now();
+        }
+        is_time
     }
 
     /// What writers before this one left.
@@ -98,6 +117,7 @@ impl Work {
         for cells in changed.chunks(BATCH_CELLS_MAX) {
             self.push(ledger, cells).await?;
             note_pushed(entries, cells);
+            self.context.remember(cells);
         }
         Ok(())
     }
@@ -147,8 +167,25 @@ impl Work {
         Ok(wiped)
     }
 
+    /// Whether the ledger has less of a cell than it was told, of a period that every ledger still keeps.
+    async fn misses_sentinel(&self, ledger: &Ledger, period: Period) -> Result<bool, LedgerError> {
+        let sentinel = self
+            .context
+            .sentinel
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let Some(cell) = sentinel.filter(|cell| cell.period >= period.previous()) else {
+            return Ok(false);
+        };
+        let sums = self
+            .in_time(ledger.sums(cell.period, &[cell.backend], cell.writer))
+            .await?;
+        Ok(sums.iter().any(|sum| sum.own.max(cell.totals) != sum.own))
+    }
+
     /// The shared ledger is to be told everything again, also what earlier writers counted here.
-    async fn forget_pushed(&self, entries: &[Arc<Entry>], period: Period) -> Result<(), LedgerError> {
+    async fn forget_pushed(&self, entries: &[Arc<Entry>]) -> Result<(), LedgerError> {
         for month in entries.iter().flat_map(|entry| entry.months()) {
             let mut book = month.book();
             book.pushed = Totals::ZERO;
@@ -157,7 +194,7 @@ impl Work {
         if let Some(checkpoints) = &self.context.settings.checkpoints {
             let others = checkpoints
                 .file
-                .others_since(self.context.writer, period.previous())
+                .others_since(self.context.writer, Period::FIRST)
                 .await?;
             self.context
                 .unsettled

@@ -47,6 +47,18 @@ impl Ledger {
     }
 }
 
+/// For tests.
+impl Ledger {
+    /// A ledger in memory forgets everything, as a cache does that is flushed; any other stays as it is.
+    pub fn wipe(&self) {
+        match &self.kind {
+            super::Kind::Memory(memory) => memory.wipe(),
+            super::Kind::Faulty(faulty) => faulty.ledger.wipe(),
+            _ => {}
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 pub(super) struct Faulty {
     ledger: Ledger,

@@ -168,6 +168,11 @@ impl Memory {
         self.lock().closed = true;
     }
 
+    #[cfg(feature = "faults")]
+    pub(super) fn wipe(&self) {
+        *self.lock() = State::default();
+    }
+
     fn open(&self, operation: &'static str) -> Result<MutexGuard<'_, State>, LedgerError> {
         let state = self.lock();
         if state.closed {
