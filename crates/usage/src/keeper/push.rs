@@ -176,7 +176,8 @@ impl Work {
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
         let Some(cell) = sentinel.filter(|cell| cell.period >= period.previous()) else {
-            return Ok(false);
+            // Nothing to compare; but whether the ledger is there is to be known even if nothing is counted.
+            return self.in_time(ledger.ping()).await.map(|()| false);
         };
         let sums = self
             .in_time(ledger.sums(cell.period, &[cell.backend], cell.writer))

@@ -104,17 +104,27 @@ async fn what_others_use_is_seen_after_a_push_and_a_question() {
     assert!(on_a.admit(ONE).await.is_err());
 }
 
-#[tokio::test(start_paused = true)]
-async fn the_tasks_keep_and_push_by_themselves() {
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_task_makes_checkpoints_by_itself() {
     let world = World::new();
     let checkpoints = Checkpoints::in_memory().await.unwrap();
-    let settings = world.settings(Some(&checkpoints));
+    let usage = Usage::open(world.settings(Some(&checkpoints))).await.unwrap();
+    let meter = meter(&usage, Mode::Exact, 10);
+    for counted in 1..=3 {
+        meter.record(ONE);
+        until(async || requests_in(&checkpoints.ledger()).await.values().sum::<u64>() == counted).await;
+    }
+    until(async || world.requests().await.values().sum::<u64>() == 3).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_task_pushes_by_itself_and_faster_near_a_limit() {
+    let world = World::new();
+    let settings = world.settings(None);
     let usage = Usage::open(settings.clone()).await.unwrap();
     let meter = meter(&usage, Mode::Exact, 10);
     meter.record(amount(3, 0, 0));
-    until(async || requests_in(&checkpoints.ledger()).await.values().sum::<u64>() == 3).await;
     until(async || world.requests().await.values().sum::<u64>() == 3).await;
-    // Near the limit it goes faster, far from it slower again.
     let pushes = async |millis| {
         let before = usage.status().pushes;
         tokio::time::sleep(Duration::from_millis(millis)).await;
