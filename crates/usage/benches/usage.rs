@@ -60,6 +60,11 @@ fn main() {
             let meter = meter.clone();
             move || drop(black_box(meter.within_limits_at(black_box(at), Amount::request(0, 0))))
         });
+        row(&format!("try_admit_at alone, {mode:?}"), {
+            let meter = meter.clone();
+            // Forgotten, so that giving back is not counted.
+            move || std::mem::forget(black_box(meter.try_admit_at(black_box(at), Amount::request(0, 0))))
+        });
         row(&format!("try_admit_at and drop, {mode:?}"), {
             let meter = meter.clone();
             move || drop(black_box(meter.try_admit_at(black_box(at), Amount::request(0, 0))))

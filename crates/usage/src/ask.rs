@@ -3,8 +3,8 @@
 use tokio::time::{Instant, timeout};
 
 use crate::{
-    Amount, Answer, Cell, Claim, ErrorKind, Field, Lease, Ledger, LedgerError, Meter, Mode, Refusal, Reservation,
-    Timestamp,
+    Amount, Answer, Cell, Claim, ErrorKind, Field, Lease, Ledger, LedgerError, Meter, Mode, Reason, Refusal,
+    Reservation, Timestamp,
     entry::Entry,
     gate::Link,
     month::{Asking, Month},
@@ -27,37 +27,35 @@ pub(crate) async fn ask(
     let month = entry.month_at(at);
     let mut asking = month.asking.lock().await;
     // Whoever asked before may have been granted enough for several, or may have found that nothing is left.
-    if let Ok(reservation) = meter.attempt_within(at, month, &mut month.gate(), proposed) {
+    if let Ok(reservation) = meter.attempt_within(at, month, &mut entry.gate_at(month, at), proposed) {
         return Ok(reservation);
     }
-    if asking.dry_until.is_some_and(|until| Instant::now() < until) {
-        return Err(refusal);
+    if let Some((_, reason)) = asking.dry_until.filter(|(until, _)| Instant::now() < *until) {
+        return Err(Refusal { reason, ..refusal });
     }
     let answer = match entry.mode {
         Mode::Ask => admit(entry, month, &mut asking, &shared.ledger, proposed).await,
         _ => lease(entry, month, &mut asking, &shared.ledger, proposed).await,
     };
     if answer.is_err() {
-        entry
-            .context
-            .counters
-            .push_failures
-            .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        if entry.context.failed() {
-            entry.follow();
-        }
+        entry.context.failed();
     }
-    let mut gate = month.gate();
+    let mut gate = entry.gate_at(month, at);
     if let Ok(Some(lease)) = &answer {
         gate.granted = lease.up_to;
         entry.follow_within(month, &mut gate);
     }
-    let result = meter.attempt_within(at, month, &mut gate, proposed);
+    let refusal = match meter.attempt_within(at, month, &mut gate, proposed) {
+        Ok(reservation) => return Ok(reservation),
+        Err(refusal) => refusal,
+    };
     drop(gate);
-    if result.is_err() && answer.is_ok() && entry.mode == Mode::Lease {
-        asking.dry_until = Some(Instant::now() + entry.context.settings.push_interval);
+    let reason = if answer.is_err() { Reason::Lost } else { Reason::Limit };
+    // Those who wait behind this one are not to wait for the same answer one after the other.
+    if reason == Reason::Lost || entry.mode == Mode::Lease {
+        asking.dry_until = Some((Instant::now() + entry.context.settings.push_interval, reason));
     }
-    result
+    Err(Refusal { reason, ..refusal })
 }
 
 /// Asks for more than is needed, so that the next ones need not ask.
@@ -149,8 +147,8 @@ pub(crate) async fn in_time<T>(
     timeout(limit, operation).await.map_err(late)?
 }
 
-/// Keeps the lease of a month as it should be: renews one that is in use before it ends, asks for more when less than half is left,
-/// lets one that is not used run out.
+/// Keeps the lease of a month as it should be: renews one that is in use before it ends, and asks for more when less than half is
+/// left. One that is not used runs out.
 pub(crate) async fn keep_up(entry: &Entry, month: &Month, ledger: &Ledger) -> Result<(), LedgerError> {
     // Somebody is asking at this moment: no need.
     let Ok(mut asking) = month.asking.try_lock() else {
@@ -160,10 +158,6 @@ pub(crate) async fn keep_up(entry: &Entry, month: &Month, ledger: &Ledger) -> Re
         return Ok(());
     };
     let now = Instant::now();
-    if now >= ends {
-        give_up(entry, month, &mut asking);
-        return Ok(());
-    }
     let used = month.totals().used();
     if entry.mode != Mode::Lease || entry.context.link() != Link::Up || used == asking.used_then {
         return Ok(());
@@ -176,7 +170,7 @@ pub(crate) async fn keep_up(entry: &Entry, month: &Month, ledger: &Ledger) -> Re
             .map_or(0, |limit| part_of(limit, asking.left.get(field), entry));
         granted.get(field).saturating_sub(used.get(field)) < part.div_ceil(2) && asking.left.get(field) > 0
     });
-    let ending = ends - now < entry.context.settings.lease_valid_for / 3;
+    let ending = ends.saturating_duration_since(now) < entry.context.settings.lease_valid_for / 3;
     if low || ending {
         let lease = lease(entry, month, &mut asking, ledger, Amount::ZERO).await?;
         if let Some(lease) = lease {
@@ -188,10 +182,15 @@ pub(crate) async fn keep_up(entry: &Entry, month: &Month, ledger: &Ledger) -> Re
     Ok(())
 }
 
-/// The lease has run out: the others may have it.
-fn give_up(entry: &Entry, month: &Month, asking: &mut Asking) {
-    asking.ends = None;
-    let mut gate = month.gate();
-    gate.granted = Amount::ZERO;
-    entry.follow_within(month, &mut gate);
+/// Drops a lease that has run out by the clock that nobody sets: the others may have it.
+pub(crate) fn expire(entry: &Entry, month: &Month) {
+    let Ok(mut asking) = month.asking.try_lock() else {
+        return;
+    };
+    if asking.ends.is_some_and(|ends| ends <= Instant::now()) {
+        asking.ends = None;
+        let mut gate = month.gate();
+        gate.granted = Amount::ZERO;
+        entry.follow_within(month, &mut gate);
+    }
 }

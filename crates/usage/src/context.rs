@@ -28,6 +28,8 @@ pub(crate) struct Context {
     pub(crate) sentinel: Mutex<Option<Cell>>,
     link: AtomicU8,
     failures: AtomicU32,
+    /// Rises with every change of the link: gates that followed an older one follow anew.
+    generation: AtomicU64,
     dirty: Mutex<Vec<Weak<Entry>>>,
     pub(crate) anything_dirty: Notify,
 }
@@ -67,6 +69,7 @@ impl Context {
             sentinel: Mutex::new(inherited.last().cloned()),
             link: AtomicU8::new(if settings.shared.is_some() { UP } else { ABSENT }),
             failures: AtomicU32::new(0),
+            generation: AtomicU64::new(0),
             dirty: Mutex::default(),
             anything_dirty: Notify::new(),
             settings,
@@ -130,24 +133,33 @@ impl Context {
         }
     }
 
-    /// The shared ledger answered. Answers whether it had been lost.
-    pub(crate) fn answered(&self) -> bool {
+    #[inline]
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// The shared ledger answered.
+    pub(crate) fn answered(&self) {
         self.failures.store(0, Ordering::Release);
-        self.link.swap(UP, Ordering::AcqRel) == LOST
+        if self.link.swap(UP, Ordering::AcqRel) == LOST {
+            self.generation.fetch_add(1, Ordering::AcqRel);
+        }
     }
 
-    /// The shared ledger did not answer, or refused. Answers whether it is lost by that.
-    pub(crate) fn failed(&self) -> bool {
+    /// The shared ledger did not answer, or refused.
+    pub(crate) fn failed(&self) {
+        self.counters.push_failures.fetch_add(1, Ordering::Relaxed);
         let failures = self.failures.fetch_add(1, Ordering::AcqRel).saturating_add(1);
-        failures >= self.settings.failures_max.get() && self.lose()
+        if failures >= self.settings.failures_max.get() {
+            self.lose();
+        }
     }
 
-    /// The shared ledger is lost. Answers whether it was not before.
-    pub(crate) fn lose(&self) -> bool {
-        let lost = self.link.swap(LOST, Ordering::AcqRel) != LOST;
-        if lost {
+    /// The shared ledger is lost.
+    pub(crate) fn lose(&self) {
+        if self.link.swap(LOST, Ordering::AcqRel) != LOST {
+            self.generation.fetch_add(1, Ordering::AcqRel);
             self.counters.losses.fetch_add(1, Ordering::Relaxed);
         }
-        lost
     }
 }

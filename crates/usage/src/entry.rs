@@ -1,5 +1,5 @@
 use std::sync::{
-    Arc, Mutex, OnceLock, PoisonError,
+    Arc, Mutex, MutexGuard, OnceLock, PoisonError,
     atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
@@ -124,6 +124,16 @@ impl Entry {
         }
     }
 
+    /// The gate of a month, with the ceilings as they are to be at this moment.
+    #[inline]
+    pub(crate) fn gate_at<'a>(&self, month: &'a Month, at: Timestamp) -> MutexGuard<'a, Gate> {
+        let mut gate = month.gate();
+        if gate.is_behind(self.context.generation(), at) {
+            self.follow_within(month, &mut gate);
+        }
+        gate
+    }
+
     pub(crate) fn limits(&self) -> Limits {
         *self.limits.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -150,7 +160,10 @@ impl Entry {
     }
 
     pub(crate) fn rules(&self) -> Rules {
+        // Before the link: of a change in between, the next one sees that it is behind.
+        let generation = self.context.generation();
         Rules {
+            generation,
             mode: self.mode,
             limits: self.limits(),
             on_loss: self.context.on_loss(),

@@ -19,6 +19,8 @@ pub(crate) struct Gate {
     /// This process's use when the shared ledger was lost.
     own_at_loss: Option<Amount>,
     ceiling: [i64; 3],
+    /// The generation of the link by which the ceilings were set.
+    followed: u64,
 }
 
 /// All on which a ceiling depends beside the gate itself.
@@ -28,6 +30,7 @@ pub(crate) struct Rules {
     pub(crate) limits: Limits,
     pub(crate) on_loss: OnLoss,
     pub(crate) link: Link,
+    pub(crate) generation: u64,
 }
 
 /// How the shared ledger is doing.
@@ -49,6 +52,7 @@ impl Gate {
             granted_until: Timestamp::from_millis(i64::MIN),
             own_at_loss: None,
             ceiling: [i64::MAX; 3],
+            followed: 0,
         }
     }
 
@@ -68,8 +72,20 @@ impl Gate {
         None
     }
 
+    /// Whether the ceilings are to be set anew before they are looked at: the link has changed, or a lease has run out. A lease
+    /// that has is dropped.
+    #[inline]
+    pub(crate) fn is_behind(&mut self, generation: u64, at: Timestamp) -> bool {
+        let ran_out = self.granted_until <= at && !self.granted.is_zero();
+        if ran_out {
+            self.granted = Amount::ZERO;
+        }
+        ran_out || self.followed != generation
+    }
+
     /// Sets the ceilings anew. `used` is this process's own use.
     pub(crate) fn follow(&mut self, rules: &Rules, used: Amount) {
+        self.followed = rules.generation;
         self.own_at_loss = match rules.link {
             Link::Lost => self.own_at_loss.or(Some(used.plus(self.reserved))),
             Link::Absent | Link::Up => None,

@@ -16,7 +16,7 @@ use tokio::{
     time::{Instant, sleep, sleep_until, timeout},
 };
 
-use crate::{Backend, LedgerError, context::Context, usage::Entries};
+use crate::{Backend, LedgerError, context::Context, entries::Entries};
 
 /// What each round of a task works on.
 #[derive(Debug)]

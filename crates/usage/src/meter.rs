@@ -95,7 +95,7 @@ impl Meter {
     /// Whether so much more may be used, by what is known. Reserves nothing, asks nobody, counts no refusal.
     pub fn within_limits_at(&self, at: Timestamp, proposed: Amount) -> Result<(), Refusal> {
         let month = self.entry.month_at(at);
-        let gate = month.gate();
+        let gate = self.entry.gate_at(month, at);
         let used = month.totals_within(&gate).used();
         match gate.lacks(used, proposed, Amount::ZERO) {
             Some(field) => Err(self.refusal(at, month, &gate, field)),
@@ -176,7 +176,7 @@ impl Meter {
             return Ok(Reservation::of_nothing(self.clone()));
         }
         let month = self.entry.month_at(at);
-        let mut gate = month.gate();
+        let mut gate = self.entry.gate_at(month, at);
         self.attempt_within(at, month, &mut gate, proposed)
     }
 
@@ -190,14 +190,7 @@ impl Meter {
         proposed: Amount,
     ) -> Result<Reservation, Refusal> {
         let used = month.totals_within(gate).used();
-        let lacking = match gate.lacks(used, proposed, Amount::ZERO) {
-            // A lease that is not valid any more is none.
-            None if self.entry.mode.asks() && self.entry.context.link() == Link::Up && gate.granted_until <= at => {
-                self.first_limited(proposed)
-            }
-            lacking => lacking,
-        };
-        match lacking {
+        match gate.lacks(used, proposed, Amount::ZERO) {
             Some(field) if self.entry.mode == Mode::Observe => {
                 self.entry.observed.add(Amount::of(field, 1));
                 Ok(Reservation::of_nothing(self.clone()))
@@ -209,13 +202,6 @@ impl Meter {
             }
             None => Ok(Reservation::of_nothing(self.clone())),
         }
-    }
-
-    fn first_limited(&self, proposed: Amount) -> Option<Field> {
-        let limits = self.limits();
-        Field::ALL
-            .into_iter()
-            .find(|&field| limits.get(field).is_some() && proposed.get(field) > 0)
     }
 
     pub(crate) fn refusal(&self, at: Timestamp, month: &Month, gate: &Gate, field: Field) -> Refusal {

@@ -3,7 +3,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 
 use crate::{
-    Amount, Backend, Calendar, Cell, Milestone, Period, Timestamp, Totals, WriterId, count::Shards, gate::Gate,
+    Amount, Backend, Calendar, Cell, Milestone, Period, Reason, Timestamp, Totals, WriterId, count::Shards, gate::Gate,
 };
 
 /// One backend in one period, as this process sees it.
@@ -35,8 +35,8 @@ pub(crate) struct Book {
 /// What is remembered from one question to the next.
 #[derive(Debug, Default)]
 pub(crate) struct Asking {
-    /// Nothing was left; it is not asked again before this.
-    pub(crate) dry_until: Option<Instant>,
+    /// Nothing was left, or there was no answer; it is not asked again before this.
+    pub(crate) dry_until: Option<(Instant, Reason)>,
     /// What nobody held after the last grant.
     pub(crate) left: Amount,
     /// When the lease that was granted last ends, by a clock that nobody sets.

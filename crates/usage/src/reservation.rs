@@ -50,12 +50,11 @@ impl Reservation {
             ingress_bytes: overrun_bytes,
         };
         let month = entry.month(*period);
-        let mut gate = month.gate();
+        let now = entry.context.settings.clock.now();
+        let mut gate = entry.gate_at(month, now);
         let used = month.totals_within(&gate).used();
         if let Some(field) = gate.lacks(used, more, overrun) {
-            return Err(self
-                .meter
-                .refusal(entry.context.settings.clock.now(), month, &gate, field));
+            return Err(self.meter.refusal(now, month, &gate, field));
         }
         gate.reserved = gate.reserved.plus(more);
         *held = held.plus(more);

@@ -1,13 +1,13 @@
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
-    sync::{Arc, PoisonError, RwLock, atomic::Ordering},
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
 use crate::{
-    Amount, AtStart, Backend, Closed, Field, Ledger, LedgerError, Limits, Meter, Mode, Period, Reached, Refusal,
-    Settings, SettingsMistake, Status, Timestamp, Totals, WriterId, WriterIdError, context::Context, entry::Entry,
-    gate::Link, keeper::Keeper, ledger::Ended,
+    Amount, AtStart, Backend, Closed, Field, Ledger, LedgerError, Limits, Meter, Mode, OpenError, Period, Reached,
+    Reading, Refusal, RegisterError, Settings, Status, Timestamp, Totals, UnknownBackend, WriterId, context::Context,
+    entries::Entries, gate::Link, keeper::Keeper, ledger::Ended,
 };
 
 /// The usage of all backends of one process. Cheap to clone; all clones are one.
@@ -26,12 +26,6 @@ struct Shared {
     keeper: Keeper,
     crashed: Vec<Timestamp>,
     closed: tokio::sync::OnceCell<Closed>,
-}
-
-/// All backends by name.
-#[derive(Debug, Default)]
-pub(crate) struct Entries {
-    by_name: RwLock<HashMap<Backend, Arc<Entry>>>,
 }
 
 impl Usage {
@@ -86,29 +80,10 @@ impl Usage {
 
     /// Begins to count a backend, or goes on with one that was removed. One that is there already gets these limits.
     pub fn register(&self, backend: &Backend, mode: Mode, limits: Limits) -> Result<Meter, RegisterError> {
-        let mut by_name = self
+        let entry = self
             .shared
             .entries
-            .by_name
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(entry) = by_name.get(backend) {
-            if entry.mode != mode {
-                return Err(RegisterError::OtherMode {
-                    backend: backend.clone(),
-                    mode: entry.mode,
-                });
-            }
-            entry.listed.store(true, Ordering::Release);
-            entry.set_limits(limits);
-            return Ok(Meter { entry: entry.clone() });
-        }
-        let backends_max = self.shared.context.settings.backends_max;
-        if by_name.len() >= backends_max {
-            return Err(RegisterError::TooMany { backends_max });
-        }
-        let entry = Arc::new(Entry::new(backend.clone(), mode, limits, self.shared.context.clone()));
-        by_name.insert(backend.clone(), entry.clone());
+            .register(backend, mode, limits, &self.shared.context)?;
         Ok(Meter { entry })
     }
 
@@ -121,22 +96,13 @@ impl Usage {
 
     /// The meter of a backend.
     pub fn meter(&self, name: &str) -> Result<Meter, UnknownBackend> {
-        let by_name = self
-            .shared
-            .entries
-            .by_name
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
-        let entry = by_name.get(name).filter(|entry| entry.listed.load(Ordering::Acquire));
-        let entry = entry.ok_or_else(|| UnknownBackend { name: name.to_owned() })?;
-        Ok(Meter { entry: entry.clone() })
+        let entry = self.shared.entries.find(name)?;
+        Ok(Meter { entry })
     }
 
     /// The meters of all backends, in the order of their names.
     pub fn meters(&self) -> Vec<Meter> {
-        let mut entries = self.shared.entries.all();
-        entries.retain(|entry| entry.listed.load(Ordering::Acquire));
-        entries.sort_by(|a, b| a.backend.cmp(&b.backend));
+        let entries = self.shared.entries.listed();
         entries.into_iter().map(|entry| Meter { entry }).collect()
     }
 
@@ -165,16 +131,7 @@ impl Usage {
     /// What this process has counted of everything so far. What came between two readings is [`Reading::since`]: nothing is reset,
     /// so nothing is lost with a reading that comes to nothing, and any number of readers do not disturb each other.
     pub fn read(&self) -> Reading {
-        let mut totals = BTreeMap::new();
-        for entry in self.shared.entries.all() {
-            for month in entry.months() {
-                let counted = month.totals();
-                if counted != Totals::ZERO {
-                    totals.insert((entry.backend.clone(), month.period), counted);
-                }
-            }
-        }
-        Reading { totals }
+        Reading::of(&self.shared.entries)
     }
 
     /// Sets the limits of several backends; those of all others stay. None is set if any is unknown.
@@ -342,102 +299,4 @@ impl Drop for Shared {
     fn drop(&mut self) {
         self.keeper.stop();
     }
-}
-
-impl Entries {
-    pub(crate) fn all(&self) -> Vec<Arc<Entry>> {
-        self.by_name
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .values()
-            .cloned()
-            .collect()
-    }
-
-    pub(crate) fn is_any_near(&self, context: &Context) -> bool {
-        let period = context.current_period();
-        let percent = context.settings.near_percent;
-        self.by_name
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .values()
-            .any(|entry| entry.is_near(period, percent))
-    }
-}
-
-/// What a process had counted at one moment.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Reading {
-    totals: BTreeMap<(Backend, Period), Totals>,
-}
-
-impl Reading {
-    /// Of one backend in one period.
-    pub fn get(&self, backend: &Backend, period: Period) -> Totals {
-        self.totals.get(&(backend.clone(), period)).copied().unwrap_or_default()
-    }
-
-    /// Of every backend in every period, where there is anything.
-    pub fn iter(&self) -> impl Iterator<Item = (&Backend, Period, Totals)> {
-        self.totals
-            .iter()
-            .map(|((backend, period), totals)| (backend, *period, *totals))
-    }
-
-    /// What was counted since an earlier reading of the same process.
-    #[must_use]
-    pub fn since(&self, earlier: &Reading) -> Reading {
-        let since = self.totals.iter().map(|(key, totals)| {
-            let before = earlier.totals.get(key).copied().unwrap_or_default();
-            (key.clone(), totals.since(before))
-        });
-        Reading {
-            totals: since.filter(|(_, totals)| *totals != Totals::ZERO).collect(),
-        }
-    }
-}
-
-/// Usage could not be opened.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum OpenError {
-    /// The settings are wrong; these are all the mistakes.
-    #[error("the settings of usage are wrong: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-    Settings(Vec<SettingsMistake>),
-    /// There is no name for this process.
-    #[error(transparent)]
-    WriterId(#[from] WriterIdError),
-    /// The checkpoints cannot be used.
-    #[error("the checkpoints cannot be used")]
-    Checkpoints(#[source] LedgerError),
-    /// The shared ledger cannot be reached, and it is required.
-    #[error("the shared ledger cannot be used, and it is required at the start")]
-    SharedLedger(#[source] LedgerError),
-}
-
-/// A backend cannot be registered.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum RegisterError {
-    /// There are as many as may be.
-    #[error("there are {backends_max} backends already: backends_max")]
-    TooMany {
-        /// How many may be.
-        backends_max: usize,
-    },
-    /// It is there in another mode, which does not change while a process runs.
-    #[error("the backend {backend} is counted in the mode {mode:?} until the process ends")]
-    OtherMode {
-        /// Which one.
-        backend: Backend,
-        /// Its mode.
-        mode: Mode,
-    },
-}
-
-/// No backend has this name.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no backend {name:?}")]
-pub struct UnknownBackend {
-    name: String,
 }

@@ -21,20 +21,16 @@ impl Work {
             return Ok(());
         };
         let _one_at_a_time = self.pushing.lock().await;
+        for entry in self.entries.all().iter().filter(|entry| entry.mode.asks()) {
+            entry.months().for_each(|month| ask::expire(entry, month));
+        }
         let result = self.round(&shared.ledger).await;
-        let counters = &self.context.counters;
-        let changed = match &result {
+        match &result {
             Ok(()) => {
-                counters.pushes.fetch_add(1, Ordering::Relaxed);
-                self.context.answered()
+                self.context.counters.pushes.fetch_add(1, Ordering::Relaxed);
+                self.context.answered();
             }
-            Err(_) => {
-                counters.push_failures.fetch_add(1, Ordering::Relaxed);
-                self.context.failed()
-            }
-        };
-        if changed {
-            self.entries.all().iter().for_each(|entry| entry.follow());
+            Err(_) => self.context.failed(),
         }
         result
     }

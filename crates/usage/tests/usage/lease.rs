@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use nexus_usage::{AtStart, Fault, Ledger, Mode, OnLoss, Settings, SharedLedger, Usage};
+use nexus_usage::{AtStart, Fault, Ledger, Mode, OnLoss, Reason, Settings, SharedLedger, Usage};
 
 use crate::harness::{ONE, World, amount, at_once, backend, meter, month, requests, requests_in};
 
@@ -95,8 +95,16 @@ async fn a_lease_is_used_without_asking_and_not_after_its_time() {
     assert!(at_most >= 49, "five percent are leased at once: {at_most}");
     world.clock.set("2026-11-15T12:00:40Z");
     world.faults.set(Fault::NotDone);
-    assert!(meter.admit(ONE).await.is_err(), "a lease that has run out is none");
+    let refusal = meter.admit(ONE).await.unwrap_err();
+    assert_eq!(refusal.reason, Reason::Lost, "a lease that has run out is none");
+    world.faults.set(Fault::Hangs);
+    assert!(
+        at_once(meter.admit(ONE)).unwrap().is_err(),
+        "who comes soon after does not wait for the same answer"
+    );
     world.faults.set(Fault::None);
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_millis(201)).await;
     meter.admit(ONE).await.unwrap().settle(ONE);
 }
 
@@ -130,4 +138,29 @@ async fn without_a_shared_ledger_a_lease_is_exact_on_one_hub() {
         }
         assert!(meter.admit(ONE).await.is_err());
     }
+}
+
+#[tokio::test]
+async fn a_lease_that_ran_out_while_the_ledger_is_lost_is_none() {
+    let world = World::new();
+    let mut settings = world.settings(None);
+    settings.shared.as_mut().unwrap().on_loss = OnLoss::Refuse;
+    let usage = Usage::open_idle(settings).await.unwrap();
+    let meter = meter(&usage, Mode::Lease, 1000);
+    meter.admit(ONE).await.unwrap().settle(ONE);
+    world.faults.set(Fault::NotDone);
+    for _ in 0..3 {
+        assert!(usage.flush().await.is_err());
+    }
+    at_once(meter.admit(ONE))
+        .unwrap()
+        .expect("what is leased may be used up")
+        .settle(ONE);
+    world.clock.set("2026-11-15T12:00:27Z");
+    assert!(at_once(meter.admit(ONE)).unwrap().is_err(), "but not after its time");
+    world.clock.set(crate::harness::NOON);
+    assert!(
+        at_once(meter.admit(ONE)).unwrap().is_err(),
+        "also if the clock is set back"
+    );
 }

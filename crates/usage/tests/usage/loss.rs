@@ -2,9 +2,7 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-use nexus_usage::{
-    AtStart, Checkpoints, ErrorKind, Fault, Ledger, Mode, OnLoss, OpenError, Reason, Settings, SharedLedger, Usage,
-};
+use nexus_usage::{AtStart, Checkpoints, ErrorKind, Fault, Ledger, Mode, OnLoss, OpenError, Reason, Settings, Usage};
 
 use crate::harness::{ONE, World, amount, at_once, meter, month, requests_in};
 
@@ -246,9 +244,4 @@ async fn alone_with_its_file_a_process_knows_what_those_before_it_used() {
         .unwrap_err();
     assert_eq!(missing.kind(), ErrorKind::Refused);
     assert!(missing.to_string().contains("directory.db"), "{missing}");
-    let _ = SharedLedger {
-        ledger: Ledger::memory(),
-        at_start: AtStart::Required,
-        on_loss: OnLoss::GoOn,
-    };
 }
