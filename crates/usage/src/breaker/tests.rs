@@ -56,9 +56,9 @@ async fn a_call_that_ends_when_it_has_opened_meanwhile_changes_nothing() {
         let late = breaker.call().unwrap();
         calls(&breaker, "---");
         if late_success {
-            late.succeeded()
+            late.succeeded();
         } else {
-            late.failed()
+            late.failed();
         }
         assert!(breaker.is_open());
         assert_eq!(breaker.opened_total(), 1);
@@ -83,9 +83,9 @@ impl Probed {
                     let probe = breaker.probe().await;
                     probes.fetch_add(1, Ordering::Relaxed);
                     if well.load(Ordering::Relaxed) {
-                        probe.succeeded()
+                        probe.succeeded();
                     } else {
-                        probe.failed()
+                        probe.failed();
                     }
                 }
             }

@@ -125,7 +125,6 @@ impl Redis {
     }
 
     /// Periods go by themselves.
-    #[expect(clippy::unused_self, reason = "every kind of ledger is asked the same way")]
     pub(super) async fn compact(&self, _before: Period) -> Result<u64, LedgerError> {
         Ok(0)
     }
@@ -136,7 +135,7 @@ impl Redis {
 
     pub(super) async fn lease(&self, claim: &Claim) -> Result<Lease, LedgerError> {
         match self
-            .claim("leasing", &claim.cell, &claim.up_to, How::part(claim))
+            .claim("leasing", &claim.cell, &claim.up_to, How::Part(claim))
             .await?
         {
             Granted::Held(lease) => Ok(lease),
@@ -146,7 +145,7 @@ impl Redis {
 
     pub(super) async fn admit(&self, claim: &Claim) -> Result<Answer, LedgerError> {
         match self
-            .claim("admitting", &claim.cell, &claim.up_to, How::whole(claim))
+            .claim("admitting", &claim.cell, &claim.up_to, How::Whole(claim))
             .await?
         {
             Granted::Held(lease) => Ok(Answer::Admitted(lease)),

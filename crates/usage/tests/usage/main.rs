@@ -4,6 +4,7 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::print_stderr,
     clippy::print_stdout,
     reason = "all of this is tests, helpers included"
 )]
@@ -11,9 +12,12 @@
 mod admission;
 mod contract;
 <<<<<<< HEAD
+<<<<<<< HEAD
 mod servers;
 mod shared;
 =======
+=======
+>>>>>>> wip-ledgers
 mod defects;
 mod harness;
 mod kill;
@@ -21,4 +25,9 @@ mod lease;
 mod loss;
 mod model;
 mod periods;
+<<<<<<< HEAD
 >>>>>>> wip-usage
+=======
+mod servers;
+mod shared;
+>>>>>>> wip-ledgers

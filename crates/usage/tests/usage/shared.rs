@@ -2,6 +2,7 @@
 
 mod claims;
 mod contract;
+mod defects;
 mod histories;
 mod keys;
 mod kills;

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use futures_util::{StreamExt, TryStreamExt, stream};
 use redis::{
     AsyncConnectionConfig, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, Pipeline,
@@ -15,7 +17,10 @@ use super::{
 /// Whom to connect to, and how.
 #[derive(Debug)]
 pub(super) enum Client {
-    One(redis::Client, RedisSettings),
+    One {
+        client: Box<redis::Client>,
+        connect_timeout: Duration,
+    },
     Cluster(Box<ClusterClient>),
 }
 
@@ -47,7 +52,10 @@ impl Client {
                     Some(certificates) => redis::Client::build_with_tls(info, certificates)?,
                     None => redis::Client::open(info)?,
                 };
-                Ok(Client::One(client, settings.clone()))
+                Ok(Client::One {
+                    client: Box::new(client),
+                    connect_timeout: settings.connect_timeout,
+                })
             }
             RedisTopology::One => Err((ErrorKind::InvalidClientConfig, "one server has one address").into()),
             RedisTopology::Cluster => {
@@ -66,9 +74,12 @@ impl Client {
     /// Connects, and has the server know the scripts.
     pub(super) async fn connect(&self) -> RedisResult<Connection> {
         let connection = match self {
-            Client::One(client, settings) => {
+            Client::One {
+                client,
+                connect_timeout,
+            } => {
                 let config = AsyncConnectionConfig::new()
-                    .set_connection_timeout(Some(settings.connect_timeout))
+                    .set_connection_timeout(Some(*connect_timeout))
                     // Who asks waits no longer than the operation may take.
                     .set_response_timeout(None);
                 Connection::One(client.get_multiplexed_async_connection_with_config(&config).await?)

@@ -30,7 +30,8 @@ impl Keys {
         format!("{}:claims:{{{period}:{backend}}}", self.prefix)
     }
 
-    fn backends(&self, period: Period) -> String {
+    /// The set of names.
+    pub(super) fn backends(&self, period: Period) -> String {
         format!("{}:backends:{{{period}}}", self.prefix)
     }
 
@@ -44,10 +45,6 @@ impl Keys {
             .into_iter()
             .map(|(period, names)| super::scripts::index(self, period, &names));
         commands.collect()
-    }
-
-    pub(super) fn index_of(&self, period: Period) -> String {
-        self.backends(period)
     }
 
     /// Asks for the names in a period's set.

@@ -43,16 +43,6 @@ pub(super) enum How<'a> {
     Lower,
 }
 
-impl<'a> How<'a> {
-    pub(super) fn part(claim: &'a Claim) -> Self {
-        How::Part(claim)
-    }
-
-    pub(super) fn whole(claim: &'a Claim) -> Self {
-        How::Whole(claim)
-    }
-}
-
 /// Has a server know all scripts.
 pub(super) fn load() -> Vec<Cmd> {
     let scripts: [&Loaded; 3] = [&INDEX, &PUSH, &CLAIM];
@@ -66,7 +56,7 @@ pub(super) fn load() -> Vec<Cmd> {
 
 /// Puts names into a period's set.
 pub(super) fn index(keys: &Keys, period: Period, names: &[&str]) -> Cmd {
-    let mut command = INDEX.call(&[keys.index_of(period)]);
+    let mut command = INDEX.call(&[keys.backends(period)]);
     command.arg(gone_at(period)).arg(names);
     command
 }
