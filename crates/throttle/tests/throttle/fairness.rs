@@ -30,7 +30,7 @@ async fn a_thousand_share_alike_whatever_their_pieces() {
     let mut crowd = Crowd::default();
     let began = Instant::now();
     for place in 0..1000 {
-        crowd.add(&server.child(), if place % 2 == 0 { 64 } else { 1 << 20 });
+        crowd.add(&server.child(), if place % 2 == 0 { 128 } else { 1 << 20 });
     }
     crowd.run(seconds(30.0)).await;
     for (from, to, jain_min) in [
@@ -77,7 +77,7 @@ async fn every_client_gets_its_share_to_one_percent() {
     accept(25_600, 0, 5, 5120.0).await;
     accept(25_600, 256, 5, 256.0).await;
     accept(64, 0, 1, 64.0).await;
-    accept(1 << 20, 0, 1, (1 << 20) as f64).await;
+    accept(100 << 10, 0, 1, 102_400.0).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -153,19 +153,15 @@ async fn all_ceilings_hold_at_once() {
     let a = server.named_child("a");
     a.set_limits(Write, kib(300));
     a.set_child_limits(Write, kib(50));
-    let mut expected = Vec::new();
     for _ in 0..3 {
         crowd.add(&a.child(), 4096);
-        expected.push(50.0);
     }
     let free = a.child();
     free.set_limits(Write, Limits::UNLIMITED);
     crowd.add(&free, 4096);
-    expected.push(150.0);
     // Keys b and c share the rest.
     for name in ["b", "c"] {
         crowd.add(&server.named_child(name).child(), 4096);
-        expected.push(350.0);
     }
     crowd.run(seconds(10.0)).await;
     for (sink, expected) in crowd.sinks.iter().zip(expected) {
