@@ -396,3 +396,15 @@ fn with(pair: &Each<Limits>, direction: Direction, limits: Limits) -> Each<Limit
     *pair.of_mut(direction) = limits;
     pair
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_registered_connection_is_two_hundred_bytes_at_most() {
+        // Its node with two counts of references, and what its parent keeps of it, in a list that has grown to twice its need.
+        let bytes = size_of::<Inner>() + 2 * size_of::<usize>() + 2 * size_of::<Option<std::sync::Weak<Inner>>>();
+        assert!(bytes <= 200, "{bytes}");
+    }
+}

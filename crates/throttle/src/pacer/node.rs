@@ -40,8 +40,8 @@ pub(super) enum Place {
 #[derive(Debug)]
 pub(super) struct Node {
     pub(super) parent: Option<Id>,
-    /// How many nodes have this one as their parent.
-    pub(super) children: u32,
+    /// How many refer to it: nodes of which it is the parent, and flows that did not take their turn yet.
+    pub(super) holders: u32,
     pub(super) weight: u64,
     pub(super) ceiling: Bucket,
     pub(super) guarantee: Bucket,
@@ -62,7 +62,7 @@ impl Node {
     pub(super) fn new(parent: Option<Id>, limits: &Limits, clock: Tag, now: u64) -> Self {
         Self {
             parent,
-            children: 0,
+            holders: 0,
             weight: u64::from(limits.weight.get()),
             ceiling: Bucket::new(limits.rate.get(), limits.burst_bytes, now),
             guarantee: Bucket::new(limits.guaranteed.get(), 0, now),
@@ -112,7 +112,7 @@ impl Node {
 
     /// Is there nothing to remember?
     pub(super) fn is_as_new(&self, now: u64) -> bool {
-        self.children == 0
+        self.holders == 0
             && self.weights == 0
             && self.by_tag.is_empty()
             && is_idle(self.served_ns, now)

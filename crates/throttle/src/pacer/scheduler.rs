@@ -68,7 +68,7 @@ impl Scheduler {
             .map_or(0, |parent| parent.clock);
         let id = self.nodes.insert(Node::new(parent, limits, clock, now));
         match parent.and_then(|id| self.nodes.get_mut(id)) {
-            Some(parent) => parent.children += 1,
+            Some(parent) => parent.holders += 1,
             None => self.root = Some(id),
         }
         id
@@ -80,7 +80,7 @@ impl Scheduler {
         if let Some(parent) = self.nodes.remove(id).and_then(|node| node.parent)
             && let Some(parent) = self.nodes.get_mut(parent)
         {
-            parent.children = parent.children.saturating_sub(1);
+            parent.holders = parent.holders.saturating_sub(1);
         }
     }
 
@@ -142,7 +142,8 @@ impl Scheduler {
     /// The flow's turn, if it has come; the flow is then gone from here.
     pub(crate) fn collect(&mut self, flow: Id) -> Option<Grant> {
         let grant = self.flows.get(flow)?.granted?;
-        self.flows.remove(flow);
+        let node = self.flows.remove(flow)?.node;
+        self.release(node);
         Some(grant)
     }
 
@@ -160,7 +161,10 @@ impl Scheduler {
     pub(crate) fn cancel(&mut self, flow: Id, now: u64) {
         let Some(gone) = self.flows.remove(flow) else { return };
         match gone.granted {
-            Some(grant) => self.refund(gone.node, grant.bytes, now),
+            Some(grant) => {
+                self.release(gone.node);
+                self.refund(gone.node, grant.bytes, now);
+            }
             None => {
                 self.unfile(gone.node, gone.tag, flow);
                 self.refresh_path(Some(gone.node), now);
@@ -269,8 +273,16 @@ impl Scheduler {
         self.unfile(node, tag, id);
         if let Some(node) = self.nodes.get_mut(node) {
             node.clock = node.clock.max(tag);
+            node.holders += 1;
         }
         self.charge_path(node, bytes, by_guarantee, now);
+    }
+
+    /// A turn was taken or given back.
+    fn release(&mut self, node: Id) {
+        if let Some(node) = self.nodes.get_mut(node) {
+            node.holders = node.holders.saturating_sub(1);
+        }
     }
 
     fn unfile(&mut self, node: Id, tag: Tag, flow: Id) {
@@ -399,3 +411,6 @@ impl Scheduler {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
