@@ -178,7 +178,7 @@ fn blocking_streams_have_the_same_bytes() {
     for direction in Direction::BOTH {
         node.set_limits(direction, Rate::bytes_per_second(100_000).into());
     }
-    let bytes: Vec<u8> = (0..20_000_u32).map(|at| (at * at >> 7) as u8).collect();
+    let bytes: Vec<u8> = (0..20_000_u32).map(|at| ((at * at) >> 7) as u8).collect();
     let (mut read, mut written) = (Vec::new(), Vec::new());
     std::thread::scope(|threads| {
         threads.spawn(|| Blocking::new(bytes.as_slice(), &node).read_to_end(&mut read).unwrap());
