@@ -88,7 +88,8 @@ impl Bucket {
     /// Would one made anew at `now` be the same?
     pub(super) fn is_as_new(&self, now: u64) -> bool {
         let idle_ns = now.saturating_sub(self.settled_ns);
-        idle_ns > LATENESS_NS && self.credit.saturating_add(earned(self.rate, idle_ns)) >= nanobytes(self.burst_bytes)
+        let credit = self.credit.saturating_add(earned(self.rate, idle_ns));
+        idle_ns > LATENESS_NS && (self.rate == 0 || credit >= nanobytes(self.burst_bytes))
     }
 
     fn settle(&mut self, now: u64, credit_max: i64) {

@@ -207,6 +207,11 @@ impl Scheduler {
         self.gates.first().map(|(opens_at, _)| *opens_at)
     }
 
+    #[cfg(test)]
+    pub(crate) fn known(&self) -> usize {
+        self.nodes.iter().count()
+    }
+
     /// Everyone who waits.
     pub(crate) fn wakers(&self) -> impl Iterator<Item = Waker> {
         self.flows.iter().filter_map(|flow| flow.waker.clone())
