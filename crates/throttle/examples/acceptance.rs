@@ -65,7 +65,7 @@ async fn run(arguments: &Arguments) -> io::Result<bool> {
         .collect();
 
     let mut serving = JoinSet::new();
-    serving.spawn(accept(listener, Arc::clone(&pattern)));
+    serving.spawn(accept(listener, arguments.clients, Arc::clone(&pattern)));
     let began = Instant::now();
     let time = Duration::from_secs(arguments.seconds);
     let mut clients = JoinSet::new();
@@ -94,10 +94,14 @@ fn pattern_byte(at: usize) -> u8 {
         .unwrap_or(0)
 }
 
-async fn accept(listener: ThrottledListener, pattern: Arc<[u8]>) -> io::Result<()> {
+/// Begins when all are there: a client that is alone for a while rightly gets what there is.
+async fn accept(listener: ThrottledListener, clients: u64, pattern: Arc<[u8]>) -> io::Result<()> {
+    let mut accepted = Vec::new();
+    for _ in 0..clients {
+        accepted.push(listener.accept().await?.0);
+    }
     let mut connections = JoinSet::new();
-    loop {
-        let (mut stream, _) = listener.accept().await?;
+    for mut stream in accepted {
         let pattern = Arc::clone(&pattern);
         connections.spawn(async move {
             let mut at = 0;
@@ -110,6 +114,8 @@ async fn accept(listener: ThrottledListener, pattern: Arc<[u8]>) -> io::Result<(
             }
         });
     }
+    while connections.join_next().await.is_some() {}
+    Ok(())
 }
 
 /// What one client got, by the time since its first byte.

@@ -50,6 +50,8 @@ pub(super) struct Node {
     /// The virtual time of its children: the tag of the one served last.
     pub(super) clock: Tag,
     pub(super) served_ns: u64,
+    /// Is the turn that is being given one by its guarantee?
+    pub(super) by_guarantee: bool,
     pub(super) place: Place,
     /// The children that compete, by tag; and those with a guarantee, by when it is due.
     pub(super) by_tag: BTreeSet<(Tag, Child)>,
@@ -69,6 +71,7 @@ impl Node {
             tag: clock,
             clock: 0,
             served_ns: 0,
+            by_guarantee: false,
             place: Place::Out,
             by_tag: BTreeSet::new(),
             by_due: BTreeSet::new(),

@@ -174,7 +174,7 @@ impl Scheduler {
 
     /// Bytes that were moved without a turn.
     pub(crate) fn charge(&mut self, node: Id, bytes: u64, now: u64) {
-        self.charge_path(node, bytes, None, now);
+        self.charge_path(node, bytes, now);
     }
 
     /// Bytes of a turn that were not moved.
@@ -195,10 +195,10 @@ impl Scheduler {
             while let Some((_, id)) = self.gates.first().copied().filter(|(opens_at, _)| *opens_at <= now) {
                 self.refresh_path(Some(id), now);
             }
-            let Some((flow, bytes, by_guarantee)) = self.pick(now) else {
+            let Some((flow, bytes)) = self.pick(now) else {
                 return;
             };
-            self.grant(flow, bytes, by_guarantee, now, wakers);
+            self.grant(flow, bytes, now, wakers);
         }
     }
 
@@ -217,24 +217,21 @@ impl Scheduler {
         self.flows.iter().filter_map(|flow| flow.waker.clone())
     }
 
-    /// From the root to the flow whose turn it is: its id, the size of the turn, and the lowest node, if any, below which
-    /// guarantees had no say.
-    fn pick(&mut self, now: u64) -> Option<(Id, u64, Option<Id>)> {
+    /// From the root to the flow whose turn it is: its id, and the size of the turn. The nodes on the way remember whether it was
+    /// by their guarantee.
+    fn pick(&mut self, now: u64) -> Option<(Id, u64)> {
         let root = self.root?;
         let mut node = self
             .nodes
             .get(root)
             .filter(|root| matches!(root.place, Place::Eligible { .. }))?;
         let mut share = node.share(Share::ALL, 0);
-        let mut by_guarantee = None;
         loop {
             let (child, due) = node.next(now)?;
             match child {
                 Child::Node(id) => {
                     let weights = node.weights;
-                    if due {
-                        by_guarantee = Some(id);
-                    }
+                    self.nodes.get_mut(id)?.by_guarantee = due;
                     node = self.nodes.get(id)?;
                     share = node.share(share, weights);
                 }
@@ -246,7 +243,7 @@ impl Scheduler {
                     } else {
                         quantum.min(flow.wanted)
                     };
-                    return Some((id, bytes, by_guarantee));
+                    return Some((id, bytes));
                 }
             }
         }
@@ -266,7 +263,7 @@ impl Scheduler {
         share.quantum()
     }
 
-    fn grant(&mut self, id: Id, bytes: u64, by_guarantee: Option<Id>, now: u64, wakers: &mut Vec<Waker>) {
+    fn grant(&mut self, id: Id, bytes: u64, now: u64, wakers: &mut Vec<Waker>) {
         let Some(flow) = self.flows.get_mut(id) else { return };
         let (node, tag) = (flow.node, flow.tag);
         flow.granted = Some(Grant {
@@ -280,7 +277,7 @@ impl Scheduler {
             node.clock = node.clock.max(tag);
             node.holders += 1;
         }
-        self.charge_path(node, bytes, by_guarantee, now);
+        self.charge_path(node, bytes, now);
     }
 
     /// A turn was taken or given back.
@@ -299,7 +296,7 @@ impl Scheduler {
     }
 
     /// Charges a node and all above it, and files them anew.
-    fn charge_path(&mut self, node: Id, bytes: u64, by_guarantee: Option<Id>, now: u64) {
+    fn charge_path(&mut self, node: Id, bytes: u64, now: u64) {
         let mut next = Some(node);
         while let Some(id) = next
             && let Some(node) = self.nodes.get_mut(id)
@@ -307,7 +304,7 @@ impl Scheduler {
             node.ceiling.charge(bytes, now);
             node.served_ns = now;
             let (before, weight) = (node.tag, node.weight);
-            let due = by_guarantee == Some(id);
+            let due = std::mem::take(&mut node.by_guarantee);
             if due {
                 node.guarantee.charge(bytes, now);
             } else {

@@ -214,6 +214,30 @@ async fn a_guarantee_is_back_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn guarantees_hold_at_two_levels() {
+    let server = server(1000);
+    let mut crowd = Crowd::default();
+    let began = Instant::now();
+    let guaranteed = |kib| Limits::UNLIMITED.with_guaranteed(Rate::kib_per_second(kib));
+    let key = server.child();
+    key.set_limits(Write, guaranteed(500));
+    let connection = key.child();
+    connection.set_limits(Write, guaranteed(300));
+    let first = crowd.add(&connection, 4096);
+    let others: Vec<Sink> = (0..4).map(|_| crowd.add(&key.child(), 4096)).collect();
+    let strangers: Vec<Sink> = (0..20).map(|_| crowd.add(&server.child(), 4096)).collect();
+    crowd.run(seconds(10.0)).await;
+    let (from, to) = (seconds(2.0), seconds(10.0));
+    assert_near(first.between(began, from, to), 8.0 * 300.0 * KIB, 0.02);
+    for other in others {
+        assert_near(other.between(began, from, to), 8.0 * 50.0 * KIB, 0.02);
+    }
+    for stranger in strangers {
+        assert_near(stranger.between(began, from, to), 8.0 * 25.0 * KIB, 0.02);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_was_slow_by_its_own_limit_has_no_claim_when_that_is_lifted() {
     let server = server(1000);
     let mut crowd = Crowd::default();
