@@ -396,3 +396,33 @@ fn with(pair: &Each<Limits>, direction: Direction, limits: Limits) -> Each<Limit
     *pair.of_mut(direction) = limits;
     pair
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rate::Rate;
+
+    #[test]
+    fn a_registered_connection_is_two_hundred_bytes_at_most() {
+        // Its node with two counts of references, and what its parent keeps of it, in a list that has grown to twice its need.
+        let bytes = size_of::<Inner>() + 2 * size_of::<usize>() + 2 * size_of::<Option<std::sync::Weak<Inner>>>();
+        assert!(bytes <= 200, "{bytes}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn those_that_did_nothing_for_a_while_are_forgotten() {
+        let root = Limiter::new();
+        root.set_limits(Direction::Write, Rate::bytes_per_second(100_000).into());
+        let keys: Vec<_> = (0..10).map(|_| root.child()).collect();
+        let connections: Vec<_> = (0..1000).map(|at: usize| keys[at % 10].child()).collect();
+        let mut known_max = 0;
+        for connection in connections.iter().chain(&connections) {
+            connection.acquire(Direction::Write, 100).await.unwrap();
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            known_max = known_max.max(root.pacer(Direction::Write).with(|scheduler, _| scheduler.known()));
+        }
+        // The root, ten keys, those of the last 250 ms, and a few that were not yet looked at.
+        assert!(known_max <= 120, "{known_max}");
+        assert_eq!(root.counters(Direction::Write).bytes, 200_000);
+    }
+}

@@ -6,6 +6,8 @@ use std::time::Duration;
 /// for, a clock that jumped is not.
 pub(crate) const LATENESS_MAX: Duration = Duration::from_millis(20);
 const LATENESS_NS: u64 = 20_000_000;
+/// A pause that is longer is idleness. A shorter one may be a busy machine's: what was due in it is kept as if it had been waited for.
+const IDLE_NS: u64 = 250_000_000;
 const NANO: u64 = 1_000_000_000;
 
 /// Open while its credit is not below zero: it is paid after the fact, so whoever finds it open may run into debt.
@@ -34,10 +36,9 @@ impl Bucket {
         self.rate
     }
 
-    /// A waiter arrives where there was none. What was earned while nobody wanted it is kept up to the burst; a pause
-    /// that is shorter than the lateness which is forgiven is none.
+    /// A waiter arrives where there was none. What was earned in idleness is kept up to the burst.
     pub(super) fn resume(&mut self, now: u64) {
-        let idle = now.saturating_sub(self.settled_ns) > LATENESS_NS;
+        let idle = now.saturating_sub(self.settled_ns) > IDLE_NS;
         self.settle(
             now,
             if idle {
@@ -88,7 +89,8 @@ impl Bucket {
     /// Would one made anew at `now` be the same?
     pub(super) fn is_as_new(&self, now: u64) -> bool {
         let idle_ns = now.saturating_sub(self.settled_ns);
-        idle_ns > LATENESS_NS && self.credit.saturating_add(earned(self.rate, idle_ns)) >= nanobytes(self.burst_bytes)
+        let credit = self.credit.saturating_add(earned(self.rate, idle_ns));
+        idle_ns > IDLE_NS && (self.rate == 0 || credit >= nanobytes(self.burst_bytes))
     }
 
     fn settle(&mut self, now: u64, credit_max: i64) {

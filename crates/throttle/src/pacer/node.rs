@@ -40,8 +40,8 @@ pub(super) enum Place {
 #[derive(Debug)]
 pub(super) struct Node {
     pub(super) parent: Option<Id>,
-    /// How many nodes have this one as their parent.
-    pub(super) children: u32,
+    /// How many refer to it: nodes of which it is the parent, and flows that did not take their turn yet.
+    pub(super) holders: u32,
     pub(super) weight: u64,
     pub(super) ceiling: Bucket,
     pub(super) guarantee: Bucket,
@@ -50,6 +50,8 @@ pub(super) struct Node {
     /// The virtual time of its children: the tag of the one served last.
     pub(super) clock: Tag,
     pub(super) served_ns: u64,
+    /// Is the turn that is being given one by its guarantee?
+    pub(super) by_guarantee: bool,
     pub(super) place: Place,
     /// The children that compete, by tag; and those with a guarantee, by when it is due.
     pub(super) by_tag: BTreeSet<(Tag, Child)>,
@@ -62,13 +64,14 @@ impl Node {
     pub(super) fn new(parent: Option<Id>, limits: &Limits, clock: Tag, now: u64) -> Self {
         Self {
             parent,
-            children: 0,
+            holders: 0,
             weight: u64::from(limits.weight.get()),
             ceiling: Bucket::new(limits.rate.get(), limits.burst_bytes, now),
             guarantee: Bucket::new(limits.guaranteed.get(), 0, now),
             tag: clock,
             clock: 0,
             served_ns: 0,
+            by_guarantee: false,
             place: Place::Out,
             by_tag: BTreeSet::new(),
             by_due: BTreeSet::new(),
@@ -112,7 +115,7 @@ impl Node {
 
     /// Is there nothing to remember?
     pub(super) fn is_as_new(&self, now: u64) -> bool {
-        self.children == 0
+        self.holders == 0
             && self.weights == 0
             && self.by_tag.is_empty()
             && is_idle(self.served_ns, now)

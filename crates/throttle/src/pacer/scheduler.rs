@@ -68,7 +68,7 @@ impl Scheduler {
             .map_or(0, |parent| parent.clock);
         let id = self.nodes.insert(Node::new(parent, limits, clock, now));
         match parent.and_then(|id| self.nodes.get_mut(id)) {
-            Some(parent) => parent.children += 1,
+            Some(parent) => parent.holders += 1,
             None => self.root = Some(id),
         }
         id
@@ -80,7 +80,7 @@ impl Scheduler {
         if let Some(parent) = self.nodes.remove(id).and_then(|node| node.parent)
             && let Some(parent) = self.nodes.get_mut(parent)
         {
-            parent.children = parent.children.saturating_sub(1);
+            parent.holders = parent.holders.saturating_sub(1);
         }
     }
 
@@ -142,7 +142,8 @@ impl Scheduler {
     /// The flow's turn, if it has come; the flow is then gone from here.
     pub(crate) fn collect(&mut self, flow: Id) -> Option<Grant> {
         let grant = self.flows.get(flow)?.granted?;
-        self.flows.remove(flow);
+        let node = self.flows.remove(flow)?.node;
+        self.release(node);
         Some(grant)
     }
 
@@ -160,7 +161,10 @@ impl Scheduler {
     pub(crate) fn cancel(&mut self, flow: Id, now: u64) {
         let Some(gone) = self.flows.remove(flow) else { return };
         match gone.granted {
-            Some(grant) => self.refund(gone.node, grant.bytes, now),
+            Some(grant) => {
+                self.release(gone.node);
+                self.refund(gone.node, grant.bytes, now);
+            }
             None => {
                 self.unfile(gone.node, gone.tag, flow);
                 self.refresh_path(Some(gone.node), now);
@@ -170,7 +174,7 @@ impl Scheduler {
 
     /// Bytes that were moved without a turn.
     pub(crate) fn charge(&mut self, node: Id, bytes: u64, now: u64) {
-        self.charge_path(node, bytes, None, now);
+        self.charge_path(node, bytes, now);
     }
 
     /// Bytes of a turn that were not moved.
@@ -191,10 +195,10 @@ impl Scheduler {
             while let Some((_, id)) = self.gates.first().copied().filter(|(opens_at, _)| *opens_at <= now) {
                 self.refresh_path(Some(id), now);
             }
-            let Some((flow, bytes, by_guarantee)) = self.pick(now) else {
+            let Some((flow, bytes)) = self.pick(now) else {
                 return;
             };
-            self.grant(flow, bytes, by_guarantee, now, wakers);
+            self.grant(flow, bytes, now, wakers);
         }
     }
 
@@ -203,29 +207,31 @@ impl Scheduler {
         self.gates.first().map(|(opens_at, _)| *opens_at)
     }
 
+    #[cfg(test)]
+    pub(crate) fn known(&self) -> usize {
+        self.nodes.iter().count()
+    }
+
     /// Everyone who waits.
     pub(crate) fn wakers(&self) -> impl Iterator<Item = Waker> {
         self.flows.iter().filter_map(|flow| flow.waker.clone())
     }
 
-    /// From the root to the flow whose turn it is: its id, the size of the turn, and the lowest node, if any, below which
-    /// guarantees had no say.
-    fn pick(&mut self, now: u64) -> Option<(Id, u64, Option<Id>)> {
+    /// From the root to the flow whose turn it is: its id, and the size of the turn. The nodes on the way remember whether it was
+    /// by their guarantee.
+    fn pick(&mut self, now: u64) -> Option<(Id, u64)> {
         let root = self.root?;
         let mut node = self
             .nodes
             .get(root)
             .filter(|root| matches!(root.place, Place::Eligible { .. }))?;
         let mut share = node.share(Share::ALL, 0);
-        let mut by_guarantee = None;
         loop {
             let (child, due) = node.next(now)?;
             match child {
                 Child::Node(id) => {
                     let weights = node.weights;
-                    if due {
-                        by_guarantee = Some(id);
-                    }
+                    self.nodes.get_mut(id)?.by_guarantee = due;
                     node = self.nodes.get(id)?;
                     share = node.share(share, weights);
                 }
@@ -237,7 +243,7 @@ impl Scheduler {
                     } else {
                         quantum.min(flow.wanted)
                     };
-                    return Some((id, bytes, by_guarantee));
+                    return Some((id, bytes));
                 }
             }
         }
@@ -257,7 +263,7 @@ impl Scheduler {
         share.quantum()
     }
 
-    fn grant(&mut self, id: Id, bytes: u64, by_guarantee: Option<Id>, now: u64, wakers: &mut Vec<Waker>) {
+    fn grant(&mut self, id: Id, bytes: u64, now: u64, wakers: &mut Vec<Waker>) {
         let Some(flow) = self.flows.get_mut(id) else { return };
         let (node, tag) = (flow.node, flow.tag);
         flow.granted = Some(Grant {
@@ -269,8 +275,16 @@ impl Scheduler {
         self.unfile(node, tag, id);
         if let Some(node) = self.nodes.get_mut(node) {
             node.clock = node.clock.max(tag);
+            node.holders += 1;
         }
-        self.charge_path(node, bytes, by_guarantee, now);
+        self.charge_path(node, bytes, now);
+    }
+
+    /// A turn was taken or given back.
+    fn release(&mut self, node: Id) {
+        if let Some(node) = self.nodes.get_mut(node) {
+            node.holders = node.holders.saturating_sub(1);
+        }
     }
 
     fn unfile(&mut self, node: Id, tag: Tag, flow: Id) {
@@ -282,7 +296,7 @@ impl Scheduler {
     }
 
     /// Charges a node and all above it, and files them anew.
-    fn charge_path(&mut self, node: Id, bytes: u64, by_guarantee: Option<Id>, now: u64) {
+    fn charge_path(&mut self, node: Id, bytes: u64, now: u64) {
         let mut next = Some(node);
         while let Some(id) = next
             && let Some(node) = self.nodes.get_mut(id)
@@ -290,7 +304,7 @@ impl Scheduler {
             node.ceiling.charge(bytes, now);
             node.served_ns = now;
             let (before, weight) = (node.tag, node.weight);
-            let due = by_guarantee == Some(id);
+            let due = std::mem::take(&mut node.by_guarantee);
             if due {
                 node.guarantee.charge(bytes, now);
             } else {
@@ -399,3 +413,6 @@ impl Scheduler {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

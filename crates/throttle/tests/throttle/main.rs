@@ -1,8 +1,15 @@
 //! What the crate promises, in paused time where it is a matter of time.
 
-#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "all of this is tests, helpers included"
+)]
 
 mod harness;
 
+mod bytes;
 mod exact;
 mod fairness;
+mod tree;
