@@ -10,6 +10,11 @@ mod trust;
 mod error;
 mod problem;
 
+#[cfg(feature = "cli")]
+pub mod cli;
+#[cfg(feature = "cli")]
+mod spool;
+
 pub use builder::Builder;
 pub use client::Client;
 pub use error::Error;
