@@ -10,13 +10,20 @@ use reqwest::{
 };
 
 use crate::{
-    Client, Error, request,
+    Batch, Client, Error,
+    backoff::Backoff,
+    client::Shared,
+    exchange::Exchange,
+    request,
     trust::{self, Trust},
 };
 
 const TIMEOUT: Duration = Duration::from_secs(10);
+const DEADLINE: Duration = Duration::from_secs(30);
 /// Less than the time after which a hub closes an idle connection, so that no request meets the close.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+/// However short the timeout is.
+const KEEP_ALIVE_MIN: Duration = Duration::from_millis(10);
 const X_CLIENT_ID: HeaderName = HeaderName::from_static("x-client-id");
 /// What the hub reads of a client's id.
 const CLIENT_ID_BYTES_MAX: usize = 128;
@@ -44,6 +51,10 @@ pub struct Builder {
     key: Option<String>,
     client_id: Option<String>,
     timeout: Duration,
+    deadline: Duration,
+    retries: bool,
+    batch_items_max: usize,
+    batch_bytes_max: usize,
     authorities: Vec<Authority>,
     fingerprints: Vec<String>,
     accept_any_certificate: bool,
@@ -62,6 +73,10 @@ impl Builder {
             key: None,
             client_id: None,
             timeout: TIMEOUT,
+            deadline: DEADLINE,
+            retries: true,
+            batch_items_max: Batch::ITEMS_MAX,
+            batch_bytes_max: Batch::BYTES_MAX,
             authorities: Vec::new(),
             fingerprints: Vec::new(),
             accept_any_certificate: false,
@@ -74,9 +89,38 @@ impl Builder {
         self
     }
 
-    /// How long a request may take, from connecting to the last byte of the answer; 10 s where nothing is said.
+    /// How long one try of a request may take, from connecting to the last byte of the answer; 10 s where nothing is said.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// How long a call may take, with all its tries and the waits between them; 30 s where nothing is said.
+    ///
+    /// If the hub asks for a pause that would last longer, the call ends at once, with that error
+    /// ([`Error::retry_after`]).
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// Tries each request once.
+    pub fn without_retries(mut self) -> Self {
+        self.retries = false;
+        self
+    }
+
+    /// How many changes a batch may have; [`Batch::ITEMS_MAX`] where nothing is said. For hubs whose
+    /// `limits.changes_per_request_max` is another.
+    pub fn batch_items_max(mut self, items: usize) -> Self {
+        self.batch_items_max = items;
+        self
+    }
+
+    /// How many bytes a batch may have; [`Batch::BYTES_MAX`] where nothing is said. For hubs whose
+    /// `limits.body_bytes_max` is another.
+    pub fn batch_bytes_max(mut self, bytes: usize) -> Self {
+        self.batch_bytes_max = bytes;
         self
     }
 
@@ -124,7 +168,14 @@ impl Builder {
     pub fn build(self) -> Result<Client, Error> {
         let base = request::base(&self.url)?;
         let headers = self.headers()?;
-        let timeout = self.timeout;
+        let Builder {
+            timeout,
+            deadline,
+            retries,
+            batch_items_max,
+            batch_bytes_max,
+            ..
+        } = self;
         let trust = match (base.scheme(), self.trust()?) {
             ("http", Trust::System) => Trust::Nobody,
             (_, trust) => trust,
@@ -133,7 +184,9 @@ impl Builder {
             .tls_backend_preconfigured(trust::tls(trust)?)
             .default_headers(headers)
             .user_agent(concat!("nexus-client/", env!("CARGO_PKG_VERSION")))
-            .timeout(timeout)
+            // A connection that died without a word is found dead while requests wait on it, and not used for more.
+            .http2_keep_alive_interval((timeout / 2).max(KEEP_ALIVE_MIN))
+            .http2_keep_alive_timeout(timeout)
             .pool_idle_timeout(IDLE_TIMEOUT)
             // A hub redirects to nowhere, and the key is for the hub alone.
             .redirect(redirect::Policy::none())
@@ -141,7 +194,17 @@ impl Builder {
             .no_proxy()
             .build()
             .map_err(|error| Error::invalid_because("cannot set up the client", error))?;
-        Ok(Client::new(http, base))
+        Ok(Client::new(Shared {
+            exchange: Exchange {
+                http,
+                base,
+                timeout,
+                deadline,
+                backoff: retries.then_some(Backoff::DEFAULT),
+            },
+            batch_items_max,
+            batch_bytes_max,
+        }))
     }
 
     fn headers(&self) -> Result<HeaderMap, Error> {

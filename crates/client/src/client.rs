@@ -2,38 +2,35 @@ use std::{fmt, sync::Arc};
 
 use nexus_metric::text::number;
 use reqwest::{
-    Response, StatusCode, Url,
-    header::{HeaderMap, RETRY_AFTER},
+    Method, Request, StatusCode,
+    header::{CONTENT_TYPE, HeaderValue},
 };
 
 use crate::{
-    Builder, Error, Metric,
+    Batch, Builder, EncodedBatch, Error, IdempotencyKey, Metric, Number, Written,
+    exchange::{Answer, Exchange},
+    idempotency_key::IDEMPOTENCY_KEY,
     request::{self, Operation, Target},
 };
 
-/// How much of an answer is read: more than any number or problem.
-const ANSWER_BYTES_MAX: usize = 64 * 1024;
-/// How much of an answer that makes no sense is repeated in the error.
-const SHOWN_CHARS: usize = 64;
+/// How much of an answer is read: more than any number, and than a problem with a hundred refused changes.
+const ANSWER_BYTES_MAX: usize = 1 << 20;
+const NDJSON: HeaderValue = HeaderValue::from_static("application/x-ndjson");
 
 /// A handle on a hub. Cheap to clone; all clones share their connections.
 ///
-/// The methods here act on metrics without labels; [`Client::metric`] is for everything else. Each is one request, and is
-/// not repeated when it fails: what that means is in the [crate's documentation](crate#when-it-fails).
+/// The methods here act on metrics without labels; [`Client::metric`] is for everything else, and [`Client::write`] for many
+/// changes at once. Each is one request, which is tried until it is answered or the time is over, and which the hub does
+/// once: the whole of it is in the [crate's documentation](crate#when-it-fails), and what it means to drop a future, too.
 #[derive(Clone)]
 pub struct Client {
     shared: Arc<Shared>,
 }
 
-struct Shared {
-    http: reqwest::Client,
-    base: Url,
-}
-
-/// What the hub said when it did as it was asked.
-struct Answer {
-    status: StatusCode,
-    body: Vec<u8>,
+pub(crate) struct Shared {
+    pub(crate) exchange: Exchange,
+    pub(crate) batch_items_max: usize,
+    pub(crate) batch_bytes_max: usize,
 }
 
 impl Client {
@@ -44,9 +41,9 @@ impl Client {
         Builder::new(url.into())
     }
 
-    pub(crate) fn new(http: reqwest::Client, base: Url) -> Self {
+    pub(crate) fn new(shared: Shared) -> Self {
         Client {
-            shared: Arc::new(Shared { http, base }),
+            shared: Arc::new(shared),
         }
     }
 
@@ -70,7 +67,7 @@ impl Client {
     ///
     /// # Errors
     /// See [`Error`]; [`Error::is_not_found`] if there is no such metric.
-    pub async fn update(&self, name: &str, value: impl Into<f64>) -> Result<(), Error> {
+    pub async fn update(&self, name: &str, value: impl Number) -> Result<(), Error> {
         self.metric(name).update(value).await
     }
 
@@ -79,7 +76,7 @@ impl Client {
     ///
     /// # Errors
     /// See [`Error`]; the metric may have been created nevertheless.
-    pub async fn create_update(&self, name: &str, help: &str, value: impl Into<f64>) -> Result<(), Error> {
+    pub async fn create_update(&self, name: &str, help: &str, value: impl Number) -> Result<(), Error> {
         let metric = self.metric(name).help(help);
         metric.create().await?;
         metric.update(value).await
@@ -113,7 +110,7 @@ impl Client {
     ///
     /// # Errors
     /// See [`Error`]; [`Error::is_conflict`] if it is a counter and `value` is negative.
-    pub async fn add(&self, name: &str, value: impl Into<f64>) -> Result<(), Error> {
+    pub async fn add(&self, name: &str, value: impl Number) -> Result<(), Error> {
         self.metric(name).add(value).await
     }
 
@@ -121,7 +118,7 @@ impl Client {
     ///
     /// # Errors
     /// See [`Error`]; [`Error::is_conflict`] if it is a counter and `value` is positive.
-    pub async fn subtract(&self, name: &str, value: impl Into<f64>) -> Result<(), Error> {
+    pub async fn subtract(&self, name: &str, value: impl Number) -> Result<(), Error> {
         self.metric(name).subtract(value).await
     }
 
@@ -129,7 +126,7 @@ impl Client {
     ///
     /// # Errors
     /// See [`Error`]; [`Error::is_conflict`] if it is not a histogram.
-    pub async fn observe(&self, name: &str, value: impl Into<f64>) -> Result<(), Error> {
+    pub async fn observe(&self, name: &str, value: impl Number) -> Result<(), Error> {
         self.metric(name).observe(value).await
     }
 
@@ -139,6 +136,58 @@ impl Client {
     /// See [`Error`]; [`Error::is_not_found`] if there is no such metric.
     pub async fn delete(&self, name: &str) -> Result<(), Error> {
         self.metric(name).delete().await
+    }
+
+    /// Makes the changes of a batch, all of them or none, in one request.
+    ///
+    /// Nothing is sent if the batch is empty.
+    ///
+    /// # Errors
+    /// See [`Error`]. If the hub refused some of the changes, [`Error::items`] says which, the first hundred of them, and
+    /// none was made. [`Error::is_too_large`] if there are more changes or bytes than the client
+    /// ([`Builder::batch_items_max`], [`Builder::batch_bytes_max`]) or the hub takes at once: batches are not split, since
+    /// the parts would not be all or nothing.
+    pub async fn write(&self, batch: &Batch) -> Result<Written, Error> {
+        self.write_with(batch, &IdempotencyKey::random()?).await
+    }
+
+    /// [Writes](Client::write) under a key of the caller's, who can so repeat it after an error, after the future was
+    /// dropped, or after the process was started again: the hub makes the changes once, if the key and the batch are the
+    /// same.
+    ///
+    /// # Errors
+    /// As [`Client::write`]. The key having been used for another batch is a refusal with status 422.
+    pub async fn write_with(&self, batch: &Batch, key: &IdempotencyKey) -> Result<Written, Error> {
+        self.check_size(batch.len(), batch.encoded_len())?;
+        self.write_encoded(&batch.to_encoded(), key).await
+    }
+
+    /// [Writes](Client::write_with) a batch that was encoded before. Nothing of it is copied.
+    ///
+    /// # Errors
+    /// As [`Client::write_with`].
+    pub async fn write_encoded(&self, batch: &EncodedBatch, key: &IdempotencyKey) -> Result<Written, Error> {
+        if batch.is_empty() {
+            return Ok(Written::default());
+        }
+        self.check_size(batch.len(), batch.encoded_len())?;
+        let url = request::api(&self.shared.exchange.base, "batch");
+        let mut request = Request::new(Method::POST, url);
+        request.headers_mut().insert(CONTENT_TYPE, NDJSON);
+        request.headers_mut().insert(IDEMPOTENCY_KEY, key.header());
+        *request.body_mut() = Some(batch.body().into());
+        let answer = self.shared.exchange.send(request, ANSWER_BYTES_MAX).await?;
+        Written::read(&answer)
+    }
+
+    fn check_size(&self, items: usize, bytes: usize) -> Result<(), Error> {
+        let (items_max, bytes_max) = (self.shared.batch_items_max, self.shared.batch_bytes_max);
+        if items <= items_max && bytes <= bytes_max {
+            return Ok(());
+        }
+        Err(Error::too_large(format!(
+            "the batch has {items} changes in {bytes} bytes, and may have {items_max} in {bytes_max}: send it in parts"
+        )))
     }
 
     /// Asks for a change, and says whether it made something.
@@ -151,76 +200,32 @@ impl Client {
     pub(crate) async fn number(&self, target: &Target, operation: Operation<'_>) -> Result<f64, Error> {
         let answer = self.send(target, operation).await?;
         let text = String::from_utf8_lossy(&answer.body);
-        number::parse(text.trim()).ok_or_else(|| {
-            let shown: String = text.chars().take(SHOWN_CHARS).collect();
-            Error::not_a_number(answer.status, &shown)
-        })
+        number::parse(text.trim()).ok_or_else(|| Error::nonsense(&answer, "a number"))
     }
 
     async fn send(&self, target: &Target, operation: Operation<'_>) -> Result<Answer, Error> {
-        let url = request::url(&self.shared.base, target, operation)?;
-        let mut request = self.shared.http.request(operation.method(), url);
-        if let Some(body) = operation.body() {
-            request = request.body(body);
+        let url = request::url(&self.shared.exchange.base, target, operation)?;
+        let mut request = Request::new(operation.method(), url);
+        if operation.writes() {
+            let key = IdempotencyKey::random()?.header();
+            request.headers_mut().insert(IDEMPOTENCY_KEY, key);
         }
-        let failed = |error| Error::exchange(&self.shared.base, error);
-        let mut response = request.send().await.map_err(failed)?;
-        let body = read(&mut response).await.map_err(failed)?;
-        let status = response.status();
-        if status.is_success() {
-            return Ok(Answer { status, body });
-        }
-        Err(Error::refused(status, retry_after(response.headers()), &body))
+        *request.body_mut() = operation.body().map(Into::into);
+        self.shared.exchange.send(request, ANSWER_BYTES_MAX).await
     }
-}
-
-/// The body, or as much of it as is of interest.
-async fn read(response: &mut Response) -> Result<Vec<u8>, reqwest::Error> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await? {
-        body.extend_from_slice(&chunk);
-        if body.len() >= ANSWER_BYTES_MAX {
-            body.truncate(ANSWER_BYTES_MAX);
-            break;
-        }
-    }
-    Ok(body)
-}
-
-/// The header's seconds; a date, which hubs do not send, is not understood.
-fn retry_after(headers: &HeaderMap) -> Option<std::time::Duration> {
-    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(std::time::Duration::from_secs(seconds))
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
-            .field("url", &self.shared.base.as_str())
+            .field("url", &self.shared.exchange.base.as_str())
             .finish_non_exhaustive()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-
-    #[test]
-    fn retry_after_is_seconds() {
-        let check = |value: &str, expected: Option<u64>| {
-            let headers = HeaderMap::from_iter([(RETRY_AFTER, value.parse().unwrap())]);
-            assert_eq!(retry_after(&headers), expected.map(Duration::from_secs), "{value}");
-        };
-        check("1", Some(1));
-        check(" 120 ", Some(120));
-        check("0", Some(0));
-        check("-1", None);
-        check("1.5", None);
-        check("Wed, 21 Oct 2026 07:28:00 GMT", None);
-        assert_eq!(retry_after(&HeaderMap::new()), None);
-    }
 
     #[test]
     fn the_key_is_never_shown() {

@@ -1,13 +1,19 @@
-use std::{error::Error as StdError, fmt, io, time::Duration};
+mod cause;
+mod tries;
+
+use std::{error::Error as StdError, fmt, time::Duration};
 
 use reqwest::{StatusCode, Url};
-use rustls::CertificateError;
 
-use crate::Problem;
+use crate::{Problem, RefusedItem, exchange::Answer};
+pub(crate) use tries::Tries;
 
 /// Why a request did not do what it was to do.
 ///
-/// Its text is for people and may change. Programs ask the methods.
+/// Its text is for people, says what to do about it, and may change. Programs ask the methods.
+///
+/// After several tries, the questions are about the last of them, except [`Error::is_outcome_unknown`] and
+/// [`Error::tries`], which are about all.
 #[derive(Debug)]
 pub struct Error(Box<Inner>);
 
@@ -18,6 +24,7 @@ struct Inner {
     status: Option<StatusCode>,
     problem: Option<Problem>,
     retry_after: Option<Duration>,
+    tries: Tries,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -25,8 +32,12 @@ struct Inner {
 enum Kind {
     /// It cannot be asked like that; nothing was sent.
     Invalid,
+    /// It is too large to be sent; nothing was.
+    TooLarge,
     /// No connection came about.
     Connect,
+    /// The other side speaks no TLS, or none that we do.
+    Handshake,
     /// The hub's certificate is not the one to trust.
     Untrusted,
     /// The answer did not come in time.
@@ -41,6 +52,11 @@ enum Kind {
 
 /// How much of an answer that is no problem is repeated.
 const SHOWN_CHARS: usize = 200;
+/// How much of an answer that makes no sense is repeated.
+const NONSENSE_CHARS: usize = 64;
+/// The status of pauses and of limits that no pause helps against.
+const LIMIT_REACHED: &str = "urn:metric-nexus:problem:limit-reached";
+const OUTCOME_UNKNOWN: &str = "urn:metric-nexus:problem:outcome-unknown";
 
 impl Error {
     /// The key is missing or unknown to the hub (401).
@@ -67,16 +83,63 @@ impl Error {
         self.has(StatusCode::CONFLICT)
     }
 
-    /// The answer did not come in time: a write may or may not have happened.
+    /// The batch is larger than the client or the hub takes at once (413 from the hub): send it in parts.
+    #[must_use]
+    pub fn is_too_large(&self) -> bool {
+        self.0.kind == Kind::TooLarge || self.has(StatusCode::PAYLOAD_TOO_LARGE)
+    }
+
+    /// The answer did not come in time.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         self.0.kind == Kind::Timeout
     }
 
-    /// The hub could not be reached; nothing was sent.
+    /// The hub could not be reached.
     #[must_use]
     pub fn is_connect(&self) -> bool {
-        self.0.kind == Kind::Connect
+        matches!(self.0.kind, Kind::Connect | Kind::Handshake)
+    }
+
+    /// The same request may succeed later, as it is: the hub could not be reached, did not answer in time, or the
+    /// connection broke; the hub or a proxy before it asked for a pause (429, 503) or failed (502, 504).
+    ///
+    /// This is what the client tries again by itself. A 429 that says that a limit on series is reached is not among it:
+    /// only deleting some helps.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self.0.kind {
+            Kind::Connect | Kind::Timeout | Kind::Broken => true,
+            Kind::Refused => match self.0.status {
+                Some(StatusCode::TOO_MANY_REQUESTS) => !self.is_problem(LIMIT_REACHED),
+                Some(status) => matches!(
+                    status,
+                    StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT
+                ),
+                None => false,
+            },
+            Kind::Invalid | Kind::TooLarge | Kind::Handshake | Kind::Untrusted | Kind::Answer => false,
+        }
+    }
+
+    /// A write may or may not have happened: a try of it was sent, and what became of it is not known. If not, nothing
+    /// has happened.
+    ///
+    /// That is so after a try that was not answered in time, whose connection broke, that was answered by a proxy's 5xx or
+    /// by the hub's 500 or 503 `outcome-unknown`, or with something that makes no sense; unless a later try under the
+    /// same key was refused for what it is, which a hub does only if no earlier one happened.
+    ///
+    /// Repeating the call may count twice, since it makes a new key, unless it is `create`, `update` or `read`; repeating a
+    /// batch under the same key ([`Client::write_with`](crate::Client::write_with)) is always safe.
+    #[must_use]
+    pub fn is_outcome_unknown(&self) -> bool {
+        self.0.tries.outcome_unknown
+    }
+
+    /// How many times the request was tried; 0 if nothing was sent because it cannot be sent.
+    #[must_use]
+    pub fn tries(&self) -> u32 {
+        self.0.tries.count
     }
 
     /// What answered is not the hub that the client was told to trust; the text says which fingerprints it has, if the
@@ -98,7 +161,15 @@ impl Error {
         self.0.problem.as_ref()
     }
 
-    /// After what time the hub wants to be asked again.
+    /// The changes of a batch that the hub refused, at most a hundred of them; none if it refused the batch for another
+    /// reason. All others are fine, as far as the hub has looked: without the refused ones, they can be sent as another
+    /// batch ([`EncodedBatch::retain`](crate::EncodedBatch::retain)), which may be refused again.
+    pub fn items(&self) -> impl Iterator<Item = &RefusedItem> {
+        self.0.problem.iter().flat_map(Problem::items)
+    }
+
+    /// After what time the hub wants to be asked again. If the client gave up at once because that is later than its
+    /// deadline, this is when to come back.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
@@ -108,6 +179,16 @@ impl Error {
         self.0.kind == Kind::Refused && self.0.status == Some(status)
     }
 
+    fn is_problem(&self, kind: &str) -> bool {
+        self.problem().is_some_and(|problem| problem.kind() == kind)
+    }
+
+    /// The same error, as the last of these tries.
+    pub(crate) fn after(mut self, tries: Tries) -> Self {
+        self.0.tries = tries;
+        self
+    }
+
     fn new(kind: Kind, message: impl Into<String>) -> Self {
         Error(Box::new(Inner {
             kind,
@@ -115,6 +196,7 @@ impl Error {
             status: None,
             problem: None,
             retry_after: None,
+            tries: Tries::default(),
             source: None,
         }))
     }
@@ -133,12 +215,20 @@ impl Error {
         Error::invalid(format!("{what}: {cause}")).caused_by(cause)
     }
 
-    pub(crate) fn not_a_number(status: StatusCode, shown: &str) -> Self {
+    pub(crate) fn too_large(message: String) -> Self {
+        Error::new(Kind::TooLarge, message)
+    }
+
+    /// A success that is not what was asked for.
+    pub(crate) fn nonsense(answer: &Answer, expected: &str) -> Self {
+        let text = String::from_utf8_lossy(&answer.body);
+        let shown: String = text.trim().chars().take(NONSENSE_CHARS).collect();
         let mut error = Error::new(
             Kind::Answer,
-            format!("the hub answered {shown:?}, which is not a number"),
+            format!("the hub answered {shown:?}, which is not {expected}: is this the address of a hub?"),
         );
-        error.0.status = Some(status);
+        error.0.status = Some(answer.status);
+        error.0.tries = answer.tries.and(&error, answer.tries.elapsed);
         error
     }
 
@@ -148,10 +238,13 @@ impl Error {
             Some(problem) => problem.detail().to_owned(),
             None => first_line(body),
         };
-        let message = match &*said {
+        let mut message = match &*said {
             "" => status.to_string(),
             said => format!("{said} ({status})"),
         };
+        if status == StatusCode::UNAUTHORIZED {
+            message.push_str("; give the client a key that the hub knows");
+        }
         let mut error = Error::new(Kind::Refused, message);
         error.0.status = Some(status);
         error.0.problem = problem;
@@ -160,48 +253,10 @@ impl Error {
     }
 
     /// No answer from the hub at this address.
-    pub(crate) fn exchange(base: &Url, error: reqwest::Error) -> Self {
-        let causes = causes(&error);
-        let last = causes.last().map(ToString::to_string).unwrap_or_default();
-        let certificate = causes.iter().find_map(|cause| untrusted(*cause));
-        let (kind, message) = if let Some(why) = certificate {
-            (
-                Kind::Untrusted,
-                format!("the certificate of {base} is not trusted: {why}"),
-            )
-        } else if error.is_timeout() {
-            (Kind::Timeout, format!("no answer from {base} in time"))
-        } else if error.is_connect() {
-            (Kind::Connect, format!("cannot reach {base}: {last}"))
-        } else {
-            (Kind::Broken, format!("the connection to {base} failed: {last}"))
-        };
+    pub(crate) fn exchange(base: &Url, timeout: Duration, error: reqwest::Error) -> Self {
+        let (kind, message) = cause::describe(base, timeout, &error);
         // The URL holds labels, and whoever made the request knows it.
         Error::new(kind, message).caused_by(error.without_url())
-    }
-}
-
-/// An error, its cause, the cause's cause, and so on. An `io::Error` is asked for what it holds, since its source is that
-/// one's source.
-fn causes<'a>(error: &'a (dyn StdError + 'static)) -> Vec<&'a (dyn StdError + 'static)> {
-    std::iter::successors(Some(error), |&error| {
-        match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-            Some(held) => Some(held as &(dyn StdError + 'static)),
-            None => error.source(),
-        }
-    })
-    .collect()
-}
-
-/// What is wrong with the certificate, if this is what the error says.
-fn untrusted(error: &(dyn StdError + 'static)) -> Option<String> {
-    match error.downcast_ref::<rustls::Error>()? {
-        rustls::Error::InvalidCertificate(CertificateError::Other(other)) => Some(other.to_string()),
-        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
-            Some("it is of an unknown authority: give the client the authority's file or fingerprint".to_owned())
-        }
-        rustls::Error::InvalidCertificate(why) => Some(why.to_string()),
-        _ => None,
     }
 }
 
@@ -213,7 +268,7 @@ fn first_line(body: &[u8]) -> String {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.message)
+        write!(f, "{}{}", self.0.message, self.0.tries)
     }
 }
 
@@ -225,68 +280,4 @@ impl StdError for Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn refusals_say_what_the_hub_said() {
-        let check = |status: u16, body: &str, expected: &str, has_problem: bool| {
-            let error = Error::refused(StatusCode::from_u16(status).unwrap(), None, body.as_bytes());
-            assert_eq!(error.to_string(), expected);
-            assert_eq!((error.status(), error.problem().is_some()), (Some(status), has_problem));
-        };
-        check(
-            404,
-            r#"{"type":"urn:x","title":"Not Found","detail":"there is no metric m"}"#,
-            "there is no metric m (404 Not Found)",
-            true,
-        );
-        check(409, r#"{"type":"urn:x"}"#, "409 Conflict", true);
-        check(502, "\n <html>\n<body>", "<html> (502 Bad Gateway)", false);
-        check(503, "", "503 Service Unavailable", false);
-        check(302, "moved", "moved (302 Found)", false);
-        let long = Error::refused(StatusCode::BAD_GATEWAY, None, &[b'x'; 10_000]);
-        assert!(long.to_string().len() < 300);
-    }
-
-    #[test]
-    fn each_question_has_its_status() {
-        let answers = |status: u16| {
-            let error = Error::refused(StatusCode::from_u16(status).unwrap(), None, b"");
-            assert!(!error.is_timeout() && !error.is_connect() && !error.is_untrusted());
-            [
-                error.is_unauthorized(),
-                error.is_forbidden(),
-                error.is_not_found(),
-                error.is_conflict(),
-            ]
-        };
-        assert_eq!(answers(401), [true, false, false, false]);
-        assert_eq!(answers(403), [false, true, false, false]);
-        assert_eq!(answers(404), [false, false, true, false]);
-        assert_eq!(answers(409), [false, false, false, true]);
-        assert_eq!(answers(500), [false; 4]);
-        let seconds = Some(Duration::from_secs(3));
-        let error = Error::refused(StatusCode::SERVICE_UNAVAILABLE, seconds, b"");
-        assert_eq!(error.retry_after(), seconds);
-    }
-
-    #[test]
-    fn causes_are_found_inside_io_errors() {
-        let certificate = rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer);
-        let error = Error::invalid("x").caused_by(io::Error::other(certificate));
-        let causes = causes(&error);
-        assert_eq!(causes.len(), 3);
-        assert!(causes.iter().any(|cause| untrusted(*cause).is_some()));
-    }
-
-    #[test]
-    fn errors_keep_their_cause_and_cross_threads() {
-        fn crosses<T: Send + Sync + 'static>(_: &T) {}
-        let error = Error::invalid_because("cannot read x", io::Error::other("gone"));
-        crosses(&error);
-        assert_eq!(error.to_string(), "cannot read x: gone");
-        assert_eq!(error.source().unwrap().to_string(), "gone");
-        assert_eq!((error.status(), error.retry_after()), (None, None));
-    }
-}
+mod tests;

@@ -1,7 +1,14 @@
 #![doc = include_str!("../README.md")]
 
+mod batch;
 mod client;
 mod metric;
+mod number;
+mod written;
+
+mod backoff;
+mod exchange;
+mod idempotency_key;
 mod request;
 
 mod builder;
@@ -15,9 +22,13 @@ pub mod cli;
 #[cfg(feature = "cli")]
 mod spool;
 
+pub use batch::{Batch, EncodedBatch, Item};
 pub use builder::Builder;
 pub use client::Client;
 pub use error::Error;
+pub use idempotency_key::{IdempotencyKey, InvalidIdempotencyKey};
 pub use metric::Metric;
 pub use nexus_metric::Kind;
-pub use problem::Problem;
+pub use number::Number;
+pub use problem::{Problem, RefusedItem};
+pub use written::Written;

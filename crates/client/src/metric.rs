@@ -1,7 +1,7 @@
 use nexus_metric::Kind;
 
 use crate::{
-    Client, Error,
+    Client, Error, Number,
     request::{Operation, Target},
 };
 
@@ -67,8 +67,8 @@ impl Metric {
     }
 
     /// The buckets' upper bounds, rising, without the infinite one, if the metric is made; says that it is a histogram.
-    pub fn buckets<B: Into<f64>>(mut self, bounds: impl IntoIterator<Item = B>) -> Self {
-        self.target.buckets = bounds.into_iter().map(Into::into).collect();
+    pub fn buckets<B: Number>(mut self, bounds: impl IntoIterator<Item = B>) -> Self {
+        self.target.buckets = bounds.into_iter().map(Number::to_f64).collect();
         self.kind(Kind::Histogram)
     }
 
@@ -86,8 +86,8 @@ impl Metric {
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn update(&self, value: impl Into<f64>) -> Result<(), Error> {
-        self.change(Operation::Update(value.into())).await
+    pub async fn update(&self, value: impl Number) -> Result<(), Error> {
+        self.change(Operation::Update(value.to_f64())).await
     }
 
     /// The value of the series.
@@ -118,24 +118,24 @@ impl Metric {
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn add(&self, value: impl Into<f64>) -> Result<(), Error> {
-        self.change(Operation::Add(value.into())).await
+    pub async fn add(&self, value: impl Number) -> Result<(), Error> {
+        self.change(Operation::Add(value.to_f64())).await
     }
 
     /// Takes `value` away.
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn subtract(&self, value: impl Into<f64>) -> Result<(), Error> {
-        self.change(Operation::Subtract(value.into())).await
+    pub async fn subtract(&self, value: impl Number) -> Result<(), Error> {
+        self.change(Operation::Subtract(value.to_f64())).await
     }
 
     /// Counts `value` in its bucket; for histograms.
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn observe(&self, value: impl Into<f64>) -> Result<(), Error> {
-        self.change(Operation::Observe(value.into())).await
+    pub async fn observe(&self, value: impl Number) -> Result<(), Error> {
+        self.change(Operation::Observe(value.to_f64())).await
     }
 
     /// Removes exactly this series; if no label was given, the metric with all its series.

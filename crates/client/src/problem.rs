@@ -12,6 +12,38 @@ struct Fields {
     title: String,
     #[serde(default)]
     detail: String,
+    #[serde(default)]
+    errors: Vec<RefusedItem>,
+}
+
+/// Why one change of a batch cannot be.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct RefusedItem {
+    index: usize,
+    #[serde(rename = "type", default)]
+    kind: String,
+    #[serde(default)]
+    detail: String,
+}
+
+impl RefusedItem {
+    /// The change's place in the batch, from 0.
+    #[must_use]
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// The sort of problem, as [`Problem::kind`].
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    /// What is wrong with it; for people.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.detail
+    }
 }
 
 impl Problem {
@@ -37,6 +69,12 @@ impl Problem {
     pub fn detail(&self) -> &str {
         &self.0.detail
     }
+
+    /// The changes of a batch that cannot be, by their place; at most a hundred of them.
+    #[must_use]
+    pub fn items(&self) -> &[RefusedItem] {
+        &self.0.errors
+    }
 }
 
 #[cfg(test)]
@@ -59,5 +97,17 @@ mod tests {
         check(r#"{"type":1}"#, None);
         check("<html>502 Bad Gateway</html>", None);
         check("", None);
+    }
+
+    #[test]
+    fn refused_items_are_read() {
+        let body = r#"{"type":"urn:x","errors":[{"index":3,"type":"urn:y","detail":"no"},{"index":5}]}"#;
+        let problem = Problem::parse(body.as_bytes()).unwrap();
+        let found: Vec<_> = problem
+            .items()
+            .iter()
+            .map(|item| (item.index(), item.kind(), item.reason()))
+            .collect();
+        assert_eq!(found, [(3, "urn:y", "no"), (5, "", "")]);
     }
 }

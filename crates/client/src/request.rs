@@ -69,6 +69,11 @@ impl Operation<'_> {
         }
     }
 
+    /// Whether it changes anything.
+    pub(crate) fn writes(self) -> bool {
+        self != Operation::Read
+    }
+
     /// Whether the hub may be told what the metric is. To a deletion any parameter would mean "only the series".
     fn defines(self) -> bool {
         !matches!(self, Operation::Read | Operation::Delete)
@@ -125,6 +130,15 @@ pub(crate) fn url(base: &Url, target: &Target, operation: Operation<'_>) -> Resu
         url.query_pairs_mut().extend_pairs(parameters);
     }
     Ok(url)
+}
+
+/// The URL of an endpoint of the JSON API.
+pub(crate) fn api(base: &Url, endpoint: &str) -> Url {
+    let mut url = base.clone();
+    if let Ok(mut segments) = url.path_segments_mut() {
+        segments.pop_if_empty().extend(["api", "v1", endpoint]);
+    }
+    url
 }
 
 fn definition(target: &Target, operation: Operation<'_>) -> impl Iterator<Item = (String, String)> {

@@ -6,6 +6,7 @@
     reason = "all of this is tests, helpers included"
 )]
 
+mod batch;
 mod faults;
 mod harness;
 mod trust;
