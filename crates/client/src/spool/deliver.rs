@@ -215,6 +215,15 @@ impl Turn<'_> {
 }
 
 impl<E> Report<E> {
+    /// Adds what another delivery did.
+    pub(crate) fn add(&mut self, other: &Report<E>) {
+        self.items += other.items;
+        self.batches += other.batches;
+        self.refused_items += other.refused_items;
+        self.damaged += other.damaged;
+        self.uncertain_items += other.uncertain_items;
+    }
+
     fn refuse(&mut self, refused: Vec<Refused>) {
         self.refused_items += refused.len();
         let room = REFUSED_LISTED_MAX.saturating_sub(self.refused.len());

@@ -114,8 +114,11 @@ impl Files {
 
     /// Gives the log that is appended to another name, if it has anything in it.
     pub(super) fn seal_log(&self, name: &str) -> Result<(), SpoolError> {
-        let log = self.lock_log()?;
         let from = self.directory.join(OPEN);
+        if !from.exists() {
+            return Ok(());
+        }
+        let log = self.lock_log()?;
         if log.metadata().map_err(SpoolError::io("look at", &from))?.len() == 0 {
             return Ok(());
         }

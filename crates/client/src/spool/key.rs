@@ -7,9 +7,9 @@ use std::fmt;
 pub(crate) struct Key(String);
 
 impl Key {
-    /// The key of a log that comes after all batches up to number `last`. Nobody ever gets it again.
-    pub(super) fn after(last: u64, random: u128) -> Self {
-        Key(format!("{:010}-{random:032x}", last.saturating_add(1)))
+    /// The key of a log that comes after all batches up to number `last`; 32 random hexadecimal digits make it the only one.
+    pub(super) fn after(last: u64, random: &str) -> Self {
+        Key(format!("{:010}-{random}", last.saturating_add(1)))
     }
 
     pub(super) fn part(&self, number: usize) -> Self {
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn names_read_back() {
-        let log = Key::after(41, 0xab);
+        let log = Key::after(41, "000000000000000000000000000000ab");
         let batch = BatchName {
             key: log.part(0).part(12),
             tried: Some(Tried {
@@ -131,7 +131,7 @@ mod tests {
         ] {
             assert_eq!(BatchName::parse(name), None, "{name}");
         }
-        let key = Key::after(0, 1);
+        let key = Key::after(0, &"1".repeat(32));
         for wrong in [
             ".tried-",
             ".tried-1",
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn keys_sort_as_their_items_were_appended() {
-        let (first, second) = (Key::after(0, 9), Key::after(1, 3));
+        let (first, second) = (Key::after(0, &"9".repeat(32)), Key::after(1, &"3".repeat(32)));
         let keys = [
             first.part(0),
             first.part(1).part(0),

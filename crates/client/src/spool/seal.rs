@@ -1,5 +1,7 @@
 //! From the log to batches.
 
+use std::io;
+
 use super::{
     Key, Limits, SpoolError, aside,
     coalesce::coalesce,
@@ -8,15 +10,16 @@ use super::{
     log,
     recover::batches,
 };
+use crate::IdempotencyKey;
 
 /// Seals the log, and what an interrupted delivery had sealed, and cuts both into batches; says how many damaged records
 /// were put aside.
 pub(super) fn seal(files: &Files, limits: &Limits) -> Result<usize, SpoolError> {
     let left = cut_sealed(files, limits)?;
     let last = batches(files)?.last().map_or(0, |batch| batch.key.number());
-    let random = getrandom::u64().and_then(|high| Ok((high, getrandom::u64()?)));
-    let (high, low) = random.map_err(|error| SpoolError::io("make a key for", files.directory())(error.into()))?;
-    let key = Key::after(last, u128::from(high) << 64 | u128::from(low));
+    let random = IdempotencyKey::random();
+    let random = random.map_err(|error| SpoolError::io("make a key for", files.directory())(io::Error::other(error)))?;
+    let key = Key::after(last, &random.to_string());
     files.seal_log(&format!("{key}{SEALING}"))?;
     Ok(left + cut_sealed(files, limits)?)
 }

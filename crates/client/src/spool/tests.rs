@@ -205,7 +205,7 @@ fn a_full_spool_takes_nothing_and_keeps_what_it_has() {
     append(&spool, &["a", "a"]);
     let error = spool.append(&[inc("a")], Sync::Sync).unwrap_err().to_string();
     assert!(
-        error.contains("is full: 74 bytes wait to be delivered, at most 100 are kept"),
+        error.contains("is full: 70 bytes wait to be delivered, at most 100 are kept"),
         "{error}"
     );
     deliver(&spool, &hub, TARGET).unwrap();
