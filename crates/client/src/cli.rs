@@ -82,7 +82,10 @@ async fn write(settings: &Settings, output: &Output, item: String) -> Result<Exi
     }
     let hub = Hub::connect(settings)?;
     let key = settings.idempotency_key("")?;
-    let written = hub.write(&EncodedBatch::from_lines(item), &key).await.map_err(|error| Failure::of(&error))?;
+    let written = hub
+        .write(&EncodedBatch::from_lines(item), &key)
+        .await
+        .map_err(|error| Failure::of(&error))?;
     output.written(&written)?;
     Ok(Exit::Done)
 }

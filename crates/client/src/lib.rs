@@ -2,6 +2,7 @@
 
 mod batch;
 mod client;
+mod list;
 mod metric;
 mod number;
 mod written;
@@ -17,6 +18,8 @@ mod trust;
 mod error;
 mod problem;
 
+#[cfg(feature = "blocking")]
+pub mod blocking;
 #[cfg(feature = "cli")]
 pub mod cli;
 #[cfg(feature = "cli")]
@@ -27,6 +30,7 @@ pub use builder::Builder;
 pub use client::Client;
 pub use error::Error;
 pub use idempotency_key::{IdempotencyKey, InvalidIdempotencyKey};
+pub use list::{Bucket, Families, Family, Histogram, List, Series};
 pub use metric::Metric;
 pub use nexus_metric::Kind;
 pub use number::Number;

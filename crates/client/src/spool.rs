@@ -38,7 +38,7 @@ mod tests;
 
 use std::{path::Path, time::Duration};
 
-pub(crate) use deliver::{Delivery, Refused, Report, Verdict};
+pub(crate) use deliver::{Delivery, Report, Verdict};
 pub(crate) use error::SpoolError;
 use files::Files;
 pub(crate) use files::Sync;

@@ -45,13 +45,25 @@ pub(super) struct Flags {
     #[arg(long, global = true, value_name = "URL", help_heading = "The hub")]
     pub(super) url: Option<String>,
     /// The API key; better by the environment or a file, since others can see a program's arguments [env: METRIC_NEXUS_KEY]
-    #[arg(long, global = true, value_name = "KEY", help_heading = "The hub", conflicts_with = "key_file")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "KEY",
+        help_heading = "The hub",
+        conflicts_with = "key_file"
+    )]
     pub(super) key: Option<String>,
     /// A file with the API key in it [env: METRIC_NEXUS_KEY_FILE]
     #[arg(long, global = true, value_name = "FILE", help_heading = "The hub")]
     pub(super) key_file: Option<PathBuf>,
     /// Trust the hub with this SHA-256 fingerprint; several with commas or by repeating it [env: METRIC_NEXUS_FINGERPRINT]
-    #[arg(long, global = true, value_name = "SHA256", help_heading = "The hub", value_delimiter = ',')]
+    #[arg(
+        long,
+        global = true,
+        value_name = "SHA256",
+        help_heading = "The hub",
+        value_delimiter = ','
+    )]
     pub(super) fingerprint: Vec<String>,
     /// Trust the authority in this PEM file, the hub's ca.pem [env: METRIC_NEXUS_CA]
     #[arg(long, global = true, value_name = "FILE", help_heading = "The hub")]
@@ -66,7 +78,13 @@ pub(super) struct Flags {
     #[arg(long, global = true, help_heading = "The hub")]
     pub(super) wait: bool,
     /// Name the write, so that repeating the command counts once (for a day): exit code 3 can be followed by the same again
-    #[arg(long, global = true, value_name = "TEXT", help_heading = "The hub", conflicts_with = "spool")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "TEXT",
+        help_heading = "The hub",
+        conflicts_with = "spool"
+    )]
     pub(super) idempotency_key: Option<String>,
     /// Say what happened as JSON: on standard output what was done, on standard error what went wrong
     #[arg(long, global = true, help_heading = "What is printed")]
@@ -180,7 +198,13 @@ pub(super) struct Definition {
     #[arg(long, value_name = "UNIT", help_heading = "If it is made")]
     pub(super) unit: Option<String>,
     /// The buckets' upper bounds, such as 0.1,1,10; says that it is a histogram
-    #[arg(long, value_name = "BOUNDS", value_delimiter = ',', allow_negative_numbers = true, help_heading = "If it is made")]
+    #[arg(
+        long,
+        value_name = "BOUNDS",
+        value_delimiter = ',',
+        allow_negative_numbers = true,
+        help_heading = "If it is made"
+    )]
     pub(super) buckets: Vec<f64>,
 }
 
@@ -226,12 +250,21 @@ fn quantity<'t>(text: &'t str, units: &[(&str, u64)], wanted: &str) -> Result<u6
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let (number, unit): (&'t str, &'t str) = text.split_at_checked(digits).ok_or_else(wrong)?;
     let number: u64 = number.parse().map_err(|_| wrong())?;
-    let (_, size) = units.iter().find(|(name, _)| *name == unit.trim_start()).ok_or_else(wrong)?;
+    let (_, size) = units
+        .iter()
+        .find(|(name, _)| *name == unit.trim_start())
+        .ok_or_else(wrong)?;
     number.checked_mul(*size).ok_or_else(wrong)
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
-    let units = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
+    let units = [
+        ("ms", 1),
+        ("s", 1000),
+        ("m", 60_000),
+        ("h", 3_600_000),
+        ("d", 86_400_000),
+    ];
     let wanted = "a number with a unit: 500ms, 30s, 5m, 24h, 7d";
     quantity(text, &units, wanted).map(Duration::from_millis)
 }
@@ -262,7 +295,17 @@ mod tests {
         check("30s", Some(30_000));
         check("24h", Some(86_400_000));
         check("0s", Some(0));
-        for wrong in ["", "30", "s", "-1s", "1.5s", "1y", "99999999999999999999s", "9999999999999999h", "ü"] {
+        for wrong in [
+            "",
+            "30",
+            "s",
+            "-1s",
+            "1.5s",
+            "1y",
+            "99999999999999999999s",
+            "9999999999999999h",
+            "ü",
+        ] {
             check(wrong, None);
         }
         assert_eq!(bytes("64MiB"), Ok(64 << 20));

@@ -36,7 +36,12 @@ impl Number {
         let (target, others) = target(&self.metric, &self.words)?;
         let value = match others.as_slice() {
             [text] => number::parse(text),
-            [] => return Err(Failure::usage(format!("{op} needs a number: nexus {op} {} 4", self.metric))),
+            [] => {
+                return Err(Failure::usage(format!(
+                    "{op} needs a number: nexus {op} {} 4",
+                    self.metric
+                )));
+            }
             [_, second, ..] => return Err(Failure::usage(format!("{second:?} is one number too many"))),
         };
         let value = value.ok_or_else(|| neither(&others, "a number"))?;
@@ -62,10 +67,15 @@ impl Definition {
     fn fields(&self, help: Option<&str>) -> Result<Map<String, Value>, Failure> {
         let mut fields = Map::new();
         if let Some(kind) = &self.kind {
-            let kind: Kind = kind.parse().map_err(|error| Failure::usage(format!("--type: {error}")))?;
+            let kind: Kind = kind
+                .parse()
+                .map_err(|error| Failure::usage(format!("--type: {error}")))?;
             fields.insert("type".to_owned(), kind.as_str().into());
         }
-        for (name, text) in [("help", help.or(self.help_text.as_deref())), ("unit", self.unit.as_deref())] {
+        for (name, text) in [
+            ("help", help.or(self.help_text.as_deref())),
+            ("unit", self.unit.as_deref()),
+        ] {
             if let Some(text) = text {
                 fields.insert(name.to_owned(), text.into());
             }
@@ -83,7 +93,9 @@ fn target(metric: &str, words: &[String]) -> Result<(Target, Vec<String>), Failu
     let (mut labels, mut others) = (Vec::new(), Vec::new());
     for word in words {
         match word.split_once('=') {
-            Some((name, value)) if !name.contains(char::is_whitespace) => labels.push((name.to_owned(), value.to_owned())),
+            Some((name, value)) if !name.contains(char::is_whitespace) => {
+                labels.push((name.to_owned(), value.to_owned()))
+            }
             _ => others.push(word.clone()),
         }
     }
@@ -97,7 +109,11 @@ fn target(metric: &str, words: &[String]) -> Result<(Target, Vec<String>), Failu
 }
 
 fn no_other_words((target, others): (Target, Vec<String>)) -> Result<Target, Failure> {
-    if others.is_empty() { Ok(target) } else { Err(neither(&others, "")) }
+    if others.is_empty() {
+        Ok(target)
+    } else {
+        Err(neither(&others, ""))
+    }
 }
 
 fn neither(words: &[String], expected: &str) -> Failure {
@@ -123,7 +139,10 @@ fn item(op: &str, target: &Target, value: Option<f64>, mut fields: Map<String, V
     fields.insert("op".to_owned(), op.into());
     fields.insert("metric".to_owned(), target.metric.as_str().into());
     if !target.labels.is_empty() {
-        let labels = target.labels.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str())));
+        let labels = target
+            .labels
+            .iter()
+            .map(|(name, value)| (name.clone(), Value::from(value.as_str())));
         fields.insert("labels".to_owned(), labels.collect());
     }
     if let Some(value) = value {
@@ -148,10 +167,7 @@ pub(super) fn spelled(value: f64) -> String {
 mod tests {
     use clap::Parser as _;
 
-    use super::{
-        super::arguments::{Arguments, Command},
-        *,
-    };
+    use super::super::arguments::{Arguments, Command};
 
     #[track_caller]
     fn check(line: &[&str], expected: &str) {
@@ -178,9 +194,15 @@ mod tests {
             &["add", "jobs", "queue=a=b", "4"],
             r#"{"labels":{"queue":"a=b"},"metric":"jobs","op":"add","value":4}"#,
         );
-        check(&["add", "jobs", "4", "q="], r#"{"labels":{"q":""},"metric":"jobs","op":"add","value":4}"#);
+        check(
+            &["add", "jobs", "4", "q="],
+            r#"{"labels":{"q":""},"metric":"jobs","op":"add","value":4}"#,
+        );
         check(&["set", "g", "-4.5"], r#"{"metric":"g","op":"set","value":-4.5}"#);
-        check(&["set", "g", "--", "-Inf"], r#"{"metric":"g","op":"set","value":"-Inf"}"#);
+        check(
+            &["set", "g", "--", "-Inf"],
+            r#"{"metric":"g","op":"set","value":"-Inf"}"#,
+        );
         check(&["set", "g", "1e21"], r#"{"metric":"g","op":"set","value":1e+21}"#);
         check(
             &["create", "demo", "a demo key"],
@@ -191,19 +213,31 @@ mod tests {
             r#"{"buckets":[0.1,1,10],"help":"rate = 4","metric":"demo","op":"create","unit":"bytes"}"#,
         );
         check(&["delete", "g"], r#"{"metric":"g","op":"delete"}"#);
-        check(&["delete", "g", "a="], r#"{"labels":{"a":""},"metric":"g","op":"delete"}"#);
+        check(
+            &["delete", "g", "a="],
+            r#"{"labels":{"a":""},"metric":"g","op":"delete"}"#,
+        );
     }
 
     #[test]
     fn words_that_cannot_be_are_named() {
         check(&["inc", "jobs", "4"], "\"4\" is not a label: expected NAME=VALUE");
         check(&["add", "jobs", "q=1"], "add needs a number: nexus add jobs 4");
-        check(&["add", "jobs", "four"], "\"four\" is neither a label (NAME=VALUE) nor a number");
+        check(
+            &["add", "jobs", "four"],
+            "\"four\" is neither a label (NAME=VALUE) nor a number",
+        );
         check(&["add", "jobs", "4", "5"], "\"5\" is one number too many");
         check(&["inc", "jobs", "a=1", "a=2"], "label \"a\" is given more than once");
-        check(&["inc", "jobs", "__x__=1"], "label name \"__x__\" is reserved: names must not begin with __");
+        check(
+            &["inc", "jobs", "__x__=1"],
+            "label name \"__x__\" is reserved: names must not begin with __",
+        );
         check(&["create", "a", "one", "two"], "\"two\" is one description too many");
-        check(&["create", "a", "one", "--help-text", "two"], "\"one\" is one description too many");
+        check(
+            &["create", "a", "one", "--help-text", "two"],
+            "\"one\" is one description too many",
+        );
         let arguments = Arguments::try_parse_from(["nexus", "inc", "näme"]).unwrap();
         assert!(matches!(arguments.command, Some(Command::Inc(series)) if series.change("inc").is_err()));
     }

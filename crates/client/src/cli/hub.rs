@@ -30,7 +30,11 @@ impl Hub {
             digest.update((part.len() as u64).to_le_bytes());
             digest.update(part);
         }
-        let first = digest.finalize().iter().take(8).fold(0, |all, byte| all << 8 | u64::from(*byte));
+        let first = digest
+            .finalize()
+            .iter()
+            .take(8)
+            .fold(0, |all, byte| all << 8 | u64::from(*byte));
         Ok(Hub {
             client: settings.client(deadline)?,
             identity: first,
@@ -46,10 +50,16 @@ impl Hub {
 pub(super) async fn get(hub: &Hub, output: &Output, path: &Path) -> Result<Exit, Failure> {
     let target = path.target()?;
     let labels = target.labels.iter();
-    let metric = labels.fold(hub.client.metric(&target.metric), |metric, (name, value)| metric.label(name, value));
+    let metric = labels.fold(hub.client.metric(&target.metric), |metric, (name, value)| {
+        metric.label(name, value)
+    });
     let value = metric.read().await.map_err(|error| Failure::of(&error))?;
     if output.is_json() {
-        let labels: Map<String, Value> = target.labels.into_iter().map(|(name, value)| (name, value.into())).collect();
+        let labels: Map<String, Value> = target
+            .labels
+            .into_iter()
+            .map(|(name, value)| (name, value.into()))
+            .collect();
         output.done(&json!({"metric": target.metric, "labels": labels, "value": json_number(value)}))?;
     } else {
         output.data(&format!("{}\n", spelled(value)))?;

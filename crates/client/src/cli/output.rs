@@ -48,7 +48,11 @@ impl Output {
     /// # Errors
     /// See [`Output::data`].
     pub(super) fn done(&self, what: &Value) -> Result<(), Failure> {
-        if self.json { self.data(&format!("{what}\n")) } else { Ok(()) }
+        if self.json {
+            self.data(&format!("{what}\n"))
+        } else {
+            Ok(())
+        }
     }
 
     /// # Errors

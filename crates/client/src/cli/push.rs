@@ -114,7 +114,10 @@ impl Progress {
     fn so_far(&self) -> String {
         match self.changes {
             0 => "; nothing was changed".to_owned(),
-            changes => format!("; the {changes} changes up to line {} are done, nothing behind it is", self.last_line),
+            changes => format!(
+                "; the {changes} changes up to line {} are done, nothing behind it is",
+                self.last_line
+            ),
         }
     }
 

@@ -28,22 +28,15 @@ impl Variables {
 /// What is to be done, but for the command.
 #[derive(Debug)]
 pub(super) struct Settings {
-    url: Option<String>,
+    url: String,
     key: Option<String>,
-    trust: Trust,
+    ca: Option<PathBuf>,
+    fingerprints: Vec<String>,
+    danger_accept_any_certificate: bool,
     pub(super) timeout: Option<Duration>,
     pub(super) wait: bool,
     idempotency_key: Option<String>,
     pub(super) spool: Option<SpoolSettings>,
-}
-
-#[derive(Debug, PartialEq)]
-enum Trust {
-    System,
-    Authority(PathBuf),
-    Fingerprints(Vec<String>),
-    Anyone,
-    Several,
 }
 
 #[derive(Debug)]
@@ -55,13 +48,18 @@ pub(super) struct SpoolSettings {
     pub(super) time: Duration,
 }
 
+/// Where a hub listens that was told nothing else.
+const URL_DEFAULT: &str = "https://127.0.0.1:3000";
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// As good as for ever, and clocks can still count it.
 const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 86_400);
 
 impl Settings {
     pub(super) fn new(flags: Flags, variables: &Variables) -> Result<Self, Failure> {
-        let spool = flags.spool.clone().or_else(|| variables.get("METRIC_NEXUS_SPOOL").map(PathBuf::from));
+        let spool = flags
+            .spool
+            .clone()
+            .or_else(|| variables.get("METRIC_NEXUS_SPOOL").map(PathBuf::from));
         let spool = spool.map(|directory| SpoolSettings {
             directory,
             limits: Limits {
@@ -75,8 +73,13 @@ impl Settings {
         });
         Ok(Settings {
             key: key(&flags, variables)?,
-            trust: trust(&flags, variables),
-            url: flags.url.or_else(|| variables.get("METRIC_NEXUS_URL")),
+            url: flags
+                .url
+                .or_else(|| variables.get("METRIC_NEXUS_URL"))
+                .unwrap_or_else(|| URL_DEFAULT.to_owned()),
+            ca: flags.ca,
+            fingerprints: flags.fingerprint,
+            danger_accept_any_certificate: flags.danger_accept_any_certificate,
             timeout: flags.timeout,
             wait: flags.wait,
             idempotency_key: flags.idempotency_key,
@@ -86,7 +89,7 @@ impl Settings {
 
     /// Whether there is a hub to deliver to.
     pub(super) fn has_hub(&self) -> bool {
-        self.url.is_some() && self.key.is_some()
+        self.key.is_some()
     }
 
     /// How long one request may take with all its tries.
@@ -100,26 +103,37 @@ impl Settings {
         self.deadline().min(TIMEOUT)
     }
 
+    /// The hub's client. If no flag says whom to trust, the environment does.
     pub(super) fn client(&self, deadline: Duration) -> Result<Client, Failure> {
-        let (Some(url), Some(key)) = (&self.url, &self.key) else {
+        let Some(key) = &self.key else {
             return Err(Failure::usage(self.first_steps()));
         };
-        let mut builder = Client::builder(url).key(key).deadline(deadline);
-        builder = self.trust.of(builder)?;
+        let mut builder = Builder::from_env().url(&self.url).key(key).deadline(deadline);
+        if let Some(ca) = &self.ca {
+            builder = builder.ca_file(ca);
+        }
+        for fingerprint in &self.fingerprints {
+            builder = builder.fingerprint(fingerprint);
+        }
+        if self.danger_accept_any_certificate {
+            builder = builder.danger_accept_any_certificate();
+        }
         // What cannot be used is a setting that is wrong.
         builder.build().map_err(|error| Failure::usage(error.to_string()))
     }
 
     /// What tells one hub and key from others.
     pub(super) fn identity(&self) -> [&str; 2] {
-        [&self.url, &self.key].map(|text| text.as_deref().unwrap_or_default())
+        [&self.url, self.key.as_deref().unwrap_or_default()]
     }
 
     /// The key that was given, with something behind it that tells the parts of a command from each other, or one that
     /// nobody else has.
     pub(super) fn idempotency_key(&self, part: &str) -> Result<IdempotencyKey, Failure> {
         match &self.idempotency_key {
-            Some(text) => format!("{text}{part}").parse().map_err(|error| Failure::usage(format!("--idempotency-key: {error}"))),
+            Some(text) => format!("{text}{part}")
+                .parse()
+                .map_err(|error| Failure::usage(format!("--idempotency-key: {error}"))),
             None => IdempotencyKey::random().map_err(|error| Failure::failed(error.to_string())),
         }
     }
@@ -130,39 +144,15 @@ impl Settings {
 
     /// What to set, for whoever has set nothing yet.
     pub(super) fn first_steps(&self) -> String {
-        let missing: Vec<&str> = [(&self.url, "METRIC_NEXUS_URL"), (&self.key, "METRIC_NEXUS_KEY")]
-            .iter()
-            .filter_map(|(value, name)| value.is_none().then_some(*name))
-            .collect();
-        let missing = match missing.as_slice() {
-            [] => return "no command is given; `nexus --help` lists them".to_owned(),
-            [one] => format!("{one} is not set"),
-            more => format!("{} are not set", more.join(" and ")),
-        };
-        format!(
-            "no hub is configured: {missing}. A hub prints its address, CA file and key when it starts:\n  \
-             export METRIC_NEXUS_URL=https://127.0.0.1:3000 METRIC_NEXUS_CA=/path/to/state/tls/ca.pem METRIC_NEXUS_KEY=mnx_…\n\
-             then, for example:\n  \
-             nexus inc hello_total from=me --type counter\n\
-             `nexus --help` explains the rest."
-        )
-    }
-}
-
-impl Trust {
-    fn of(&self, builder: Builder) -> Result<Builder, Failure> {
-        Ok(match self {
-            Trust::System => builder,
-            Trust::Authority(path) => builder.ca_file(path),
-            Trust::Fingerprints(pins) => pins.iter().fold(builder, |builder, pin| builder.fingerprint(pin)),
-            Trust::Anyone => builder.danger_accept_any_certificate(),
-            Trust::Several => {
-                return Err(Failure::usage(
-                    "trust the hub by --ca, or by --fingerprint, or --danger-accept-any-certificate: not by several of these \
-                     (METRIC_NEXUS_CA, METRIC_NEXUS_FINGERPRINT)",
-                ));
-            }
-        })
+        if self.has_hub() {
+            return "no command is given; `nexus --help` lists them".to_owned();
+        }
+        "METRIC_NEXUS_KEY is not set. A hub prints its address, CA file and key when it starts; they go here:\n  \
+         export METRIC_NEXUS_URL=https://127.0.0.1:3000 METRIC_NEXUS_CA=/path/to/state/tls/ca.pem METRIC_NEXUS_KEY=mnx_…\n\
+         then, for example:\n  \
+         nexus inc hello_total from=me --type counter\n\
+         `nexus --help` explains the rest."
+            .to_owned()
     }
 }
 
@@ -187,31 +177,6 @@ fn key(flags: &Flags, variables: &Variables) -> Result<Option<String>, Failure> 
     }
 }
 
-/// If a flag says whom to trust, the environment has no say.
-fn trust(flags: &Flags, variables: &Variables) -> Trust {
-    let given = one_trust(flags.ca.clone(), flags.fingerprint.clone(), flags.danger_accept_any_certificate);
-    if given != Trust::System {
-        return given;
-    }
-    let pins = variables.get("METRIC_NEXUS_FINGERPRINT").unwrap_or_default();
-    let pins = pins.split(',').map(str::trim).filter(|pin| !pin.is_empty());
-    one_trust(
-        variables.get("METRIC_NEXUS_CA").map(PathBuf::from),
-        pins.map(str::to_owned).collect(),
-        false,
-    )
-}
-
-fn one_trust(ca: Option<PathBuf>, pins: Vec<String>, anyone: bool) -> Trust {
-    match (ca, pins.is_empty(), anyone) {
-        (None, true, false) => Trust::System,
-        (Some(ca), true, false) => Trust::Authority(ca),
-        (None, false, false) => Trust::Fingerprints(pins),
-        (None, true, true) => Trust::Anyone,
-        _ => Trust::Several,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser as _;
@@ -230,15 +195,15 @@ mod tests {
     #[test]
     fn flags_win_over_the_environment() {
         let check = |line: &str, expected: [&str; 2]| {
-            let variables = &[("METRIC_NEXUS_URL", "http://e"), ("METRIC_NEXUS_KEY", "ek"), ("METRIC_NEXUS_CA", "/e.pem")];
-            let settings = settings(line, variables).unwrap();
-            assert_eq!(settings.identity(), expected, "{line}");
-            settings
+            let variables = &[("METRIC_NEXUS_URL", "http://e"), ("METRIC_NEXUS_KEY", "ek")];
+            assert_eq!(settings(line, variables).unwrap().identity(), expected, "{line}");
         };
-        let by_environment = check("nexus flush", ["http://e", "ek"]);
-        assert_eq!(by_environment.trust, Trust::Authority("/e.pem".into()));
-        let by_flags = check("nexus flush --url http://f --key fk --fingerprint a,b", ["http://f", "fk"]);
-        assert_eq!(by_flags.trust, Trust::Fingerprints(vec!["a".to_owned(), "b".to_owned()]));
+        check("nexus flush", ["http://e", "ek"]);
+        check("nexus flush --url http://f --key fk", ["http://f", "fk"]);
+        assert_eq!(
+            settings("nexus flush", &[]).unwrap().identity(),
+            ["https://127.0.0.1:3000", ""]
+        );
     }
 
     #[test]
@@ -247,35 +212,53 @@ mod tests {
         let file = directory.path().join("key");
         fs::write(&file, "mnx_1\n").unwrap();
         let line = format!("nexus flush --key-file {}", file.display());
-        assert_eq!(settings(&line, &[("METRIC_NEXUS_KEY", "e")]).unwrap().identity(), ["", "mnx_1"]);
+        assert_eq!(
+            settings(&line, &[("METRIC_NEXUS_KEY", "e")]).unwrap().identity(),
+            ["", "mnx_1"]
+        );
         fs::write(&file, "\n").unwrap();
         assert!(settings(&line, &[]).unwrap_err().message.contains("there is no key in"));
         let missing = settings("nexus flush --key-file /nowhere/key", &[]).unwrap_err();
-        assert!(missing.message.contains("/nowhere/key: No such file"), "{}", missing.message);
+        assert!(
+            missing.message.contains("/nowhere/key: No such file"),
+            "{}",
+            missing.message
+        );
     }
 
     #[test]
-    fn several_ways_of_trust_are_refused() {
-        let given: &[(&str, &str)] = &[
-            ("METRIC_NEXUS_URL", "https://e"),
-            ("METRIC_NEXUS_KEY", "k"),
-            ("METRIC_NEXUS_CA", "/e.pem"),
-            ("METRIC_NEXUS_FINGERPRINT", "a"),
-        ];
-        let failure = settings("nexus flush", given).unwrap().client(TIMEOUT).unwrap_err();
-        assert!(failure.message.contains("not by several of these"), "{}", failure.message);
-    }
-
-    #[test]
-    fn what_is_missing_is_named() {
-        let check = |variables: &'static [(&str, &str)], expected: &str| {
-            let failure = settings("nexus get a", variables).unwrap().client(TIMEOUT).unwrap_err();
-            assert!(failure.message.starts_with(expected), "{}", failure.message);
-            assert!(failure.message.contains("export METRIC_NEXUS_URL="));
+    fn what_is_wrong_with_the_settings_is_told() {
+        let check = |line: &str, variables: &'static [(&str, &str)], expected: &str| {
+            let failure = settings(line, variables).unwrap().client(TIMEOUT).unwrap_err();
+            assert!(failure.message.contains(expected), "{}", failure.message);
+            assert_eq!(failure.exit, super::super::Exit::Usage);
         };
-        check(&[], "no hub is configured: METRIC_NEXUS_URL and METRIC_NEXUS_KEY are not set.");
-        check(&[("METRIC_NEXUS_URL", "https://e")], "no hub is configured: METRIC_NEXUS_KEY is not set.");
-        check(&[("METRIC_NEXUS_KEY", "k"), ("METRIC_NEXUS_URL", " ")], "no hub is configured: METRIC_NEXUS_URL is not set.");
+        check("nexus get a", &[], "METRIC_NEXUS_KEY is not set.");
+        check(
+            "nexus get a",
+            &[("METRIC_NEXUS_KEY", " ")],
+            "export METRIC_NEXUS_URL=https://127.0.0.1:3000 METRIC_NEXUS_CA=",
+        );
+        check(
+            "nexus get a --key k --url ftp://h",
+            &[],
+            "must begin with https:// or http://",
+        );
+        check(
+            "nexus get a --key k --fingerprint abc",
+            &[],
+            "\"abc\" is not a SHA-256 fingerprint",
+        );
+        check(
+            "nexus get a --key k --ca /nowhere/ca.pem",
+            &[],
+            "cannot read /nowhere/ca.pem",
+        );
+        check(
+            "nexus get a --key k --fingerprint a --danger-accept-any-certificate",
+            &[],
+            "not several of these",
+        );
     }
 
     #[test]

@@ -132,7 +132,10 @@ fn verdict(error: &Error) -> Verdict<Failure> {
     if error.problem().is_some_and(|problem| problem.kind() == KEY_REUSED) {
         return Verdict::Uncertain;
     }
-    let items: Vec<(usize, String)> = error.items().map(|item| (item.index(), item.reason().to_owned())).collect();
+    let items: Vec<(usize, String)> = error
+        .items()
+        .map(|item| (item.index(), item.reason().to_owned()))
+        .collect();
     if items.is_empty() {
         return Verdict::RefusedWhole(error.to_string());
     }
@@ -141,7 +144,9 @@ fn verdict(error: &Error) -> Verdict<Failure> {
 
 fn busy(spooled: &SpoolSettings) -> Failure {
     let directory = spooled.directory.display();
-    Failure::unreachable(format!("another process delivers the spool {directory}, and has not ended in time"))
+    Failure::unreachable(format!(
+        "another process delivers the spool {directory}, and has not ended in time"
+    ))
 }
 
 /// Tells people what a delivery did.
@@ -153,7 +158,11 @@ fn tell(report: &Report<Failure>, spooled: &SpoolSettings, output: &Output) {
     for (count, what, part) in [
         (report.refused_items, "changes were refused", "refused"),
         (report.damaged, "records cannot be read", "refused"),
-        (report.uncertain_items, "changes may or may not have been counted", "uncertain"),
+        (
+            report.uncertain_items,
+            "changes may or may not have been counted",
+            "uncertain",
+        ),
     ] {
         if count > 0 {
             output.say(&format!("{count} {what}: they are in {directory}/{part}"));

@@ -18,7 +18,8 @@ pub(super) fn seal(files: &Files, limits: &Limits) -> Result<usize, SpoolError> 
     let left = cut_sealed(files, limits)?;
     let last = batches(files)?.last().map_or(0, |batch| batch.key.number());
     let random = IdempotencyKey::random();
-    let random = random.map_err(|error| SpoolError::io("make a key for", files.directory())(io::Error::other(error)))?;
+    let random =
+        random.map_err(|error| SpoolError::io("make a key for", files.directory())(io::Error::other(error)))?;
     let key = Key::after(last, &random.to_string());
     files.seal_log(&format!("{key}{SEALING}"))?;
     Ok(left + cut_sealed(files, limits)?)

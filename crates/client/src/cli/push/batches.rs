@@ -85,7 +85,13 @@ mod tests {
         check("", &[]);
         check("{}\n{}\n\n{}\n", &["[1, 2] to 2", "[4] to 4"]);
         check("{}\n{\n}", &["[1, 2] to 3"]);
-        check("{}\n{}\n{}\nx", &["[1, 2] to 2", "line 4: expected a change, as {\"op\": …, \"metric\": …}"]);
+        check(
+            "{}\n{}\n{}\nx",
+            &[
+                "[1, 2] to 2",
+                "line 4: expected a change, as {\"op\": …, \"metric\": …}",
+            ],
+        );
         let large = format!("{{\"a\":\"{}\"}}\n", "x".repeat(BATCH_BYTES_MAX));
         check(&format!("{{}}\n{large}{{}}"), &["[1] to 1", "[2] to 2", "[3] to 3"]);
     }

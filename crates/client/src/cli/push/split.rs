@@ -111,7 +111,11 @@ impl<R: BufRead> Items<R> {
                 return Err(self.wrong(first_line, "the change that begins here has no end"));
             };
             self.take(byte);
-            text.push(if matches!(byte, b'\n' | b'\r') && !in_string { b' ' } else { byte });
+            text.push(if matches!(byte, b'\n' | b'\r') && !in_string {
+                b' '
+            } else {
+                byte
+            });
             match (in_string, byte) {
                 (true, _) if escaped => escaped = false,
                 (true, b'\\') => escaped = true,
@@ -171,7 +175,10 @@ mod tests {
         check("[]", &[]);
         check("{\"a\":1}\n\n{\"b\":2}", &["1-1: {\"a\":1}", "3-3: {\"b\":2}"]);
         check("{}{}", &["1-1: {}", "1-1: {}"]);
-        check("\n[{\"a\":1},\n {\"b\":{}}\n]\n", &["2-2: {\"a\":1}", "3-3: {\"b\":{}}"]);
+        check(
+            "\n[{\"a\":1},\n {\"b\":{}}\n]\n",
+            &["2-2: {\"a\":1}", "3-3: {\"b\":{}}"],
+        );
         check("{\n\"a\": 1\r\n}", &["1-3: { \"a\": 1  }"]);
         check(r#"{"a":"}\"{\\"}{}"#, &[r#"1-1: {"a":"}\"{\\"}"#, "1-1: {}"]);
     }
@@ -186,7 +193,10 @@ mod tests {
         check("[", &["line 1: the array has no end"]);
         check("[{}]\n{}", &["1-1: {}", "line 2: there is something behind the array"]);
         check("{\"a\":}", &["line 1: not JSON: expected value at line 1 column 6"]);
-        check("{\"a\n\":1}", &["line 1: not JSON: control character (\\u0000-\\u001F) found while parsing a string at line 2 column 0"]);
+        check(
+            "{\"a\n\":1}",
+            &["line 1: not JSON: control character (\\u0000-\\u001F) found while parsing a string at line 2 column 0"],
+        );
     }
 
     proptest! {
