@@ -213,8 +213,8 @@ mod tests {
         fs::write(&file, "mnx_1\n").unwrap();
         let line = format!("nexus flush --key-file {}", file.display());
         assert_eq!(
-            settings(&line, &[("METRIC_NEXUS_KEY", "e")]).unwrap().identity(),
-            ["", "mnx_1"]
+            settings(&line, &[("METRIC_NEXUS_KEY", "e")]).unwrap().identity()[1],
+            "mnx_1"
         );
         fs::write(&file, "\n").unwrap();
         assert!(settings(&line, &[]).unwrap_err().message.contains("there is no key in"));

@@ -195,7 +195,7 @@ mod tests {
         check("{\"a\":}", &["line 1: not JSON: expected value at line 1 column 6"]);
         check(
             "{\"a\n\":1}",
-            &["line 1: not JSON: control character (\\u0000-\\u001F) found while parsing a string at line 2 column 0"],
+            &["line 1: not JSON: control character (\\u0000-\\u001F) found while parsing a string at line 1 column 3"],
         );
     }
 

@@ -158,7 +158,7 @@ fn check(spool: &Spool, hub: &Hub, appended: &Appended) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
     #[test]
     fn nothing_is_lost_and_nothing_is_counted_twice(steps in steps()) {
