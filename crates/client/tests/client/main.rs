@@ -6,11 +6,15 @@
     reason = "all of this is tests, helpers included"
 )]
 
+mod answers;
 mod batch;
 #[cfg(feature = "blocking")]
 mod blocking;
 mod faults;
 mod harness;
 mod list;
+mod proxy;
+mod retries;
+mod statuses;
 mod trust;
 mod verbs;
