@@ -2,8 +2,11 @@
 
 mod batch;
 mod client;
+mod counts;
 mod metric;
 mod number;
+#[cfg(feature = "metrics")]
+mod recorder;
 mod written;
 
 mod backoff;
@@ -20,10 +23,13 @@ mod problem;
 pub use batch::{Batch, EncodedBatch, Item};
 pub use builder::Builder;
 pub use client::Client;
+pub use counts::{Amount, Counter, Counts, CountsBuilder, Gauge, Histogram, Undelivered, Unsent};
 pub use error::Error;
 pub use idempotency_key::{IdempotencyKey, InvalidIdempotencyKey};
 pub use metric::Metric;
 pub use nexus_metric::Kind;
 pub use number::Number;
 pub use problem::{Problem, RefusedItem};
+#[cfg(feature = "metrics")]
+pub use recorder::Recorder;
 pub use written::Written;
