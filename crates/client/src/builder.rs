@@ -1,10 +1,10 @@
-use std::{
-    fmt,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+mod environment;
+mod trusted;
+
+use std::{env, fmt, path::Path, time::Duration};
 
 use reqwest::{
+    Url,
     header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue},
     redirect,
 };
@@ -17,6 +17,8 @@ use crate::{
     request,
     trust::{self, Trust},
 };
+use environment::Environment;
+use trusted::Trusted;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -28,7 +30,7 @@ const X_CLIENT_ID: HeaderName = HeaderName::from_static("x-client-id");
 /// What the hub reads of a client's id.
 const CLIENT_ID_BYTES_MAX: usize = 128;
 
-/// What a [`Client`] is to be; made by [`Client::builder`].
+/// What a [`Client`] is to be; made by [`Client::builder`] or [`Builder::from_env`].
 ///
 /// # Which hub to trust
 ///
@@ -47,40 +49,67 @@ const CLIENT_ID_BYTES_MAX: usize = 128;
 #[derive(Clone)]
 #[must_use = "a client is made by build()"]
 pub struct Builder {
-    url: String,
+    url: Option<String>,
     key: Option<String>,
+    environment: Option<Environment>,
     client_id: Option<String>,
     timeout: Duration,
     deadline: Duration,
     retries: bool,
     batch_items_max: usize,
     batch_bytes_max: usize,
-    authorities: Vec<Authority>,
-    fingerprints: Vec<String>,
-    accept_any_certificate: bool,
-}
-
-#[derive(Debug, Clone)]
-enum Authority {
-    File(PathBuf),
-    Pem(Vec<u8>),
+    trusted: Trusted,
 }
 
 impl Builder {
     pub(crate) fn new(url: String) -> Self {
+        Builder::with(Some(url), None)
+    }
+
+    fn with(url: Option<String>, environment: Option<Environment>) -> Self {
         Builder {
             url,
             key: None,
+            environment,
             client_id: None,
             timeout: TIMEOUT,
             deadline: DEADLINE,
             retries: true,
             batch_items_max: Batch::ITEMS_MAX,
             batch_bytes_max: Batch::BYTES_MAX,
-            authorities: Vec::new(),
-            fingerprints: Vec::new(),
-            accept_any_certificate: false,
+            trusted: Trusted::default(),
         }
+    }
+
+    /// Begins a client for the hub that the environment names. Variables that are empty are as good as unset.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | `METRIC_NEXUS_URL` | the address; `https://127.0.0.1:3000`, where a hub listens by itself, if it is unset |
+    /// | `METRIC_NEXUS_KEY` | the API key; must be set |
+    /// | `METRIC_NEXUS_CA` | the path of the authority's PEM file; as [`Builder::ca_file`] |
+    /// | `METRIC_NEXUS_FINGERPRINT` | one or more fingerprints, separated by commas or blanks; as [`Builder::fingerprint`] |
+    ///
+    /// Only one of the last two may be set. What is said to the builder wins: then the variable is not looked at, right or
+    /// wrong. Whom to trust counts as one thing there.
+    ///
+    /// The environment is read here; what is wrong with it is told by [`Builder::build`], with the variable's name.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// use nexus_client::Builder;
+    ///
+    /// let client = Builder::from_env().timeout(Duration::from_secs(2)).build()?;
+    /// # Ok::<(), nexus_client::Error>(())
+    /// ```
+    pub fn from_env() -> Self {
+        Builder::with(None, Some(Environment::look_up(env::var_os)))
+    }
+
+    /// The hub's address, as in [`Client::builder`].
+    pub fn url(mut self, url: impl Into<String>) -> Self {
+        self.url = Some(url.into());
+        self
     }
 
     /// The API key. Without one, a hub refuses everything ([`Error::is_unauthorized`]).
@@ -133,13 +162,13 @@ impl Builder {
 
     /// Trusts the authorities in this PEM file; it is read by [`Builder::build`].
     pub fn ca_file(mut self, path: impl AsRef<Path>) -> Self {
-        self.authorities.push(Authority::File(path.as_ref().to_owned()));
+        self.trusted.file(path.as_ref().to_owned());
         self
     }
 
     /// Trusts the authorities in this PEM text.
     pub fn ca_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
-        self.authorities.push(Authority::Pem(pem.into()));
+        self.trusted.pem(pem.into());
         self
     }
 
@@ -150,13 +179,13 @@ impl Builder {
     /// or of an authority that the hub sends with its certificate, which must then be signed by it, in force, and for the
     /// host in the address. A hub that makes its own certificate has the latter: it stays when the certificate is renewed.
     pub fn fingerprint(mut self, sha256: impl Into<String>) -> Self {
-        self.fingerprints.push(sha256.into());
+        self.trusted.fingerprint(sha256.into());
         self
     }
 
     /// Trusts whoever answers. Anyone on the way can read the key and change what is sent: for tests only.
     pub fn danger_accept_any_certificate(mut self) -> Self {
-        self.accept_any_certificate = true;
+        self.trusted.anyone();
         self
     }
 
@@ -164,22 +193,15 @@ impl Builder {
     /// which nothing is said, the system's authorities, and blocks the thread while it does.
     ///
     /// # Errors
-    /// Something given cannot be; the text says what.
+    /// Something given cannot be; the text says what, and in which variable if it is from the environment.
     pub fn build(self) -> Result<Client, Error> {
-        let base = request::base(&self.url)?;
+        let base = self.base()?;
         let headers = self.headers()?;
-        let Builder {
-            timeout,
-            deadline,
-            retries,
-            batch_items_max,
-            batch_bytes_max,
-            ..
-        } = self;
         let trust = match (base.scheme(), self.trust()?) {
             ("http", Trust::System) => Trust::Nobody,
             (_, trust) => trust,
         };
+        let timeout = self.timeout;
         let http = reqwest::Client::builder()
             .tls_backend_preconfigured(trust::tls(trust)?)
             .default_headers(headers)
@@ -199,26 +221,30 @@ impl Builder {
                 http,
                 base,
                 timeout,
-                deadline,
-                backoff: retries.then_some(Backoff::DEFAULT),
+                deadline: self.deadline,
+                backoff: self.retries.then_some(Backoff::DEFAULT),
             },
-            batch_items_max,
-            batch_bytes_max,
+            batch_items_max: self.batch_items_max,
+            batch_bytes_max: self.batch_bytes_max,
         }))
+    }
+
+    fn base(&self) -> Result<Url, Error> {
+        match (&self.url, &self.environment) {
+            (Some(url), _) => request::base(url),
+            (None, Some(environment)) => environment.url(request::base),
+            (None, None) => Err(Error::invalid("the hub's address is missing")),
+        }
     }
 
     fn headers(&self) -> Result<HeaderMap, Error> {
         let mut headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]);
-        if let Some(key) = &self.key {
-            let value = HeaderValue::try_from(format!("Bearer {key}"));
-            let (false, Ok(mut value)) = (key.trim().is_empty(), value) else {
-                return Err(Error::invalid(
-                    "the key is empty, or has a line end or another character that cannot be sent",
-                ));
-            };
-            value.set_sensitive(true);
-            headers.insert(AUTHORIZATION, value);
-        }
+        let authorization = match (&self.key, &self.environment) {
+            (Some(key), _) => Some(authorization(key)?),
+            (None, Some(environment)) => Some(environment.key(authorization)?),
+            (None, None) => None,
+        };
+        headers.extend(authorization.map(|value| (AUTHORIZATION, value)));
         if let Some(id) = &self.client_id {
             let value = HeaderValue::try_from(id).ok().filter(|value| !value.is_empty());
             let value = value.filter(|_| id.len() <= CLIENT_ID_BYTES_MAX).ok_or_else(|| {
@@ -231,48 +257,26 @@ impl Builder {
         Ok(headers)
     }
 
-    fn trust(self) -> Result<Trust, Error> {
-        let given = [
-            !self.authorities.is_empty(),
-            !self.fingerprints.is_empty(),
-            self.accept_any_certificate,
-        ];
-        match given {
-            [false, false, false] => Ok(Trust::System),
-            [true, false, false] => {
-                let mut certificates = Vec::new();
-                for authority in &self.authorities {
-                    certificates.extend(authority.certificates()?);
-                }
-                Ok(Trust::Authorities(certificates))
+    fn trust(&self) -> Result<Trust, Error> {
+        match &self.environment {
+            Some(environment) if self.trusted.is_nothing() => {
+                let trust = environment.trusted()?.trust();
+                trust.map_err(|error| error.of(environment.trusted_variable()))
             }
-            [false, true, false] => {
-                let pins = self.fingerprints.iter().map(|text| {
-                    text.parse()
-                        .map_err(|error: trust::NotAFingerprint| Error::invalid(error.to_string()))
-                });
-                Ok(Trust::Fingerprints(pins.collect::<Result<_, _>>()?))
-            }
-            [false, false, true] => Ok(Trust::Anyone),
-            _ => Err(Error::invalid(
-                "trust authorities, or fingerprints, or any certificate: not several of these",
-            )),
+            _ => self.trusted.trust(),
         }
     }
 }
 
-impl Authority {
-    fn certificates(&self) -> Result<Vec<rustls_pki_types::CertificateDer<'static>>, Error> {
-        match self {
-            Authority::Pem(pem) => trust::certificates(pem, "the authority's PEM"),
-            Authority::File(path) => {
-                let path_text = path.display().to_string();
-                let pem = std::fs::read(path)
-                    .map_err(|error| Error::invalid_because(&format!("cannot read {path_text}"), error))?;
-                trust::certificates(&pem, &path_text)
-            }
-        }
-    }
+fn authorization(key: &str) -> Result<HeaderValue, Error> {
+    let value = HeaderValue::try_from(format!("Bearer {key}"));
+    let (false, Ok(mut value)) = (key.trim().is_empty(), value) else {
+        return Err(Error::invalid(
+            "the key is empty, or has a line end or another character that cannot be sent",
+        ));
+    };
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 impl fmt::Debug for Builder {
@@ -281,69 +285,10 @@ impl fmt::Debug for Builder {
         f.debug_struct("Builder")
             .field("client_id", &self.client_id)
             .field("timeout", &self.timeout)
+            .field("deadline", &self.deadline)
             .finish_non_exhaustive()
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(builder: Builder, expected: Option<&str>) {
-        let found = builder.build().err().map(|error| error.to_string());
-        match (&found, expected) {
-            (Some(found), Some(expected)) => assert!(found.contains(expected), "{found}"),
-            _ => assert_eq!(found.as_deref(), expected),
-        }
-    }
-
-    fn builder() -> Builder {
-        Client::builder("https://h")
-    }
-
-    const PIN: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
-
-    #[test]
-    fn what_is_given_is_checked() {
-        check(Client::builder("http://h"), None);
-        check(Client::builder("ftp://h"), Some("must begin with https:// or http://"));
-        check(builder().fingerprint(PIN), None);
-        check(
-            builder().fingerprint(PIN).fingerprint("abc"),
-            Some("\"abc\" is not a SHA-256 fingerprint"),
-        );
-        check(builder().danger_accept_any_certificate(), None);
-        check(
-            builder().ca_file("/nonexistent/ca.pem"),
-            Some("cannot read /nonexistent/ca.pem: No such file"),
-        );
-        check(
-            builder().ca_pem("nothing"),
-            Some("the authority's PEM has no certificate"),
-        );
-        check(
-            builder().ca_pem("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
-            Some("the authority's PEM has something that is not a certificate"),
-        );
-        check(
-            builder().fingerprint(PIN).danger_accept_any_certificate(),
-            Some("not several of these"),
-        );
-    }
-
-    #[test]
-    fn keys_and_ids_must_fit_into_a_header() {
-        let builder = || builder().fingerprint(PIN);
-        check(builder().key("Hello World"), None);
-        check(builder().key("schlüssel"), None);
-        for bad in ["", " ", "two\nlines", "secret\n"] {
-            check(builder().key(bad), Some("the key is empty, or has a line end"));
-        }
-        check(builder().client_id("worker-1"), None);
-        check(builder().client_id("x".repeat(128)), None);
-        for bad in ["", "a\nb", &"x".repeat(129)] {
-            check(builder().client_id(bad), Some("must be text of 1 to 128 bytes"));
-        }
-    }
-}
+mod tests;

@@ -2,12 +2,12 @@ use std::{fmt, sync::Arc};
 
 use nexus_metric::text::number;
 use reqwest::{
-    Method, Request, StatusCode,
+    Method, Request, StatusCode, Url,
     header::{CONTENT_TYPE, HeaderValue},
 };
 
 use crate::{
-    Batch, Builder, EncodedBatch, Error, IdempotencyKey, Metric, Number, Written,
+    Batch, Builder, EncodedBatch, Error, Families, IdempotencyKey, List, Metric, Number, Written,
     exchange::{Answer, Exchange},
     idempotency_key::IDEMPOTENCY_KEY,
     request::{self, Operation, Target},
@@ -39,6 +39,14 @@ impl Client {
     /// A path is kept and stands before the names of metrics, for hubs behind a proxy.
     pub fn builder(url: impl Into<String>) -> Builder {
         Builder::new(url.into())
+    }
+
+    /// A client for the hub that the environment names, with nothing else said: [`Builder::from_env`] has the variables.
+    ///
+    /// # Errors
+    /// As [`Builder::build`].
+    pub fn from_env() -> Result<Client, Error> {
+        Builder::from_env().build()
     }
 
     pub(crate) fn new(shared: Shared) -> Self {
@@ -171,16 +179,27 @@ impl Client {
             return Ok(Written::default());
         }
         self.check_size(batch.len(), batch.encoded_len())?;
-        let url = request::api(&self.shared.exchange.base, "batch");
+        let url = request::api(self.base(), "batch");
         let mut request = Request::new(Method::POST, url);
         request.headers_mut().insert(CONTENT_TYPE, NDJSON);
         request.headers_mut().insert(IDEMPOTENCY_KEY, key.header());
         *request.body_mut() = Some(batch.body().into());
-        let answer = self.shared.exchange.send(request, ANSWER_BYTES_MAX).await?;
+        let answer = self.ask(request, ANSWER_BYTES_MAX).await?;
         Written::read(&answer)
     }
 
-    fn check_size(&self, items: usize, bytes: usize) -> Result<(), Error> {
+    /// The series that the hub has and the key may see. Sends nothing yet.
+    pub fn list(&self) -> List {
+        List::new(self.clone())
+    }
+
+    /// The metrics that the hub has and the key may see. Sends nothing yet.
+    pub fn families(&self) -> Families {
+        Families::new(self.clone())
+    }
+
+    /// Whether a batch may be sent.
+    pub(crate) fn check_size(&self, items: usize, bytes: usize) -> Result<(), Error> {
         let (items_max, bytes_max) = (self.shared.batch_items_max, self.shared.batch_bytes_max);
         if items <= items_max && bytes <= bytes_max {
             return Ok(());
@@ -204,21 +223,29 @@ impl Client {
     }
 
     async fn send(&self, target: &Target, operation: Operation<'_>) -> Result<Answer, Error> {
-        let url = request::url(&self.shared.exchange.base, target, operation)?;
+        let url = request::url(self.base(), target, operation)?;
         let mut request = Request::new(operation.method(), url);
         if operation.writes() {
             let key = IdempotencyKey::random()?.header();
             request.headers_mut().insert(IDEMPOTENCY_KEY, key);
         }
         *request.body_mut() = operation.body().map(Into::into);
-        self.shared.exchange.send(request, ANSWER_BYTES_MAX).await
+        self.ask(request, ANSWER_BYTES_MAX).await
+    }
+
+    pub(crate) async fn ask(&self, request: Request, answer_bytes_max: usize) -> Result<Answer, Error> {
+        self.shared.exchange.send(request, answer_bytes_max).await
+    }
+
+    pub(crate) fn base(&self) -> &Url {
+        &self.shared.exchange.base
     }
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
-            .field("url", &self.shared.exchange.base.as_str())
+            .field("url", &self.base().as_str())
             .finish_non_exhaustive()
     }
 }

@@ -1,3 +1,5 @@
+//! Counting in the process, and sending to the hub in the background: [`Counts`], its handles, and what it reports.
+
 mod builder;
 mod handle;
 mod report;

@@ -215,6 +215,12 @@ impl Error {
         Error::invalid(format!("{what}: {cause}")).caused_by(cause)
     }
 
+    /// The same error, of something that is named like this.
+    pub(crate) fn of(mut self, name: &str) -> Self {
+        self.0.message = format!("{name}: {}", self.0.message);
+        self
+    }
+
     pub(crate) fn too_large(message: String) -> Self {
         Error::new(Kind::TooLarge, message)
     }

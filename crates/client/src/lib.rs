@@ -2,7 +2,8 @@
 
 mod batch;
 mod client;
-mod counts;
+pub mod counts;
+mod list;
 mod metric;
 mod number;
 #[cfg(feature = "metrics")]
@@ -20,12 +21,16 @@ mod trust;
 mod error;
 mod problem;
 
+#[cfg(feature = "blocking")]
+pub mod blocking;
+
 pub use batch::{Batch, EncodedBatch, Item};
 pub use builder::Builder;
 pub use client::Client;
-pub use counts::{Amount, Counter, Counts, CountsBuilder, Gauge, Histogram, Undelivered, Unsent};
+pub use counts::Counts;
 pub use error::Error;
 pub use idempotency_key::{IdempotencyKey, InvalidIdempotencyKey};
+pub use list::{Bucket, Families, Family, Histogram, List, Series};
 pub use metric::Metric;
 pub use nexus_metric::Kind;
 pub use number::Number;

@@ -1,4 +1,10 @@
-use std::time::Duration;
+use std::{fmt, time::Duration};
+
+use nexus_metric::text::number;
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{Error, Unexpected, Visitor},
+};
 
 /// What can be given as a value: every number type of the language, and a [`Duration`], which counts in seconds.
 ///
@@ -39,6 +45,54 @@ impl sealed::Sealed for Duration {}
 impl Number for Duration {
     fn to_f64(self) -> f64 {
         self.as_secs_f64()
+    }
+}
+
+/// A number in JSON: as a text if JSON has no such number, or if it is the bound of a bucket.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Spelled(pub(crate) f64);
+
+impl Serialize for Spelled {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.0.is_finite() {
+            return serializer.serialize_f64(self.0);
+        }
+        let mut text = Vec::new();
+        number::write(&mut text, self.0);
+        serializer.serialize_str(&String::from_utf8_lossy(&text))
+    }
+}
+
+impl<'de> Deserialize<'de> for Spelled {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(SpelledVisitor)
+    }
+}
+
+struct SpelledVisitor;
+
+impl Visitor<'_> for SpelledVisitor {
+    type Value = Spelled;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number, or a text like \"NaN\" or \"+Inf\"")
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Spelled, E> {
+        Ok(Spelled(value))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Spelled, E> {
+        Ok(Spelled(value.to_f64()))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Spelled, E> {
+        Ok(Spelled(value.to_f64()))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Spelled, E> {
+        let value = number::parse(text).map(Spelled);
+        value.ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
     }
 }
 

@@ -1,8 +1,8 @@
 //! Which hub to trust, as a TLS configuration.
 
-mod anyone;
 mod fingerprint;
 mod pinned;
+mod verifier;
 
 use std::sync::Arc;
 
@@ -14,9 +14,9 @@ use rustls::{
 use rustls_pki_types::{CertificateDer, pem::PemObject};
 
 use crate::Error;
-use anyone::Anyone;
 pub(crate) use fingerprint::{Fingerprint, NotAFingerprint};
 use pinned::Pinned;
+use verifier::{Accepted, Verifier};
 
 /// Whom to trust.
 #[derive(Debug)]
@@ -65,8 +65,11 @@ pub(crate) fn tls(trust: Trust) -> Result<ClientConfig, Error> {
             roots.add_parsable_certificates(certificates);
             builder.with_root_certificates(roots)
         }
-        Trust::Fingerprints(pins) => verified_by(builder, Pinned::new(pins, &provider)),
-        Trust::Anyone => verified_by(builder, Anyone::new(&provider)),
+        Trust::Fingerprints(pins) => {
+            let pinned = Accepted::Pinned(Pinned::new(pins));
+            verified_by(builder, Verifier::new(pinned, &provider))
+        }
+        Trust::Anyone => verified_by(builder, Verifier::new(Accepted::Anyone, &provider)),
         Trust::Nobody => builder.with_root_certificates(RootCertStore::empty()),
     };
     let mut config = builder.with_no_client_auth();

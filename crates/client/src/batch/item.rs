@@ -1,8 +1,8 @@
-use nexus_metric::{Kind, text::number};
+use nexus_metric::Kind;
 use serde::{Serialize, Serializer};
 
 use super::Batch;
-use crate::Number;
+use crate::{Number, number::Spelled};
 
 /// One change of a [`Batch`], while it is described: which metric and labels, and what is made if they do not exist.
 ///
@@ -124,9 +124,9 @@ impl<'a> Item<'a> {
             op: op.name(),
             metric: self.metric,
             labels: Some(Pairs(&self.labels)).filter(|labels| !labels.0.is_empty()),
-            value: op.value().map(Json),
+            value: op.value().map(Spelled),
             counts: op.counts(),
-            sum: op.sum().map(Json),
+            sum: op.sum().map(Spelled),
             kind: self.kind.filter(|_| !deletes).map(Kind::as_str),
             help: Some(self.help).filter(|help| !deletes && !help.is_empty()),
             unit: Some(self.unit).filter(|unit| !deletes && !unit.is_empty()),
@@ -194,11 +194,11 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     labels: Option<Pairs<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    value: Option<Json>,
+    value: Option<Spelled>,
     #[serde(skip_serializing_if = "Option::is_none")]
     counts: Option<&'a [u64]>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    sum: Option<Json>,
+    sum: Option<Spelled>,
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     kind: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -222,20 +222,6 @@ struct Bounds<'a>(&'a [f64]);
 
 impl Serialize for Bounds<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().copied().map(Json))
-    }
-}
-
-/// A number; a text if JSON has no such number.
-struct Json(f64);
-
-impl Serialize for Json {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if self.0.is_finite() {
-            return serializer.serialize_f64(self.0);
-        }
-        let mut text = Vec::new();
-        number::write(&mut text, self.0);
-        serializer.serialize_str(&String::from_utf8_lossy(&text))
+        serializer.collect_seq(self.0.iter().copied().map(Spelled))
     }
 }

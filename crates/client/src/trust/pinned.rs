@@ -3,25 +3,18 @@
 use std::sync::Arc;
 
 use rustls::{
-    CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
-    client::{
-        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-        verify_server_cert_signed_by_trust_anchor, verify_server_name,
-    },
-    crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature},
+    CertificateError, Error, OtherError, RootCertStore,
+    client::{verify_server_cert_signed_by_trust_anchor, verify_server_name},
     server::ParsedCertificate,
 };
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls_pki_types::{CertificateDer, ServerName, SignatureVerificationAlgorithm, UnixTime};
 
 use super::Fingerprint;
 
 /// Trusts a certificate with one of these fingerprints, and certificates verified up to an authority with one of them.
-///
-/// That the other side has the certificate's key is checked in either case: certificates are public.
 #[derive(Debug)]
 pub(super) struct Pinned {
     pins: Vec<Fingerprint>,
-    algorithms: WebPkiSupportedAlgorithms,
 }
 
 /// What the other side sent has none of the fingerprints.
@@ -50,11 +43,8 @@ fn list(fingerprints: &[Fingerprint]) -> String {
 }
 
 impl Pinned {
-    pub(super) fn new(pins: Vec<Fingerprint>, provider: &CryptoProvider) -> Self {
-        Pinned {
-            pins,
-            algorithms: provider.signature_verification_algorithms,
-        }
+    pub(super) fn new(pins: Vec<Fingerprint>) -> Self {
+        Pinned { pins }
     }
 
     fn is_pinned(&self, certificate: &CertificateDer<'_>) -> bool {
@@ -69,19 +59,18 @@ impl Pinned {
         };
         CertificateError::Other(OtherError(Arc::new(mismatch))).into()
     }
-}
 
-impl ServerCertVerifier for Pinned {
-    fn verify_server_cert(
+    /// That the other side has the certificate's key is not looked at.
+    pub(super) fn verify(
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
         now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
+        algorithms: &[&dyn SignatureVerificationAlgorithm],
+    ) -> Result<(), Error> {
         if self.is_pinned(end_entity) {
-            return Ok(ServerCertVerified::assertion());
+            return Ok(());
         }
         let mut roots = RootCertStore::empty();
         for authority in intermediates.iter().filter(|sent| self.is_pinned(sent)) {
@@ -91,31 +80,8 @@ impl ServerCertVerifier for Pinned {
             return Err(self.mismatch(end_entity, intermediates));
         }
         let certificate = ParsedCertificate::try_from(end_entity)?;
-        verify_server_cert_signed_by_trust_anchor(&certificate, &roots, intermediates, now, self.algorithms.all)?;
-        verify_server_name(&certificate, server_name)?;
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, cert, dss, &self.algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, cert, dss, &self.algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
+        verify_server_cert_signed_by_trust_anchor(&certificate, &roots, intermediates, now, algorithms)?;
+        verify_server_name(&certificate, server_name)
     }
 }
 

@@ -7,7 +7,10 @@
 )]
 
 mod batch;
+#[cfg(feature = "blocking")]
+mod blocking;
 mod faults;
 mod harness;
+mod list;
 mod trust;
 mod verbs;

@@ -38,14 +38,14 @@ fn verify(pins: &[&[u8]], sent: &[&CertificateDer<'_>], host: &str, unix_s: u64)
     let pins = pins.iter().map(|der| Fingerprint::of(der)).collect();
     let (end_entity, intermediates) = sent.split_first().unwrap();
     let intermediates: Vec<_> = intermediates.iter().map(|sent| (*sent).clone()).collect();
-    let verified = Pinned::new(pins, &provider).verify_server_cert(
+    let verified = Pinned::new(pins).verify(
         end_entity,
         &intermediates,
         &ServerName::try_from(host).unwrap(),
-        &[],
         UnixTime::since_unix_epoch(Duration::from_secs(unix_s)),
+        provider.signature_verification_algorithms.all,
     );
-    verified.map(drop).map_err(|error| match error {
+    verified.map_err(|error| match error {
         Error::InvalidCertificate(CertificateError::Other(other)) => other.to_string(),
         other => other.to_string(),
     })

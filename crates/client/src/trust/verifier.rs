@@ -5,29 +5,45 @@ use rustls::{
 };
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
-/// Trusts every certificate whose key the other side has.
+use super::pinned::Pinned;
+
+/// Whose certificates are accepted.
 #[derive(Debug)]
-pub(super) struct Anyone {
+pub(super) enum Accepted {
+    Pinned(Pinned),
+    Anyone,
+}
+
+/// Accepts certificates otherwise than by known authorities.
+///
+/// That the other side has the certificate's key is checked in any case: certificates are public.
+#[derive(Debug)]
+pub(super) struct Verifier {
+    accepted: Accepted,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
-impl Anyone {
-    pub(super) fn new(provider: &CryptoProvider) -> Self {
-        Anyone {
+impl Verifier {
+    pub(super) fn new(accepted: Accepted, provider: &CryptoProvider) -> Self {
+        Verifier {
+            accepted,
             algorithms: provider.signature_verification_algorithms,
         }
     }
 }
 
-impl ServerCertVerifier for Anyone {
+impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
         _ocsp_response: &[u8],
-        _now: UnixTime,
+        now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
+        if let Accepted::Pinned(pinned) = &self.accepted {
+            pinned.verify(end_entity, intermediates, server_name, now, self.algorithms.all)?;
+        }
         Ok(ServerCertVerified::assertion())
     }
 
