@@ -9,8 +9,11 @@
 mod batch;
 #[cfg(feature = "blocking")]
 mod blocking;
+mod counts;
 mod faults;
 mod harness;
 mod list;
+#[cfg(feature = "metrics")]
+mod recorder;
 mod trust;
 mod verbs;
