@@ -113,7 +113,8 @@ impl CountsBuilder {
     }
 
     /// Starts the thread that sends. Connects to nothing yet; it does not matter whether there is a hub. Blocks as
-    /// [`Builder::build`] does, which it calls.
+    /// [`Builder::build`] does, which it calls. Of the client's times only [`Builder::timeout`] counts: a batch is tried again
+    /// until it is answered, after waits that grow to 5 s.
     ///
     /// # Errors
     /// What was given for the client cannot be; bucket bounds do not rise; the interval is zero; there can be no more threads.
@@ -125,7 +126,8 @@ impl CountsBuilder {
         let registry = Arc::new(Registry::new(families, self.series_max));
         let mailbox = Arc::new(Mailbox::default());
         let sender = Sender {
-            client: self.client.build()?,
+            // The sender tries again by itself, and wants to know what became of each try.
+            client: self.client.without_retries().build()?,
             registry: registry.clone(),
             mailbox: mailbox.clone(),
             on_refused: self.on_refused,

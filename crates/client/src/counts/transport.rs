@@ -3,7 +3,7 @@
 use super::outbox::{Answer, Sealed};
 use crate::{Client, Error};
 
-/// Sends a batch; the client tries again by itself for a while.
+/// Sends a batch once.
 pub(super) async fn send(client: &Client, sealed: &Sealed) -> Answer {
     match client.write_encoded(&sealed.batch, &sealed.key).await {
         Ok(_) => Answer::Taken,
