@@ -10,11 +10,14 @@ mod answers;
 mod batch;
 #[cfg(feature = "blocking")]
 mod blocking;
+mod counts;
 mod faults;
 mod harness;
 mod list;
 mod proxy;
 mod retries;
 mod statuses;
+#[cfg(feature = "metrics")]
+mod recorder;
 mod trust;
 mod verbs;
