@@ -78,6 +78,11 @@ async fn run(arguments: Arguments, variables: &Variables, output: &Output) -> Re
 /// Sends one change, or appends it to the spool.
 async fn write(settings: &Settings, output: &Output, item: String) -> Result<Exit, Failure> {
     if settings.spool.is_some() {
+        if settings.has_idempotency_key() {
+            return Err(Failure::usage(
+                "a change in the spool has a key of its own: leave out --idempotency-key",
+            ));
+        }
         return spooled::append(settings, output, &[item]).await;
     }
     let hub = Hub::connect(settings)?;

@@ -123,7 +123,7 @@ async fn send(hub: &Hub, key: &Key, body: Vec<u8>) -> Verdict<Failure> {
 fn verdict(error: &Error) -> Verdict<Failure> {
     let is_of_hub = error.problem().is_some() || error.is_too_large();
     let is_about_items = matches!(error.status(), Some(400..=499) | None) && !error.is_unauthorized();
-    if error.is_transient() || !is_of_hub || !is_about_items {
+    if error.is_transient() || error.is_outcome_unknown() || !is_of_hub || !is_about_items {
         return Verdict::NotNow {
             why: Failure::of(error),
             nothing_happened: !error.is_outcome_unknown(),

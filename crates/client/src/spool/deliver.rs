@@ -119,6 +119,12 @@ impl Turn<'_> {
                     queue.extend(self.cut(&marked, &refused, &[rest])?);
                     report.refuse(refused);
                 }
+                // It may have been counted before the hub would not have it any more, say because the key's rights are
+                // less now: a hub asks for those first.
+                Verdict::RefusedWhole(_) if batch.tried.is_some() => {
+                    report.uncertain_items += items.len();
+                    self.set_aside(&marked, bytes)?;
+                }
                 Verdict::RefusedWhole(reason) if items.len() <= 1 => {
                     let refused: Vec<Refused> = items
                         .into_iter()

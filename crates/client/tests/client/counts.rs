@@ -23,7 +23,7 @@ pub(crate) fn quiet(hub: &Running) -> CountsBuilder {
 pub(crate) async fn scrape(hub: &Running, prefix: &str) -> Vec<String> {
     let ca = std::fs::read(hub.hub.ca_file().unwrap()).unwrap();
     let http = reqwest::Client::builder()
-        .tls_backend_preconfigured(crate::trust::config(&ca))
+        .tls_backend_preconfigured(crate::trust::config(Some(&ca)))
         .no_proxy()
         .build()
         .unwrap();

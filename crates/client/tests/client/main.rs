@@ -10,14 +10,16 @@ mod answers;
 mod batch;
 #[cfg(feature = "blocking")]
 mod blocking;
+#[cfg(feature = "cli")]
+mod cli;
 mod counts;
 mod faults;
 mod harness;
 mod list;
 mod proxy;
-mod retries;
-mod statuses;
 #[cfg(feature = "metrics")]
 mod recorder;
+mod retries;
+mod statuses;
 mod trust;
 mod verbs;
