@@ -1,8 +1,7 @@
 //! The command `nexus`: a hub for scripts.
 //!
-//! A run goes from what was typed ([`Arguments`](arguments::Arguments)) over what it means with the environment
-//! ([`Settings`](settings::Settings)) to an [`Exit`]. Standard output has data only; everything that is said to people goes to
-//! standard error.
+//! A run goes from what was typed (`Arguments`) over what it means with the environment (`Settings`) to an exit code. Standard
+//! output has data only; everything that is said to people goes to standard error.
 
 mod arguments;
 mod change;

@@ -7,19 +7,31 @@ use super::{
 };
 use crate::Series;
 
+/// How much is printed at once.
+const PRINTED_BYTES: usize = 32 << 10;
+
 /// Prints the series that match, as they come: one a line.
 pub(super) async fn list(hub: &Hub, output: &Output, list: &arguments::List) -> Result<Exit, Failure> {
     let selectors = list.selectors.iter();
     let mut series = selectors.fold(hub.client.list(), |list, selector| list.matching(selector));
-    while let Some(series) = series.next().await.map_err(|error| Failure::of(&error))? {
+    let mut lines = String::new();
+    loop {
+        let next = series.next().await;
+        let is_last = !matches!(next, Ok(Some(_)));
+        if is_last || lines.len() >= PRINTED_BYTES {
+            output.data(&std::mem::take(&mut lines))?;
+        }
+        let Some(series) = next.map_err(|error| Failure::of(&error))? else {
+            return Ok(Exit::Done);
+        };
         let line = if output.is_json() {
             as_json(&series).to_string()
         } else {
             as_text(&series)
         };
-        output.data(&format!("{line}\n"))?;
+        lines.push_str(&line);
+        lines.push('\n');
     }
-    Ok(Exit::Done)
 }
 
 /// As in a scrape; of a histogram, count and sum.

@@ -190,7 +190,7 @@ async fn exit_codes_tell_what_to_do() {
         &untrusted,
         1,
         "",
-        &format!("its fingerprint is sha256:{}", hub.hub.fingerprint().unwrap()),
+        &format!("its authority's sha256:{}", hub.hub.fingerprint().unwrap()),
     );
     for wrong in [
         "explode x",
