@@ -94,7 +94,7 @@ fn target(metric: &str, words: &[String]) -> Result<(Target, Vec<String>), Failu
     for word in words {
         match word.split_once('=') {
             Some((name, value)) if !name.contains(char::is_whitespace) => {
-                labels.push((name.to_owned(), value.to_owned()))
+                labels.push((name.to_owned(), value.to_owned()));
             }
             _ => others.push(word.clone()),
         }

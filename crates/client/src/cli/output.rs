@@ -35,6 +35,7 @@ impl Output {
     /// # Errors
     /// They cannot be written; [`Failure`] has the exit code 0 if the reader has seen enough, as `head` does.
     pub(super) fn data(&self, text: &str) -> Result<(), Failure> {
+        self.clear();
         let mut out = io::stdout().lock();
         let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
         written.map_err(|error| match error.kind() {

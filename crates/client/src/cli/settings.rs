@@ -12,7 +12,9 @@ use crate::{
 };
 
 /// The environment; tests have their own.
-pub(super) struct Variables(Box<dyn Fn(&str) -> Option<String>>);
+pub(super) struct Variables(Box<LookUp>);
+
+type LookUp = dyn Fn(&str) -> Option<String>;
 
 impl Variables {
     pub(super) fn new(get: impl Fn(&str) -> Option<String> + 'static) -> Self {

@@ -156,10 +156,6 @@ impl Files {
         synced.map_err(SpoolError::io("sync", &path))
     }
 
-    pub(super) fn read(&self, path: &Path) -> Result<Vec<u8>, SpoolError> {
-        fs::read(path).map_err(SpoolError::io("read", path))
-    }
-
     /// The names of the files in a part, sorted, and how long they are.
     pub(super) fn list(&self, part: &str) -> Result<Vec<(String, u64)>, SpoolError> {
         let path = self.directory.join(part);
@@ -242,6 +238,10 @@ impl Files {
         self.fuse.burn()?;
         Ok(())
     }
+}
+
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, SpoolError> {
+    fs::read(path).map_err(SpoolError::io("read", path))
 }
 
 /// The tests of this module let processes die, not machines, and are many.

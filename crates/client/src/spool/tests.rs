@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     Delivery, Key, Limits, Report, Spool, SpoolError, Sync,
-    files::{BATCHES, REFUSED, UNCERTAIN},
+    files::{BATCHES, REFUSED, UNCERTAIN, read},
 };
 use hub::{Fate, Hub};
 
@@ -104,7 +104,7 @@ fn files(spool: &Spool, part: &str) -> Vec<(String, String)> {
     let names = spool.files.list(part).unwrap().into_iter();
     names
         .map(|(name, _)| {
-            let bytes = spool.files.read(&spool.files.path(part, &name)).unwrap();
+            let bytes = read(&spool.files.path(part, &name)).unwrap();
             (name, String::from_utf8(bytes).unwrap())
         })
         .collect()

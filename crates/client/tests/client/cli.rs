@@ -84,7 +84,7 @@ impl Shell {
             let _ = stdin.write_all(input.as_bytes()).await;
         };
         let both = async { tokio::join!(feed, child.wait_with_output()).1.unwrap() };
-        let output = timeout(DEADLINE, both).await.expect("the command ends in time");
+        let output = timeout(DEADLINE, both).await.unwrap();
         Said {
             code: output.status.code(),
             out: String::from_utf8(output.stdout).unwrap(),

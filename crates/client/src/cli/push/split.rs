@@ -60,11 +60,6 @@ impl<R: BufRead> Items<R> {
         self.line += usize::from(byte == b'\n');
     }
 
-    fn wrong(&self, line: usize, reason: impl Into<String>) -> SplitError {
-        let reason = reason.into();
-        SplitError::Wrong { line, reason }
-    }
-
     fn read(&mut self) -> Result<Option<Item>, SplitError> {
         let mut next = self.peek()?;
         if self.array.is_none() {
@@ -83,14 +78,14 @@ impl<R: BufRead> Items<R> {
                     self.take(b',');
                     next = self.peek()?;
                 }
-                _ => return Err(self.wrong(self.line, "expected , or ] behind a change")),
+                _ => return Err(wrong(self.line, "expected , or ] behind a change")),
             }
         }
         match next {
             Some(b'{') => self.object().map(Some),
             None if self.array == Some(false) => Ok(None),
-            None => Err(self.wrong(self.line, "the array has no end")),
-            Some(_) => Err(self.wrong(self.line, "expected a change, as {\"op\": …, \"metric\": …}")),
+            None => Err(wrong(self.line, "the array has no end")),
+            Some(_) => Err(wrong(self.line, "expected a change, as {\"op\": …, \"metric\": …}")),
         }
     }
 
@@ -98,7 +93,7 @@ impl<R: BufRead> Items<R> {
         self.take(b']');
         match self.peek()? {
             None => Ok(None),
-            Some(_) => Err(self.wrong(self.line, "there is something behind the array")),
+            Some(_) => Err(wrong(self.line, "there is something behind the array")),
         }
     }
 
@@ -108,7 +103,7 @@ impl<R: BufRead> Items<R> {
         let (mut text, mut depth, mut in_string, mut escaped) = (Vec::new(), 0_usize, false, false);
         loop {
             let Some(&byte) = self.input.fill_buf()?.first() else {
-                return Err(self.wrong(first_line, "the change that begins here has no end"));
+                return Err(wrong(first_line, "the change that begins here has no end"));
             };
             self.take(byte);
             text.push(if matches!(byte, b'\n' | b'\r') && !in_string {
@@ -126,18 +121,23 @@ impl<R: BufRead> Items<R> {
                 _ => {}
             }
             if text.len() > ITEM_BYTES_MAX {
-                return Err(self.wrong(first_line, "the change that begins here is too large"));
+                return Err(wrong(first_line, "the change that begins here is too large"));
             }
         }
         let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(&text);
-        is_json.map_err(|error| self.wrong(first_line, format!("not JSON: {error}")))?;
-        let text = String::from_utf8(text).map_err(|_| self.wrong(first_line, "not UTF-8"))?;
+        is_json.map_err(|error| wrong(first_line, format!("not JSON: {error}")))?;
+        let text = String::from_utf8(text).map_err(|_| wrong(first_line, "not UTF-8"))?;
         Ok(Item {
             text,
             first_line,
             last_line: self.line,
         })
     }
+}
+
+fn wrong(line: usize, reason: impl Into<String>) -> SplitError {
+    let reason = reason.into();
+    SplitError::Wrong { line, reason }
 }
 
 impl<R: BufRead> Iterator for Items<R> {

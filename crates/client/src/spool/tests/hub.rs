@@ -18,14 +18,21 @@ pub(super) enum Fate {
 #[derive(Debug, Default)]
 pub(super) struct Hub {
     counts: RefCell<HashMap<String, u64>>,
-    /// By target and key: the body, and when it was counted.
-    known: RefCell<HashMap<(u64, String), (Vec<u8>, u64)>>,
+    /// By target and key.
+    known: RefCell<HashMap<(u64, String), Known>>,
     /// All keys that were ever counted, and how often.
     counted: RefCell<HashMap<String, u32>>,
     fates: RefCell<VecDeque<Fate>>,
     now_ms: Cell<u64>,
     /// What passes, whatever the clock says.
     passed_ms: Cell<u64>,
+}
+
+/// A batch that was counted, and when.
+#[derive(Debug)]
+struct Known {
+    body: Vec<u8>,
+    at_ms: u64,
 }
 
 const RETENTION_MS: u64 = 24 * super::HOUR_MS;
@@ -87,9 +94,9 @@ impl Hub {
     fn apply(&self, target: u64, key: &Key, body: &[u8]) -> Verdict<&'static str> {
         let passed = self.passed_ms.get();
         let mut known = self.known.borrow_mut();
-        known.retain(|_, (_, at)| passed - *at < RETENTION_MS);
+        known.retain(|_, known| passed - known.at_ms < RETENTION_MS);
         let id = (target, key.to_string());
-        if let Some((before, _)) = known.get(&id) {
+        if let Some(Known { body: before, .. }) = known.get(&id) {
             assert_eq!(before, body, "the bytes under a key never change");
             return Verdict::Counted;
         }
@@ -106,7 +113,11 @@ impl Hub {
         if !refused.is_empty() {
             return Verdict::Refused(refused);
         }
-        known.insert(id, (body.to_vec(), passed));
+        let first = Known {
+            body: body.to_vec(),
+            at_ms: passed,
+        };
+        known.insert(id, first);
         *self.counted.borrow_mut().entry(key.to_string()).or_default() += 1;
         let mut counts = self.counts.borrow_mut();
         for (metric, amount) in amounts {
