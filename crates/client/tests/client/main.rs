@@ -3,6 +3,8 @@
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
     reason = "all of this is tests, helpers included"
 )]
 
@@ -14,8 +16,10 @@ mod blocking;
 mod cli;
 mod counts;
 mod faults;
+mod full_disk;
 mod harness;
 mod list;
+mod mortal;
 mod proxy;
 #[cfg(feature = "metrics")]
 mod recorder;
