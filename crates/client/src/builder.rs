@@ -24,8 +24,8 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const DEADLINE: Duration = Duration::from_secs(30);
 /// Less than the time after which a hub closes an idle connection, so that no request meets the close.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
-/// However short the timeout is.
-const KEEP_ALIVE_MIN: Duration = Duration::from_millis(10);
+/// How often, at least and at most, the hub is asked whether a connection on which requests wait is alive.
+const KEEP_ALIVE: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(60));
 const X_CLIENT_ID: HeaderName = HeaderName::from_static("x-client-id");
 /// What the hub reads of a client's id.
 const CLIENT_ID_BYTES_MAX: usize = 128;
@@ -207,8 +207,8 @@ impl Builder {
             .default_headers(headers)
             .user_agent(concat!("nexus-client/", env!("CARGO_PKG_VERSION")))
             // A connection that died without a word is found dead while requests wait on it, and not used for more.
-            .http2_keep_alive_interval((timeout / 2).max(KEEP_ALIVE_MIN))
-            .http2_keep_alive_timeout(timeout)
+            .http2_keep_alive_interval((timeout / 2).clamp(KEEP_ALIVE.0, KEEP_ALIVE.1))
+            .http2_keep_alive_timeout(timeout.clamp(KEEP_ALIVE.0, KEEP_ALIVE.1))
             .pool_idle_timeout(IDLE_TIMEOUT)
             // A hub redirects to nowhere, and the key is for the hub alone.
             .redirect(redirect::Policy::none())

@@ -79,7 +79,7 @@ impl Client {
         self.metric(name).update(value).await
     }
 
-    /// [Creates](Client::create) a metric, then [updates](Client::update) it: two requests. To do both in one, say of
+    /// [Creates](Client::create) a metric, then [updates](Client::update) it: two requests, each with its own deadline. To do both in one, say of
     /// which kind it is: `metric(name).kind(Kind::Gauge).help(help).update(value)`.
     ///
     /// # Errors

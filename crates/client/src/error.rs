@@ -83,7 +83,8 @@ impl Error {
         self.has(StatusCode::CONFLICT)
     }
 
-    /// The batch is larger than the client or the hub takes at once (413 from the hub): send it in parts.
+    /// The batch is larger than the client or the hub takes at once (413 from the hub): send it in parts. Or a page of a
+    /// list is larger than the client takes: ask for smaller ones.
     #[must_use]
     pub fn is_too_large(&self) -> bool {
         self.0.kind == Kind::TooLarge || self.has(StatusCode::PAYLOAD_TOO_LARGE)
@@ -102,7 +103,8 @@ impl Error {
     }
 
     /// The same request may succeed later, as it is: the hub could not be reached, did not answer in time, or the
-    /// connection broke; the hub or a proxy before it asked for a pause (429, 503) or failed (502, 504).
+    /// connection broke; the hub or a proxy before it asked for a pause (429, 503), waited in vain for the rest of the
+    /// request (408), or the proxy for the hub (502, 504).
     ///
     /// This is what the client tries again by itself. A 429 that says that a limit on series is reached is not among it:
     /// only deleting some helps.
@@ -114,7 +116,10 @@ impl Error {
                 Some(StatusCode::TOO_MANY_REQUESTS) => !self.is_problem(LIMIT_REACHED),
                 Some(status) => matches!(
                     status,
-                    StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT
+                    StatusCode::REQUEST_TIMEOUT
+                        | StatusCode::BAD_GATEWAY
+                        | StatusCode::SERVICE_UNAVAILABLE
+                        | StatusCode::GATEWAY_TIMEOUT
                 ),
                 None => false,
             },
@@ -127,7 +132,8 @@ impl Error {
     ///
     /// That is so after a try that was not answered in time, whose connection broke, that was answered by a proxy's 5xx or
     /// by the hub's 500 or 503 `outcome-unknown`, or with something that makes no sense; unless a later try under the
-    /// same key was refused for what it is, which a hub does only if no earlier one happened.
+    /// same key was refused for what it is, which a hub does only if no earlier one happened. (An earlier one that is still
+    /// on its way is then refused, too, unless someone puts right what it is refused for in just that moment.)
     ///
     /// Repeating the call may count twice, since it makes a new key, unless it is `create`, `update` or `read`; repeating a
     /// batch under the same key ([`Client::write_with`](crate::Client::write_with)) is always safe.

@@ -46,14 +46,22 @@ impl Exchange {
     pub(crate) async fn send(&self, request: Request, answer_bytes_max: usize) -> Result<Answer, Error> {
         let started = Instant::now();
         let mut tries = Tries::default();
+        let mut before = None;
         loop {
             let remaining = self.deadline.saturating_sub(started.elapsed());
-            let timeout = self.timeout.min(remaining);
-            let error = match self.attempt(&request, timeout, answer_bytes_max).await {
+            let error = match self
+                .attempt(&request, self.timeout.min(remaining), answer_bytes_max)
+                .await
+            {
                 Ok(answer) => return Ok(Answer { tries, ..answer }),
                 Err(error) => error,
             };
             tries = tries.and(&error, started.elapsed());
+            let error = match before.take() {
+                // It had less time than a try is to have: what was said before tells more.
+                Some(before) if error.is_timeout() && remaining < self.timeout => before,
+                _ => error,
+            };
             let remaining = self.deadline.saturating_sub(tries.elapsed);
             let backoff = self.backoff.filter(|_| error.is_transient());
             let wait = backoff
@@ -62,6 +70,7 @@ impl Exchange {
                 Some(wait) => time::sleep(wait).await,
                 None => return Err(error.after(tries)),
             }
+            before = Some(error);
         }
     }
 

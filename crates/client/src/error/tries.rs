@@ -50,7 +50,10 @@ fn certainty(error: &Error) -> Certainty {
 fn refused(status: StatusCode, error: &Error) -> Certainty {
     match status {
         // Said before the hub looks for the key.
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS => Certainty::NotThisTime,
+        StatusCode::UNAUTHORIZED
+        | StatusCode::FORBIDDEN
+        | StatusCode::REQUEST_TIMEOUT
+        | StatusCode::TOO_MANY_REQUESTS => Certainty::NotThisTime,
         // The hub itself says so; a proxy knows nothing.
         StatusCode::SERVICE_UNAVAILABLE if error.problem().is_some() && !error.is_problem(OUTCOME_UNKNOWN) => {
             Certainty::NotThisTime

@@ -21,7 +21,9 @@ async fn a_key_that_the_hub_does_not_know_is_unauthorized() {
         let error = client.create("m", "").await.unwrap_err();
         assert!(error.is_unauthorized() && !error.is_forbidden(), "{error}");
         assert_eq!(error.problem().unwrap().kind(), "urn:metric-nexus:problem:unauthorized");
-        assert!(error.to_string().contains("API Key"), "{error}");
+        for part in ["API Key", "give the client a key that the hub knows"] {
+            assert!(error.to_string().contains(part), "{error}");
+        }
     }
     hub.stop().await;
 }
@@ -96,6 +98,23 @@ async fn an_answer_that_does_not_come_is_a_timeout() {
             format!("no answer from {scheme}://{address}/ within 50.0ms: the hub or the way to it is slow or dead")
         );
     }
+}
+
+#[tokio::test]
+async fn any_time_can_be_given() {
+    let hub = start().await;
+    let builder = || hub.builder().danger_accept_any_certificate();
+    let endless = builder()
+        .timeout(Duration::MAX)
+        .deadline(Duration::MAX)
+        .build()
+        .unwrap();
+    endless.create("m", "").await.unwrap();
+    for none in [builder().timeout(Duration::ZERO), builder().deadline(Duration::ZERO)] {
+        let client = none.without_retries().build().unwrap();
+        assert!(client.create("m", "").await.unwrap_err().is_timeout());
+    }
+    hub.stop().await;
 }
 
 /// Answers one request with these bytes.

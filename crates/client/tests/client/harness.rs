@@ -1,11 +1,22 @@
-use std::net::SocketAddr;
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use nexus_client::{Builder, Client};
 use nexus_server::Hub;
 use tempfile::TempDir;
-use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+use tokio::{
+    net::TcpListener,
+    runtime::Runtime,
+    sync::oneshot,
+    task::JoinHandle,
+    time::{self, Instant},
+};
 
 pub(crate) const KEY: &str = "Hello World";
+const ANYWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// A hub that serves over TLS, with its state in a directory of its own, until it is stopped or dropped.
 pub(crate) struct Running {
@@ -17,13 +28,35 @@ pub(crate) struct Running {
 }
 
 pub(crate) async fn start() -> Running {
-    start_at(([127, 0, 0, 1], 0).into()).await
+    start_at(ANYWHERE).await
 }
 
 /// Another hub where one was before.
 pub(crate) async fn start_at(address: SocketAddr) -> Running {
     let directory = tempfile::tempdir().unwrap();
     let hub = Hub::builder().state(directory.path()).api_key(KEY).open().unwrap();
+    serve(hub, directory, address).await
+}
+
+/// A hub without TLS.
+pub(crate) async fn start_plain() -> Running {
+    let directory = tempfile::tempdir().unwrap();
+    let hub = Hub::builder().state(directory.path()).api_key(KEY).plain_http();
+    serve(hub.open().unwrap(), directory, ANYWHERE).await
+}
+
+/// A hub that shows this certificate, with this key.
+pub(crate) async fn start_with_certificate(cert_pem: &str, key_pem: &str) -> Running {
+    let directory = tempfile::tempdir().unwrap();
+    let [cert, key] = ["cert.pem", "key.pem"].map(|name| directory.path().join(name));
+    std::fs::write(&cert, cert_pem).unwrap();
+    std::fs::write(&key, key_pem).unwrap();
+    let state = directory.path().join("state");
+    let hub = Hub::builder().state(state).api_key(KEY).certificate(cert, key);
+    serve(hub.open().unwrap(), directory, ANYWHERE).await
+}
+
+async fn serve(hub: Hub, directory: TempDir, address: SocketAddr) -> Running {
     let listener = TcpListener::bind(address).await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
@@ -44,11 +77,33 @@ pub(crate) async fn start_at(address: SocketAddr) -> Running {
 impl Running {
     /// Everything but the trust.
     pub(crate) fn builder(&self) -> Builder {
-        builder_at(self.address)
+        self.builder_at(self.address)
+    }
+
+    /// Everything but the trust, for this hub where it is reached at another address.
+    pub(crate) fn builder_at(&self, address: SocketAddr) -> Builder {
+        Client::builder(format!("{}://{address}", self.hub.scheme())).key(KEY)
     }
 
     pub(crate) fn client(&self) -> Client {
         self.builder().ca_file(self.hub.ca_file().unwrap()).build().unwrap()
+    }
+
+    /// What Prometheus gets; the client does not scrape.
+    pub(crate) async fn scrape(&self, prefix: &str) -> String {
+        let ca = self.hub.ca_file().map(|ca| std::fs::read(ca).unwrap());
+        let tls = crate::trust::config(ca.as_deref());
+        let http = reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy();
+        let url = format!("{}://{}/__metrics?prefix={prefix}", self.hub.scheme(), self.address);
+        let request = http.build().unwrap().get(url).bearer_auth(KEY);
+        request.send().await.unwrap().text().await.unwrap()
+    }
+
+    /// How many writes the hub knew as repeats.
+    pub(crate) async fn replays(&self) -> f64 {
+        let exposed = self.scrape("metric_nexus_idempotency_replays").await;
+        let line = exposed.lines().find(|line| !line.starts_with('#'));
+        line.unwrap().rsplit(' ').next().unwrap().parse().unwrap()
     }
 
     pub(crate) async fn stop(mut self) {
@@ -58,7 +113,87 @@ impl Running {
     }
 }
 
-/// Everything but the trust, for a hub that is reached at this address.
+/// Everything but the trust, for a hub that is reached at this address over TLS.
 pub(crate) fn builder_at(address: SocketAddr) -> Builder {
     Client::builder(format!("https://{address}")).key(KEY)
+}
+
+/// Waits until a metric is at least this.
+pub(crate) async fn reaches(client: &Client, name: &str, value: f64) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let found = client.read(name).await.unwrap();
+        if found >= value {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{name} is still {found}");
+        time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// A hub that can be killed: what is under way in it just ends, and nothing is said to anyone.
+pub(crate) struct Mortal {
+    pub(crate) address: SocketAddr,
+    pub(crate) ca: PathBuf,
+    directory: TempDir,
+    runtime: Option<Runtime>,
+}
+
+impl Mortal {
+    pub(crate) async fn start() -> Mortal {
+        let directory = tempfile::tempdir().unwrap();
+        let (runtime, address, hub) = live(directory.path()).await;
+        Mortal {
+            address,
+            ca: hub.ca_file().unwrap(),
+            directory,
+            runtime: Some(runtime),
+        }
+    }
+
+    pub(crate) fn kill(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+
+    /// Over what was left; at another address.
+    pub(crate) async fn start_again(&mut self) {
+        self.kill();
+        let (runtime, address, _) = live(self.directory.path()).await;
+        self.address = address;
+        self.runtime = Some(runtime);
+    }
+}
+
+impl Drop for Mortal {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Opens the directory as soon as the one before has let go of it, and serves.
+async fn live(directory: &Path) -> (Runtime, SocketAddr, Hub) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let hub = loop {
+        match Hub::builder().state(directory).api_key(KEY).open() {
+            Ok(hub) => break hub,
+            Err(error) => assert!(Instant::now() < deadline, "{error}"),
+        }
+        time::sleep(Duration::from_millis(5)).await;
+    };
+    let listener = std::net::TcpListener::bind(ANYWHERE).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let served = hub.clone();
+    runtime.spawn(async move {
+        let listener = TcpListener::from_std(listener).unwrap();
+        served.serve(listener, std::future::pending()).await;
+    });
+    (runtime, address, hub)
 }

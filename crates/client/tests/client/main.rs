@@ -6,6 +6,7 @@
     reason = "all of this is tests, helpers included"
 )]
 
+mod answers;
 mod batch;
 #[cfg(feature = "blocking")]
 mod blocking;
@@ -13,7 +14,10 @@ mod counts;
 mod faults;
 mod harness;
 mod list;
+mod proxy;
 #[cfg(feature = "metrics")]
 mod recorder;
+mod retries;
+mod statuses;
 mod trust;
 mod verbs;

@@ -1,23 +1,20 @@
-use std::{
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use std::{net::SocketAddr, sync::Arc};
 
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer, pem::PemObject};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
-use crate::harness::{Running, builder_at, start};
+use crate::{
+    harness::{Running, builder_at, start, start_plain, start_with_certificate},
+    proxy::Proxy,
+};
 
 const OTHER: &str = "sha256:00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 
 /// TLS for a client that is not ours.
-pub(crate) fn config(ca: &[u8]) -> rustls::ClientConfig {
+pub(crate) fn config(ca: Option<&[u8]>) -> rustls::ClientConfig {
     let mut roots = rustls::RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(ca).unwrap()).unwrap();
+    roots.add_parsable_certificates(ca.map(|ca| CertificateDer::from_pem_slice(ca).unwrap()));
     rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
@@ -50,11 +47,13 @@ async fn another_fingerprint_is_refused_and_the_right_one_named() {
     let client = hub.builder().fingerprint(OTHER).build().unwrap();
     let error = client.create("m", "").await.unwrap_err();
     assert!(error.is_untrusted() && !error.is_connect() && !error.is_timeout());
+    assert!(!error.is_transient() && !error.is_outcome_unknown() && error.tries() == 1);
     let text = error.to_string();
     for part in [
         format!("the certificate of https://{}/ is not trusted", hub.address),
         format!("its authority's sha256:{}", hub.hub.fingerprint().unwrap()),
         format!("trusts only {OTHER}"),
+        "give the client its fingerprint".to_owned(),
     ] {
         assert!(text.contains(&part), "{part}: {text}");
     }
@@ -79,9 +78,7 @@ async fn an_unknown_authority_is_refused() {
 #[tokio::test]
 async fn a_name_that_the_certificate_does_not_hold_is_refused() {
     let hub = start().await;
-    let address: SocketAddr = ([127, 0, 0, 2], hub.address.port()).into();
-    let listener = TcpListener::bind(address).await.unwrap();
-    let _forwarding = forward(listener, hub.address);
+    let Proxy { address, .. } = Proxy::at("127.0.0.2:0", hub.address).await;
     for builder in [
         builder_at(address).ca_file(hub.hub.ca_file().unwrap()),
         builder_at(address).fingerprint(hub.hub.fingerprint().unwrap()),
@@ -91,6 +88,60 @@ async fn a_name_that_the_certificate_does_not_hold_is_refused() {
         assert!(error.to_string().contains("127.0.0.2"), "{error}");
     }
     hub.stop().await;
+}
+
+#[tokio::test]
+async fn an_expired_certificate_is_refused_with_advice() {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut authority = rcgen::CertificateParams::default();
+    authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let ca = authority.self_signed(&key).unwrap().pem();
+    let issuer = rcgen::Issuer::new(authority, key);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
+    params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+    params.not_after = rcgen::date_time_ymd(2021, 1, 1);
+    let certificate = params.signed_by(&key, &issuer).unwrap().pem();
+
+    let hub = start_with_certificate(&certificate, &key.serialize_pem()).await;
+    let error = hub
+        .builder()
+        .ca_pem(ca)
+        .build()
+        .unwrap()
+        .create("m", "")
+        .await
+        .unwrap_err();
+    assert!(
+        error.is_untrusted() && !error.is_transient() && error.tries() == 1,
+        "{error}"
+    );
+    for part in [
+        "certificate expired",
+        "renew it at the hub, or set this machine's clock",
+    ] {
+        assert!(error.to_string().contains(part), "{error}");
+    }
+    hub.stop().await;
+}
+
+/// It would be the same the next time.
+#[tokio::test]
+async fn what_speaks_no_tls_is_not_tried_again() {
+    let plain = start_plain().await;
+    let client = builder_at(plain.address)
+        .danger_accept_any_certificate()
+        .build()
+        .unwrap();
+    let error = client.read("m").await.unwrap_err();
+    assert!(
+        error.is_connect() && !error.is_transient() && !error.is_outcome_unknown(),
+        "{error:?}"
+    );
+    assert_eq!(error.tries(), 1);
+    let expected = format!("cannot speak TLS with https://{}/: ", plain.address);
+    assert!(error.to_string().starts_with(&expected), "{error}");
+    plain.stop().await;
 }
 
 /// A certificate is public; whoever shows it must have its key.
@@ -140,10 +191,11 @@ async fn impostor(hub: &Running) -> SocketAddr {
 #[tokio::test]
 async fn all_that_is_asked_at_once_shares_one_connection() {
     let hub = start().await;
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let connections = forward(listener, hub.address);
-    let client = builder_at(address).ca_file(hub.hub.ca_file().unwrap()).build().unwrap();
+    let proxy = Proxy::before(hub.address).await;
+    let client = builder_at(proxy.address)
+        .ca_file(hub.hub.ca_file().unwrap())
+        .build()
+        .unwrap();
     client.create("m", "").await.unwrap();
     let increments: Vec<_> = (0..50)
         .map(|_| {
@@ -155,22 +207,6 @@ async fn all_that_is_asked_at_once_shares_one_connection() {
         increment.await.unwrap().unwrap();
     }
     assert_eq!(client.read("m").await.unwrap(), 50.0);
-    assert_eq!(connections.load(Ordering::Relaxed), 1);
+    assert_eq!(proxy.connections(), 1);
     hub.stop().await;
-}
-
-/// Carries connections on to the hub, and counts them.
-fn forward(listener: TcpListener, to: SocketAddr) -> Arc<AtomicUsize> {
-    let connections = Arc::new(AtomicUsize::new(0));
-    let counted = connections.clone();
-    tokio::spawn(async move {
-        while let Ok((mut client, _)) = listener.accept().await {
-            counted.fetch_add(1, Ordering::Relaxed);
-            tokio::spawn(async move {
-                let mut hub = TcpStream::connect(to).await?;
-                tokio::io::copy_bidirectional(&mut client, &mut hub).await
-            });
-        }
-    });
-    connections
 }

@@ -178,7 +178,7 @@ async fn observations_are_counted_in_buckets() {
         .unwrap_err();
     assert_eq!(rising.status(), Some(400), "{rising}");
 
-    let exposed = scrape(&hub).await;
+    let exposed = hub.scrape("job_").await;
     for line in [
         "# HELP job_seconds How long jobs take",
         "# TYPE job_seconds histogram",
@@ -191,17 +191,4 @@ async fn observations_are_counted_in_buckets() {
         assert!(exposed.lines().any(|found| found == line), "{line}\n{exposed}");
     }
     hub.stop().await;
-}
-
-/// What Prometheus gets; the client does not scrape.
-async fn scrape(hub: &crate::harness::Running) -> String {
-    let ca = std::fs::read(hub.hub.ca_file().unwrap()).unwrap();
-    let http = reqwest::Client::builder()
-        .tls_backend_preconfigured(crate::trust::config(&ca))
-        .no_proxy()
-        .build()
-        .unwrap();
-    let url = format!("https://{}/__metrics?prefix=job_", hub.address);
-    let response = http.get(url).bearer_auth(crate::harness::KEY).send().await.unwrap();
-    response.text().await.unwrap()
 }
