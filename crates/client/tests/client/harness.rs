@@ -1,6 +1,6 @@
 use std::{
-    net::{Ipv4Addr, SocketAddr},
-    path::{Path, PathBuf},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::Path,
     time::Duration,
 };
 
@@ -9,14 +9,13 @@ use nexus_server::Hub;
 use tempfile::TempDir;
 use tokio::{
     net::TcpListener,
-    runtime::Runtime,
     sync::oneshot,
     task::JoinHandle,
     time::{self, Instant},
 };
 
 pub(crate) const KEY: &str = "Hello World";
-const ANYWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+pub(crate) const ANYWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// A hub that serves over TLS, with its state in a directory of its own, until it is stopped or dropped.
 pub(crate) struct Running {
@@ -24,7 +23,8 @@ pub(crate) struct Running {
     pub(crate) address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     serving: JoinHandle<()>,
-    _directory: TempDir,
+    /// None if it is not this one's to remove.
+    _directory: Option<TempDir>,
 }
 
 pub(crate) async fn start() -> Running {
@@ -35,14 +35,20 @@ pub(crate) async fn start() -> Running {
 pub(crate) async fn start_at(address: SocketAddr) -> Running {
     let directory = tempfile::tempdir().unwrap();
     let hub = Hub::builder().state(directory.path()).api_key(KEY).open().unwrap();
-    serve(hub, directory, address).await
+    serve(hub, Some(directory), address).await
+}
+
+/// A hub with its state in this directory.
+pub(crate) async fn start_in(directory: &Path) -> Running {
+    let hub = Hub::builder().state(directory).api_key(KEY).open().unwrap();
+    serve(hub, None, ANYWHERE).await
 }
 
 /// A hub without TLS.
 pub(crate) async fn start_plain() -> Running {
     let directory = tempfile::tempdir().unwrap();
     let hub = Hub::builder().state(directory.path()).api_key(KEY).plain_http();
-    serve(hub.open().unwrap(), directory, ANYWHERE).await
+    serve(hub.open().unwrap(), Some(directory), ANYWHERE).await
 }
 
 /// A hub that shows this certificate, with this key.
@@ -53,10 +59,10 @@ pub(crate) async fn start_with_certificate(cert_pem: &str, key_pem: &str) -> Run
     std::fs::write(&key, key_pem).unwrap();
     let state = directory.path().join("state");
     let hub = Hub::builder().state(state).api_key(KEY).certificate(cert, key);
-    serve(hub.open().unwrap(), directory, ANYWHERE).await
+    serve(hub.open().unwrap(), Some(directory), ANYWHERE).await
 }
 
-async fn serve(hub: Hub, directory: TempDir, address: SocketAddr) -> Running {
+async fn serve(hub: Hub, directory: Option<TempDir>, address: SocketAddr) -> Running {
     let listener = TcpListener::bind(address).await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
@@ -129,71 +135,4 @@ pub(crate) async fn reaches(client: &Client, name: &str, value: f64) {
         assert!(Instant::now() < deadline, "{name} is still {found}");
         time::sleep(Duration::from_millis(1)).await;
     }
-}
-
-/// A hub that can be killed: what is under way in it just ends, and nothing is said to anyone.
-pub(crate) struct Mortal {
-    pub(crate) address: SocketAddr,
-    pub(crate) ca: PathBuf,
-    directory: TempDir,
-    runtime: Option<Runtime>,
-}
-
-impl Mortal {
-    pub(crate) async fn start() -> Mortal {
-        let directory = tempfile::tempdir().unwrap();
-        let (runtime, address, hub) = live(directory.path()).await;
-        Mortal {
-            address,
-            ca: hub.ca_file().unwrap(),
-            directory,
-            runtime: Some(runtime),
-        }
-    }
-
-    pub(crate) fn kill(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
-    }
-
-    /// Over what was left; at another address.
-    pub(crate) async fn start_again(&mut self) {
-        self.kill();
-        let (runtime, address, _) = live(self.directory.path()).await;
-        self.address = address;
-        self.runtime = Some(runtime);
-    }
-}
-
-impl Drop for Mortal {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
-
-/// Opens the directory as soon as the one before has let go of it, and serves.
-async fn live(directory: &Path) -> (Runtime, SocketAddr, Hub) {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    let hub = loop {
-        match Hub::builder().state(directory).api_key(KEY).open() {
-            Ok(hub) => break hub,
-            Err(error) => assert!(Instant::now() < deadline, "{error}"),
-        }
-        time::sleep(Duration::from_millis(5)).await;
-    };
-    let listener = std::net::TcpListener::bind(ANYWHERE).unwrap();
-    listener.set_nonblocking(true).unwrap();
-    let address = listener.local_addr().unwrap();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .unwrap();
-    let served = hub.clone();
-    runtime.spawn(async move {
-        let listener = TcpListener::from_std(listener).unwrap();
-        served.serve(listener, std::future::pending()).await;
-    });
-    (runtime, address, hub)
 }

@@ -3,6 +3,8 @@
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
     reason = "all of this is tests, helpers included"
 )]
 
@@ -12,8 +14,10 @@ mod batch;
 mod blocking;
 mod counts;
 mod faults;
+mod full_disk;
 mod harness;
 mod list;
+mod mortal;
 mod proxy;
 #[cfg(feature = "metrics")]
 mod recorder;

@@ -4,7 +4,8 @@ use nexus_client::{Batch, Builder, Client, IdempotencyKey, Kind};
 use tokio::{net::TcpListener, task::JoinSet};
 
 use crate::{
-    harness::{Mortal, Running, reaches, start, start_at, start_plain},
+    harness::{Running, reaches, start, start_at, start_plain},
+    mortal::Mortal,
     proxy::{Fault, Proxy},
 };
 
@@ -134,10 +135,7 @@ async fn a_hub_that_does_not_come_is_given_up() {
     let hub = start().await;
     let proxy = Proxy::before(hub.address).await;
     proxy.set(Fault::Refuse);
-    let client = builder(&hub, &proxy)
-        .deadline(Duration::from_millis(250))
-        .build()
-        .unwrap();
+    let client = builder(&hub, &proxy).deadline(Duration::from_secs(1)).build().unwrap();
     let error = client.increment("m").await.unwrap_err();
     assert!(error.tries() >= 2 && error.is_transient(), "{error}");
     assert!(
@@ -146,8 +144,6 @@ async fn a_hub_that_does_not_come_is_given_up() {
             .contains(&format!("(tried {} times in ", error.tries())),
         "{error}"
     );
-    proxy.set(Fault::Nothing);
-    assert!(client.increment("m").await.unwrap_err().is_not_found());
     hub.stop().await;
 }
 

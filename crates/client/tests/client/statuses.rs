@@ -120,7 +120,7 @@ async fn what_a_pause_does_not_help_is_not_tried_again() {
 #[tokio::test]
 async fn a_series_of_tries_says_how_it_ended() {
     let busy = problem("503 Service Unavailable", "", "read-only");
-    let (error, requests) = error_of(&[&busy], Duration::from_millis(300)).await;
+    let (error, requests) = error_of(&[&busy], Duration::from_secs(1)).await;
     assert!(error.tries() >= 2, "{error}");
     assert_eq!(error.tries() as usize, requests);
     let text = error.to_string();
@@ -181,7 +181,7 @@ async fn what_is_not_known_is_said() {
 #[tokio::test]
 async fn a_try_that_the_deadline_cuts_does_not_hide_what_was_said() {
     let busy = problem("503 Service Unavailable", "", "queue-full");
-    let (error, requests) = error_of(&[&busy, ""], Duration::from_millis(300)).await;
+    let (error, requests) = error_of(&[&busy, ""], Duration::from_secs(1)).await;
     assert_eq!((error.status(), error.tries(), requests), (Some(503), 2, 2));
     assert!(error.is_outcome_unknown() && error.is_transient(), "{error}");
     let (error, _) = error_of(&["", ""], Duration::from_millis(100)).await;
