@@ -16,7 +16,7 @@ use tokio::time::{self, Instant};
 use self::{trouble::Trouble, waiting::Waiting};
 use super::{
     mailbox::Mailbox,
-    outbox::{Answer, Outbox},
+    outbox::{Answer, Outbox, Sealed},
     registry::Registry,
     report::{Undelivered, Unsent},
     transport,
@@ -92,37 +92,54 @@ impl Sender {
             let sealed = match self.outbox.next(&self.registry) {
                 Ok(Some(sealed)) => sealed,
                 Ok(None) => return self.settle(),
-                Err(error) => return self.fail(error.to_string(), false, None),
-            };
-            let client = self.client.clone();
-            let mut sending = pin!(transport::send(&client, &sealed));
-            let answer = loop {
-                match self.until(sending.as_mut()).await {
-                    Woken::Done(answer) => break answer,
-                    Woken::Asked => {}
-                    Woken::End => {
-                        // It is on its way.
-                        let cut = "the time was over before the hub answered".to_owned();
-                        let answer = Answer::Later {
-                            why: cut.clone(),
-                            retry_after: None,
-                            may_have_arrived: true,
-                        };
-                        self.outbox.answered(answer, |_| {});
-                        self.trouble.get_or_insert(Trouble::new(cut, 1, None));
-                        return Err(Ended);
-                    }
+                Err(error) => {
+                    self.fail(error.to_string(), None);
+                    return Ok(());
                 }
             };
+            let answer = self.exchange(&sealed).await?;
             let on_refused = self.on_refused.clone();
             self.outbox
                 .answered(answer.clone(), |item| report(on_refused.as_deref(), &item));
             match answer {
                 Answer::Taken | Answer::Refused(_) | Answer::RefusedWhole(_) => self.recover(),
-                Answer::NotAllowed(why) => return self.fail(why, true, None),
-                Answer::Later { why, retry_after, .. } => return self.fail(why, false, retry_after),
+                Answer::NotAllowed(why) => {
+                    self.fail(why, None);
+                    // A key that may not write will not be allowed to before the deadline either.
+                    let closes = self.waiting.iter().any(Waiting::closes);
+                    return if closes { Err(Ended) } else { Ok(()) };
+                }
+                Answer::Later { why, retry_after, .. } => {
+                    self.fail(why, retry_after);
+                    return Ok(());
+                }
             }
         }
+    }
+
+    /// Sends a batch once.
+    async fn exchange(&mut self, sealed: &Sealed) -> Result<Answer, Ended> {
+        let client = self.client.clone();
+        let mut sending = pin!(transport::send(&client, sealed));
+        loop {
+            match self.until(sending.as_mut()).await {
+                Woken::Done(answer) => return Ok(answer),
+                Woken::Asked => {}
+                Woken::End => break,
+            }
+        }
+        // It is on its way.
+        let why = "the time was over before the hub answered";
+        self.trouble.get_or_insert(Trouble::new(why.to_owned(), 1, None));
+        self.outbox.answered(
+            Answer::Later {
+                why: why.to_owned(),
+                retry_after: None,
+                may_have_arrived: true,
+            },
+            |_| {},
+        );
+        Err(Ended)
     }
 
     /// Waits for something, and takes requests meanwhile.
@@ -168,15 +185,12 @@ impl Sender {
         if ends { Err(Ended) } else { Ok(()) }
     }
 
-    fn fail(&mut self, why: String, is_denied: bool, retry_after: Option<Duration>) -> Result<(), Ended> {
+    fn fail(&mut self, why: String, retry_after: Option<Duration>) {
         if self.trouble.is_none() {
             tracing::warn!(error = %why, "cannot send what was counted; it is kept, and tried again");
         }
         let tries = self.trouble.as_ref().map_or(0, Trouble::tries);
         self.trouble = Some(Trouble::new(why, tries.saturating_add(1), retry_after));
-        // A key that the hub does not know will not be known before the deadline either.
-        let closes = self.waiting.iter().any(|one| one.closes());
-        if is_denied && closes { Err(Ended) } else { Ok(()) }
     }
 
     fn recover(&mut self) {

@@ -12,7 +12,8 @@ use tokio::{
 
 use super::{DEADLINE, quiet};
 use crate::{
-    harness::{KEY, Mortal, builder_at, reaches, start},
+    harness::{KEY, builder_at, reaches, start},
+    mortal::Mortal,
     proxy::{Fault, Proxy},
 };
 
