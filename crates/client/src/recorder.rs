@@ -20,7 +20,7 @@ use crate::{
 /// * `describe_…` becomes help and unit, if said before the metric is first sent.
 /// * A gauge's `increment` and `decrement` are added on the hub to those of other processes; `set` replaces the value.
 /// * `absolute` of a counter counts what is above the highest value of this process so far.
-/// * Histograms have the [builder's](crate::CountsBuilder::buckets) buckets. There are no summaries.
+/// * Histograms have the [builder's](crate::counts::CountsBuilder::buckets) buckets. There are no summaries.
 ///
 /// The macros look a series up each time, which takes a read lock and a hash. Where it matters, keep what they return.
 #[derive(Debug, Clone)]

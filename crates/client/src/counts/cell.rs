@@ -1,6 +1,6 @@
 //! What a handle counts into, and the sender takes from: atomics only, no lock, no allocation.
 //!
-//! *Invariant:* one thread, the sender's, takes. Any number of threads count.
+//! *Invariant:* one thread takes: the sender's, or after its end whoever asks what is left. Any number of threads count.
 
 mod counter;
 mod gauge;

@@ -1,5 +1,8 @@
 //! The thread that sends: takes, sends, waits, and answers those who flush and close.
 
+mod trouble;
+mod waiting;
+
 use std::{
     future::Future,
     panic::{self, AssertUnwindSafe},
@@ -10,17 +13,15 @@ use std::{
 
 use tokio::time::{self, Instant};
 
+use self::{trouble::Trouble, waiting::Waiting};
 use super::{
-    mailbox::{Mailbox, Request, Then},
-    outbox::{Answer, Outbox},
+    mailbox::Mailbox,
+    outbox::{Answer, Outbox, Sealed},
     registry::Registry,
     report::{Undelivered, Unsent},
     transport,
 };
-use crate::{
-    Client,
-    backoff::{self, Backoff},
-};
+use crate::Client;
 
 /// Who is told what was refused.
 pub(super) type OnRefused = dyn Fn(&Undelivered) + Send + Sync;
@@ -34,21 +35,6 @@ pub(super) struct Sender {
     pub(super) outbox: Outbox,
     pub(super) waiting: Vec<Waiting>,
     pub(super) trouble: Option<Trouble>,
-}
-
-/// Somebody who waits for all that was counted to be sent.
-pub(super) struct Waiting {
-    deadline: Instant,
-    /// Whether what they wait for is in the outbox, or was.
-    taken: bool,
-    request: Request,
-}
-
-/// Why nothing can be sent, and since how many tries.
-pub(super) struct Trouble {
-    why: String,
-    tries: u32,
-    retry_after: Option<Duration>,
 }
 
 /// Why waiting is over.
@@ -72,7 +58,7 @@ impl Sender {
             match self.until(time::sleep(pause)).await {
                 Woken::Done(()) => {}
                 // Whoever asks may know that the hub is back.
-                Woken::Asked => self.trouble = None,
+                Woken::Asked => self.trouble.iter_mut().for_each(Trouble::begin_again),
                 Woken::End => break,
             }
             if self.round().await.is_err() {
@@ -83,21 +69,15 @@ impl Sender {
     }
 
     fn pause(&self) -> Duration {
-        let backoff = |trouble: &Trouble| {
-            let wait = Backoff::DEFAULT.wait(trouble.tries, trouble.retry_after, Duration::MAX, backoff::random());
-            // Not more often than if all were well, unless somebody waits.
-            let least = if self.waiting.is_empty() {
-                self.interval
-            } else {
-                Duration::ZERO
-            };
-            wait.unwrap_or_default().max(least)
+        // Not more often than if all were well, unless somebody waits.
+        let least = if self.waiting.is_empty() {
+            self.interval
+        } else {
+            Duration::ZERO
         };
-        match &self.trouble {
-            Some(trouble) => backoff(trouble),
-            None if self.waiting.is_empty() => self.interval,
-            None => Duration::ZERO,
-        }
+        self.trouble
+            .as_ref()
+            .map_or(least, |trouble| trouble.pause().max(least))
     }
 
     /// Takes what was counted if all before is settled, and sends until nothing is left or the hub does not take it.
@@ -112,38 +92,54 @@ impl Sender {
             let sealed = match self.outbox.next(&self.registry) {
                 Ok(Some(sealed)) => sealed,
                 Ok(None) => return self.settle(),
-                Err(error) => return self.fail(error.to_string(), false, None),
-            };
-            let client = self.client.clone();
-            let mut sending = pin!(transport::send(&client, &sealed));
-            let answer = loop {
-                match self.until(sending.as_mut()).await {
-                    Woken::Done(answer) => break answer,
-                    Woken::Asked => {}
-                    Woken::End => {
-                        // It is on its way.
-                        let cut = "the time was over before the hub answered".to_owned();
-                        let answer = Answer::Later {
-                            why: cut.clone(),
-                            retry_after: None,
-                            may_have_arrived: true,
-                        };
-                        self.outbox.answered(answer, |_| {});
-                        self.trouble.get_or_insert(Trouble::new(cut));
-                        return Err(Ended);
-                    }
+                Err(error) => {
+                    self.fail(error.to_string(), None);
+                    return Ok(());
                 }
             };
+            let answer = self.exchange(&sealed).await?;
             let on_refused = self.on_refused.clone();
             self.outbox
                 .answered(answer.clone(), |item| report(on_refused.as_deref(), &item));
             match answer {
-                Answer::Taken => self.recover(),
-                Answer::Refused(_) | Answer::RefusedWhole(_) => {}
-                Answer::NotAllowed(why) => return self.fail(why, true, None),
-                Answer::Later { why, retry_after, .. } => return self.fail(why, false, retry_after),
+                Answer::Taken | Answer::Refused(_) | Answer::RefusedWhole(_) => self.recover(),
+                Answer::NotAllowed(why) => {
+                    self.fail(why, None);
+                    // A key that may not write will not be allowed to before the deadline either.
+                    let closes = self.waiting.iter().any(Waiting::closes);
+                    return if closes { Err(Ended) } else { Ok(()) };
+                }
+                Answer::Later { why, retry_after, .. } => {
+                    self.fail(why, retry_after);
+                    return Ok(());
+                }
             }
         }
+    }
+
+    /// Sends a batch once.
+    async fn exchange(&mut self, sealed: &Sealed) -> Result<Answer, Ended> {
+        let client = self.client.clone();
+        let mut sending = pin!(transport::send(&client, sealed));
+        loop {
+            match self.until(sending.as_mut()).await {
+                Woken::Done(answer) => return Ok(answer),
+                Woken::Asked => {}
+                Woken::End => break,
+            }
+        }
+        // It is on its way.
+        let why = "the time was over before the hub answered";
+        self.trouble.get_or_insert(Trouble::new(why.to_owned(), 1, None));
+        self.outbox.answered(
+            Answer::Later {
+                why: why.to_owned(),
+                retry_after: None,
+                may_have_arrived: true,
+            },
+            |_| {},
+        );
+        Err(Ended)
     }
 
     /// Waits for something, and takes requests meanwhile.
@@ -180,31 +176,21 @@ impl Sender {
         let (done, waiting) = std::mem::take(&mut self.waiting).into_iter().partition(|one| one.taken);
         self.waiting = waiting;
         let done: Vec<Waiting> = done;
-        let ends = done.iter().any(|one| one.request.then == Then::End);
+        let ends = done.iter().any(|one| one.closes());
         if ends {
             // Nobody may take the answer for a promise about what is asked after it.
             self.mailbox.end();
         }
-        done.into_iter().for_each(|one| (one.request.answer)(Ok(())));
+        done.into_iter().for_each(|one| one.answer(Ok(())));
         if ends { Err(Ended) } else { Ok(()) }
     }
 
-    fn fail(&mut self, why: String, is_denied: bool, retry_after: Option<Duration>) -> Result<(), Ended> {
-        let tries = match &self.trouble {
-            None => {
-                tracing::warn!(error = %why, "cannot send what was counted; it is kept, and tried again");
-                1
-            }
-            Some(trouble) => trouble.tries.saturating_add(1),
-        };
-        self.trouble = Some(Trouble {
-            why,
-            tries,
-            retry_after,
-        });
-        // A key that the hub does not know will not be known before the deadline either.
-        let closes = self.waiting.iter().any(|one| one.request.then == Then::End);
-        if is_denied && closes { Err(Ended) } else { Ok(()) }
+    fn fail(&mut self, why: String, retry_after: Option<Duration>) {
+        if self.trouble.is_none() {
+            tracing::warn!(error = %why, "cannot send what was counted; it is kept, and tried again");
+        }
+        let tries = self.trouble.as_ref().map_or(0, Trouble::tries);
+        self.trouble = Some(Trouble::new(why, tries.saturating_add(1), retry_after));
     }
 
     fn recover(&mut self) {
@@ -217,11 +203,7 @@ impl Sender {
     fn expire(&mut self) -> bool {
         let now = Instant::now();
         let is_over = |one: &Waiting| one.deadline <= now;
-        if self
-            .waiting
-            .iter()
-            .any(|one| is_over(one) && one.request.then == Then::End)
-        {
+        if self.waiting.iter().any(|one| is_over(one) && one.closes()) {
             return true;
         }
         let (over, waiting) = std::mem::take(&mut self.waiting).into_iter().partition(is_over);
@@ -230,8 +212,7 @@ impl Sender {
         if !over.is_empty() {
             self.collect();
             let unsent = self.unsent();
-            over.into_iter()
-                .for_each(|one| (one.request.answer)(Err(unsent.clone())));
+            over.into_iter().for_each(|one| one.answer(Err(unsent.clone())));
         }
         false
     }
@@ -244,10 +225,7 @@ impl Sender {
     }
 
     fn unsent(&self) -> Unsent {
-        let why = self
-            .trouble
-            .as_ref()
-            .map_or("the time was over", |trouble| &trouble.why);
+        let why = self.trouble.as_ref().map_or("the time was over", Trouble::why);
         Unsent::new(self.outbox.unsent(why), why)
     }
 
@@ -257,14 +235,14 @@ impl Sender {
         self.collect();
         let unsent = self.unsent();
         if unsent.items().is_empty() {
-            self.waiting.into_iter().for_each(|one| (one.request.answer)(Ok(())));
+            self.waiting.into_iter().for_each(|one| one.answer(Ok(())));
             return;
         }
         if self.waiting.is_empty() {
             tracing::error!(%unsent, "what was counted is lost");
         }
         for one in self.waiting {
-            (one.request.answer)(Err(unsent.clone()));
+            one.answer(Err(unsent.clone()));
         }
     }
 }
@@ -276,29 +254,6 @@ fn report(on_refused: Option<&OnRefused>, item: &Undelivered) {
         && panic::catch_unwind(AssertUnwindSafe(|| on_refused(item))).is_err()
     {
         tracing::error!(%item, "on_refused panicked");
-    }
-}
-
-impl Waiting {
-    fn new(request: Request) -> Self {
-        let now = Instant::now();
-        // As good as never.
-        let far = now + Duration::from_secs(86_400 * 365);
-        Waiting {
-            deadline: now.checked_add(request.deadline).unwrap_or(far),
-            taken: false,
-            request,
-        }
-    }
-}
-
-impl Trouble {
-    fn new(why: String) -> Self {
-        Trouble {
-            why,
-            tries: 1,
-            retry_after: None,
-        }
     }
 }
 

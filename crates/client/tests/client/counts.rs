@@ -1,5 +1,4 @@
 mod faults;
-mod lossy;
 
 use std::{
     sync::{Arc, Mutex},
@@ -19,17 +18,9 @@ pub(crate) fn quiet(hub: &Running) -> CountsBuilder {
     Counts::builder(hub.builder().ca_file(hub.hub.ca_file().unwrap())).interval(DEADLINE)
 }
 
-/// What Prometheus gets of metrics whose names begin like this.
+/// The lines that Prometheus gets of metrics whose names begin like this.
 pub(crate) async fn scrape(hub: &Running, prefix: &str) -> Vec<String> {
-    let ca = std::fs::read(hub.hub.ca_file().unwrap()).unwrap();
-    let http = reqwest::Client::builder()
-        .tls_backend_preconfigured(crate::trust::config(Some(&ca)))
-        .no_proxy()
-        .build()
-        .unwrap();
-    let url = format!("https://{}/__metrics?prefix={prefix}", hub.address);
-    let response = http.get(url).bearer_auth(crate::harness::KEY).send().await.unwrap();
-    response.text().await.unwrap().lines().map(str::to_owned).collect()
+    hub.scrape(prefix).await.lines().map(str::to_owned).collect()
 }
 
 #[tokio::test]

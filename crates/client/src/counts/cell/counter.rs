@@ -15,7 +15,7 @@ use crate::counts::{
 /// The largest whole number up to which an `f64` holds each.
 const WHOLE_MAX: u64 = 1 << f64::MANTISSA_DIGITS;
 /// More than this at once is added to the part, so that the whole, which nobody may take for hours, does not overflow.
-const WHOLE_STEP_MAX: f64 = 4_294_967_296.0;
+const STEP_MAX: u64 = 1 << 32;
 
 /// Whole numbers are added to a `u64`, so that they cost one instruction, and adding 1 is not lost beside a large sum.
 /// Others are added to an `f64`.
@@ -34,7 +34,7 @@ pub(crate) struct CounterCell {
 impl CounterCell {
     #[inline]
     pub(crate) fn increment_by(&self, amount: u64) {
-        if amount <= WHOLE_MAX >> 21 {
+        if amount <= STEP_MAX {
             self.whole.fetch_add(amount, Ordering::Relaxed);
         } else {
             #[expect(clippy::cast_precision_loss, reason = "beyond 2^53 it is a double that counts")]
@@ -44,7 +44,7 @@ impl CounterCell {
 
     #[inline]
     pub(crate) fn add(&self, value: f64) {
-        if (0.0..=WHOLE_STEP_MAX).contains(&value) && value.fract() == 0.0 {
+        if (0.0..=STEP_MAX as f64).contains(&value) && value.fract() == 0.0 {
             #[expect(
                 clippy::cast_possible_truncation,
                 clippy::cast_sign_loss,
@@ -130,14 +130,14 @@ mod tests {
         check(&[0.5, 2.0, 0.25], &[2.75]);
         check(&[5e-324], &[5e-324]);
         check(&[1e300, 1.0], &[1e300]);
-        check(&[WHOLE_STEP_MAX, 1.0], &[4_294_967_297.0]);
+        check(&[4_294_967_296.0, 1.0], &[4_294_967_297.0]);
     }
 
     #[test]
     fn ones_are_not_lost_beside_large_numbers() {
         let cell = CounterCell::default();
         for _ in 0..1 << 21 {
-            cell.increment_by(WHOLE_MAX >> 21);
+            cell.increment_by(STEP_MAX);
         }
         cell.increment_by(1);
         assert_eq!(cell.take(), Some(Delta::Add(9_007_199_254_740_992.0)));

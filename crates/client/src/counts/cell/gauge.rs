@@ -17,9 +17,12 @@ const UNSET: u64 = u64::MAX;
 
 /// A value that was set, or else what was added.
 ///
-/// What is added after a value was set is added to that value. What is added while there is none goes to `added`. So whatever
-/// stands in `added` when a value is taken was added before that value was set, or at the same time: it counts for nothing.
-/// For that, `added` is taken first, and whoever sees that a value was taken also sees that `added` was (release, acquire).
+/// What is added while a value is set is added to that value; what is added while there is none goes to `added`. Whoever sets a
+/// value first throws away what stands in `added`, since that counts for nothing any more.
+///
+/// When a value is taken, `added` was taken before, and what it held counts for nothing either: it was there before the value
+/// was, or came at the same time. What is added after a value was taken must not be among it. So whoever sees that the value
+/// is gone also sees that `added` was emptied before (release, acquire).
 #[derive(Debug)]
 #[repr(align(64))]
 pub(crate) struct GaugeCell {
@@ -41,6 +44,7 @@ impl Default for GaugeCell {
 impl GaugeCell {
     pub(crate) fn set(&self, value: f64) {
         let value = if value.is_nan() { f64::NAN } else { value };
+        self.added.take();
         self.set.store(value.to_bits(), Ordering::Release);
     }
 
@@ -97,6 +101,8 @@ impl Cell for GaugeCell {
 
 #[cfg(test)]
 mod tests {
+    use std::{sync::atomic::AtomicBool, thread};
+
     use super::*;
 
     enum Do {
@@ -127,5 +133,31 @@ mod tests {
         check(&[Set(f64::from_bits(UNSET)), Add(1.0)], "Some(Set(NaN)) 0");
         check(&[Set(f64::INFINITY)], "Some(Set(inf)) 0");
         check(&[Add(f64::NAN), Add(f64::INFINITY)], "None 2");
+    }
+
+    #[test]
+    fn what_is_taken_at_any_moment_comes_to_what_was_done() {
+        let cell = GaugeCell::default();
+        let is_done = AtomicBool::new(false);
+        let taken = thread::scope(|scope| {
+            let taking = scope.spawn(|| {
+                let mut all = Delta::Set(0.0);
+                while !is_done.load(Ordering::Acquire) {
+                    all = cell.take().into_iter().fold(all, Delta::then);
+                }
+                cell.take().into_iter().fold(all, Delta::then)
+            });
+            for value in 0..300_000 {
+                cell.add(5.0);
+                cell.set(f64::from(value));
+                cell.add(2.0);
+                cell.add(-0.5);
+                cell.add(0.25);
+            }
+            is_done.store(true, Ordering::Release);
+            taking.join().unwrap()
+        });
+        assert_eq!(taken, Delta::Set(300_000.75));
+        assert_eq!(cell.take(), None);
     }
 }

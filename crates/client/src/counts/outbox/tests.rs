@@ -26,6 +26,8 @@ enum Step {
     Invalid,
     /// The interval is over.
     Fill,
+    /// Somebody's flush is over before the batches are answered, and is told what is not sent.
+    Collect,
     Send(Fault),
     /// The hub begins or ceases to refuse one of the series.
     Refuse {
@@ -50,6 +52,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (0..8_u8, 1..5_u8).prop_map(|(value, times)| Step::Observe { value, times }),
         1 => Just(Step::Invalid),
         5 => Just(Step::Fill),
+        1 => Just(Step::Collect),
         9 => fault.prop_map(Step::Send),
         1 => (0..World::COUNTERS, any::<bool>()).prop_map(|(series, refuses)| Step::Refuse { series, refuses }),
     ]
@@ -69,6 +72,7 @@ proptest! {
                 Step::Observe { value, times } => world.observe(f64::from(value), u64::from(times)),
                 Step::Invalid => world.count(0, f64::NAN),
                 Step::Fill => world.fill(),
+                Step::Collect => world.collect(),
                 Step::Send(fault) => world.send(fault),
                 Step::Refuse { series, refuses } => world.refuse(series, refuses),
             }

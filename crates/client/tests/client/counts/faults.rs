@@ -4,17 +4,18 @@ use std::{
     time::Duration,
 };
 
-use nexus_client::{Client, Counts, counts::Amount};
-use nexus_server::Hub;
+use nexus_client::{Client, Counts, Kind, counts::Amount};
 use tokio::{
     net::TcpListener,
-    sync::oneshot,
-    task::JoinHandle,
     time::{self, Instant},
 };
 
-use super::{DEADLINE, lossy, quiet};
-use crate::harness::{KEY, builder_at, start};
+use super::{DEADLINE, quiet};
+use crate::{
+    harness::{KEY, builder_at, reaches, start},
+    mortal::Mortal,
+    proxy::{Fault, Proxy},
+};
 
 /// A port where nobody listens.
 async fn nowhere() -> SocketAddr {
@@ -34,8 +35,8 @@ pub(super) async fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
 #[tokio::test]
 async fn answers_that_are_lost_after_the_hub_wrote_do_not_count_twice() {
     let hub = start().await;
-    let (proxy, address) = lossy::start(hub.address).await;
-    let client = builder_at(address).ca_file(hub.hub.ca_file().unwrap());
+    let proxy = Proxy::before(hub.address).await;
+    let client = hub.builder_at(proxy.address).ca_file(hub.hub.ca_file().unwrap());
     let counts = Counts::builder(client)
         .interval(Duration::from_millis(5))
         .start()
@@ -44,17 +45,12 @@ async fn answers_that_are_lost_after_the_hub_wrote_do_not_count_twice() {
     let running = counts.gauge("running", []);
     for round in 1..=20 {
         counts.flush(DEADLINE).await.unwrap();
-        proxy.withhold_answers();
+        proxy.lose_next_answer();
         jobs.inc();
         seconds.observe(1);
         running.inc();
-        wait_until("the hub writes", || {
-            hub.hub.read("jobs_total").unwrap_or_default() == f64::from(round)
-        })
-        .await;
-        // Counted while the batch is not answered: it is not in that, but in the next.
+        wait_until("an answer is lost", || proxy.harmed() == round).await;
         running.dec();
-        proxy.cut();
     }
     jobs.add(0.5);
     counts.close(DEADLINE).await.unwrap();
@@ -62,22 +58,21 @@ async fn answers_that_are_lost_after_the_hub_wrote_do_not_count_twice() {
     assert_eq!(hub.hub.read("running").unwrap(), 0.0);
     let exposed = super::scrape(&hub, "seconds").await;
     assert!(exposed.contains(&"seconds_count 20".to_owned()), "{exposed:?}");
-    assert!(proxy.cuts() >= 20);
     hub.stop().await;
 }
 
 #[tokio::test]
 async fn what_was_sent_and_not_answered_at_the_end_may_have_arrived() {
     let hub = start().await;
-    let (proxy, address) = lossy::start(hub.address).await;
-    let client = builder_at(address).ca_file(hub.hub.ca_file().unwrap());
+    let proxy = Proxy::before(hub.address).await;
+    let client = hub.builder_at(proxy.address).ca_file(hub.hub.ca_file().unwrap());
     let counts = Counts::builder(client)
         .interval(Duration::from_millis(1))
         .start()
         .unwrap();
     let jobs = counts.counter("jobs_total", []);
     counts.flush(DEADLINE).await.unwrap();
-    proxy.withhold_answers();
+    proxy.set(Fault::Delay(DEADLINE));
     jobs.add(2);
     wait_until("the hub writes", || {
         hub.hub.read("jobs_total").unwrap_or_default() == 2.0
@@ -91,61 +86,35 @@ async fn what_was_sent_and_not_answered_at_the_end_may_have_arrived() {
         .map(|item| (item.amount(), item.may_have_arrived()));
     let expected = [(Amount::Added(2.0), true), (Amount::Added(3.0), false)];
     assert_eq!(items.collect::<Vec<_>>(), expected);
-    proxy.cut();
     hub.stop().await;
-}
-
-/// A hub whose state stays when it is stopped.
-struct Restarted {
-    hub: Hub,
-    stop: oneshot::Sender<()>,
-    serving: JoinHandle<()>,
-}
-
-impl Restarted {
-    async fn start(state: &std::path::Path, address: SocketAddr) -> Self {
-        let hub = Hub::builder().state(state).api_key(KEY).open().unwrap();
-        let listener = TcpListener::bind(address).await.unwrap();
-        let (stop, stopped) = oneshot::channel();
-        let server = hub.clone();
-        let serving = tokio::spawn(async move { server.serve(listener, async { drop(stopped.await) }).await });
-        Restarted { hub, stop, serving }
-    }
-
-    async fn stop(self) {
-        drop(self.stop);
-        self.serving.await.unwrap();
-        self.hub.close().await.unwrap();
-    }
 }
 
 #[tokio::test]
-async fn a_hub_that_is_not_there_at_first_and_then_comes_and_goes() {
-    let state = tempfile::tempdir().unwrap();
-    let address = nowhere().await;
-    let client = builder_at(address)
-        .danger_accept_any_certificate()
-        .timeout(Duration::from_secs(5));
+async fn a_hub_that_is_absent_at_first_and_killed_again_and_again() {
+    let mut hub = Mortal::start().await;
+    let proxy = Proxy::before(hub.address).await;
+    let client = builder_at(proxy.address).ca_file(&hub.ca);
+    let reader = client.clone().build().unwrap();
+    reader.metric("jobs_total").kind(Kind::Counter).create().await.unwrap();
+    hub.kill();
     let counts = Counts::builder(client)
-        .interval(Duration::from_millis(2))
+        .interval(Duration::from_millis(1))
         .start()
         .unwrap();
     let jobs = counts.counter("jobs_total", []);
-    for round in 1..=5 {
-        for _ in 0..100 {
-            jobs.inc();
-        }
-        let hub = Restarted::start(state.path(), address).await;
-        wait_until("what was counted arrives", || {
-            hub.hub.read("jobs_total").unwrap_or_default() >= f64::from(round * 100 - 50)
-        })
-        .await;
-        hub.stop().await;
+    for round in 0..5 {
+        jobs.add(999);
+        hub.start_again().await;
+        proxy.lose_next_answer();
+        proxy.lead_to(hub.address);
+        jobs.inc();
+        reaches(&reader, "jobs_total", f64::from(round * 1000 + 1)).await;
+        hub.kill();
     }
-    let hub = Restarted::start(state.path(), address).await;
+    hub.start_again().await;
+    proxy.lead_to(hub.address);
     counts.close(DEADLINE).await.unwrap();
-    assert_eq!(hub.hub.read("jobs_total").unwrap(), 500.0);
-    hub.stop().await;
+    assert_eq!(reader.read("jobs_total").await.unwrap(), 5000.0);
 }
 
 #[tokio::test]

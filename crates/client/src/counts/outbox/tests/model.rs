@@ -122,6 +122,10 @@ impl World {
         }
     }
 
+    pub(super) fn collect(&mut self) {
+        self.outbox.collect(&self.registry, |item| self.refused.push(item));
+    }
+
     pub(super) fn send(&mut self, fault: Fault) {
         let Some(sealed) = self.outbox.next(&self.registry).unwrap() else {
             return;
