@@ -12,12 +12,17 @@ mod answers;
 mod batch;
 #[cfg(feature = "blocking")]
 mod blocking;
+#[cfg(feature = "cli")]
+mod cli;
+mod counts;
 mod faults;
 mod full_disk;
 mod harness;
 mod list;
 mod mortal;
 mod proxy;
+#[cfg(feature = "metrics")]
+mod recorder;
 mod retries;
 mod statuses;
 mod trust;

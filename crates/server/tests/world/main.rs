@@ -12,6 +12,7 @@
 )]
 
 mod crash;
+mod fleet;
 mod hub;
 mod programs;
 mod prometheus;

@@ -44,8 +44,20 @@ impl Said {
 
 /// Runs a program to its end.
 pub(crate) async fn run(program: impl AsRef<Path>, arguments: &[&str], directory: &Path, input: &str) -> Said {
+    run_with(program, arguments, directory, input, &[]).await
+}
+
+/// Runs a program to its end, with these variables in its environment.
+pub(crate) async fn run_with(
+    program: impl AsRef<Path>,
+    arguments: &[&str],
+    directory: &Path,
+    input: &str,
+    variables: &[(&str, &str)],
+) -> Said {
     let mut command = Command::new(program.as_ref());
     command.args(arguments).current_dir(directory).kill_on_drop(true);
+    command.envs(variables.iter().copied());
     command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

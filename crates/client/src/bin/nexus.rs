@@ -1,0 +1,7 @@
+//! The command `nexus`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    nexus_client::cli::main()
+}
