@@ -11,13 +11,6 @@
 
 mod admission;
 mod contract;
-<<<<<<< HEAD
-<<<<<<< HEAD
-mod servers;
-mod shared;
-=======
-=======
->>>>>>> wip-ledgers
 mod defects;
 mod harness;
 mod kill;
@@ -25,9 +18,5 @@ mod lease;
 mod loss;
 mod model;
 mod periods;
-<<<<<<< HEAD
->>>>>>> wip-usage
-=======
 mod servers;
 mod shared;
->>>>>>> wip-ledgers

@@ -259,6 +259,10 @@ fn the_names_of_files() {
         state.journal_dir().join("NNNNNN.log"),
         state.keys_file(),
         state.keys_file().with_extension("lock"),
+        state.settings_file(),
+        state.usage_file(),
+        state.usage_file().with_extension("db-wal"),
+        state.usage_file().with_extension("db-shm"),
         state.admin_key_file(),
         state.lock_file(),
     ];
