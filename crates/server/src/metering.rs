@@ -1,6 +1,7 @@
 //! What each key uses, counted by `nexus-usage` on a thread of its own: it asks stores that may be slow, and requests never
 //! wait for it.
 
+mod compact;
 mod metrics;
 mod open;
 mod reached;
@@ -24,7 +25,17 @@ use crate::config::KeyLimits;
 pub(crate) struct Metering {
     usage: Usage,
     mode: Mode,
+    kept: Kept,
     thread: Arc<Thread>,
+}
+
+/// Where what is used is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    /// In `usage.db`.
+    InFile,
+    /// Until the hub ends, since `usage.db` could not be written at the start.
+    InMemory,
 }
 
 /// Where the counting's tasks run. Ends when it is closed, or when nobody is left who could close it.

@@ -1,7 +1,7 @@
 use nexus_metric::Kind;
 use nexus_usage::{Field, Meter, Period, Standing, Status};
 
-use super::Metering;
+use super::{Kept, Metering};
 use crate::{
     exposition::{OwnFamily, OwnSample},
     own_metrics::{counter, gauge, sample, whole},
@@ -14,6 +14,12 @@ pub(crate) fn families(metering: &Metering) -> Vec<OwnFamily> {
     let keys: Vec<Key> = usage.meters().iter().map(|meter| Key::of(meter, now)).collect();
     let mut families = of_keys(&keys);
     families.extend(of_store(&usage.status()));
+    families.push(gauge(
+        "metric_nexus_usage_in_memory",
+        "1 if what is used is lost when the hub ends, because usage.db could not be written at the start.",
+        &[],
+        whole(u64::from(metering.kept == Kept::InMemory)),
+    ));
     families
 }
 

@@ -7,12 +7,12 @@ use std::{
 };
 
 use nexus_usage::{
-    AtStart, BreakerSettings, Calendar, CalendarError, Checkpoints, Ledger, LedgerError, OpenError, PostgresSettings,
-    RedisAddress, RedisAddressError, RedisSettings, RedisTls, Secret, Settings, SharedLedger, Usage,
+    AtStart, BreakerSettings, Calendar, CalendarError, Checkpoints, ErrorKind, Ledger, LedgerError, OpenError,
+    PostgresSettings, RedisAddress, RedisAddressError, RedisSettings, RedisTls, Secret, Settings, SharedLedger, Usage,
 };
 use tokio::sync::oneshot;
 
-use super::{Metering, Thread, reached};
+use super::{Kept, Metering, Thread, compact, reached};
 use crate::config::{self, PostgresStore, RedisStore, SharedUsage, UsageStore};
 
 /// How many keys may be counted: those of the configuration, those of `keys.yaml`, and revoked ones.
@@ -46,6 +46,7 @@ impl Metering {
     pub(crate) fn open(config: &config::Usage, file: &Path) -> Result<Self, MeteringError> {
         let (opened, wait) = mpsc::sync_channel(1);
         let (stop, stopped) = oneshot::channel();
+        let calendar = Calendar::new(&config.zone, config.anchor_day)?;
         let (settings, file) = (config.clone(), file.to_owned());
         let thread = thread::Builder::new().name("usage".to_owned()).spawn(move || {
             let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -56,21 +57,22 @@ impl Metering {
                 }
             };
             runtime.block_on(async move {
-                let usage = match begin(&settings, &file).await {
-                    Ok(usage) => usage,
+                let (usage, kept) = match begin(&settings, &file).await {
+                    Ok(opened) => opened,
                     Err(error) => {
                         let _ = opened.send(Err(error));
                         return nexus_usage::Closed::default();
                     }
                 };
                 tokio::spawn(reached::log(usage.clone()));
-                let _ = opened.send(Ok(usage.clone()));
+                tokio::spawn(compact::daily(usage.ledger(), calendar));
+                let _ = opened.send(Ok((usage.clone(), kept)));
                 drop(opened);
                 let deadline = stopped.await.unwrap_or(FORGOTTEN);
                 usage.close(deadline).await
             })
         })?;
-        let usage = wait
+        let (usage, kept) = wait
             .recv()
             .map_err(|_| io::Error::other("its thread ended at once"))??;
         for at in usage.status().crashed {
@@ -79,6 +81,7 @@ impl Metering {
         Ok(Metering {
             usage,
             mode: config.mode,
+            kept,
             thread: Arc::new(Thread {
                 running: Mutex::new(Some((stop, thread))),
             }),
@@ -90,24 +93,38 @@ fn time(at: nexus_usage::Timestamp) -> String {
     crate::clock::rfc3339(u64::try_from(at.as_millis()).unwrap_or(0))
 }
 
-async fn begin(config: &config::Usage, file: &Path) -> Result<Usage, MeteringError> {
-    let checkpoints = Checkpoints::open(file).await;
-    let checkpoints = checkpoints.map_err(|error| MeteringError::Checkpoints(file.to_owned(), error))?;
-    let shared = config.shared.as_ref().map(shared).transpose()?;
+/// A file that cannot be written keeps nobody from being served: what is used is then counted in memory. One that makes no sense does.
+async fn begin(config: &config::Usage, file: &Path) -> Result<(Usage, Kept), MeteringError> {
+    let wrong = |error| MeteringError::Checkpoints(file.to_owned(), error);
+    let error = match Checkpoints::open(file).await {
+        Ok(checkpoints) => match Usage::open(settings(config, Some(checkpoints))?).await {
+            Ok(usage) => return Ok((usage, Kept::InFile)),
+            Err(OpenError::Checkpoints(error)) => error,
+            Err(error) => return Err(error.into()),
+        },
+        Err(error) => error,
+    };
+    if error.kind() != ErrorKind::Unavailable {
+        return Err(wrong(error));
+    }
+    tracing::error!(file = %file.display(), %error, "what keys use is counted in memory only until the hub is started again");
+    Ok((Usage::open(settings(config, None)?).await?, Kept::InMemory))
+}
+
+fn settings(config: &config::Usage, checkpoints: Option<Checkpoints>) -> Result<Settings, MeteringError> {
     let operation_timeout = config.shared.as_ref().map(|shared| shared.operation_timeout);
     let defaults = Settings::default();
-    let settings = Settings {
+    Ok(Settings {
         calendar: Calendar::new(&config.zone, config.anchor_day)?,
-        checkpoints: Some(checkpoints),
-        shared,
+        checkpoints,
+        shared: config.shared.as_ref().map(shared).transpose()?,
         push_interval: config.push_interval,
         push_fast_interval: defaults.push_fast_interval.min(config.push_interval),
         operation_timeout: operation_timeout.unwrap_or(defaults.operation_timeout),
         overrun_bytes_max: config.overrun_bytes_max,
         backends_max: KEYS_MAX,
         ..defaults
-    };
-    Ok(Usage::open(settings).await?)
+    })
 }
 
 fn shared(config: &SharedUsage) -> Result<SharedLedger, MeteringError> {

@@ -18,5 +18,6 @@ mod programs;
 mod prometheus;
 mod promtool;
 mod readme;
+mod shared_usage;
 mod tour;
 mod verify;

@@ -51,9 +51,9 @@ fn kind(error: &rusqlite::Error) -> ErrorKind {
             ErrorCode::ReadOnly
             | ErrorCode::PermissionDenied
             | ErrorCode::AuthorizationForStatementDenied
-            | ErrorCode::CannotOpen
-            | ErrorCode::DiskFull,
+            | ErrorCode::CannotOpen,
         ) => ErrorKind::Refused,
+        // A full disk among them: it mostly has room again before somebody looks.
         Some(_) => ErrorKind::Unavailable,
         // Not an answer of SQLite but of its binding: a column that is not what it must be.
         None => ErrorKind::Corrupt,
