@@ -51,8 +51,9 @@ impl Gate {
             granted: Amount::ZERO,
             granted_until: Timestamp::from_millis(i64::MIN),
             own_at_loss: None,
-            ceiling: [i64::MAX; 3],
-            followed: 0,
+            // A month is seen by others before whoever made it has set its ceilings: the first who looks sets them.
+            ceiling: [-1; 3],
+            followed: u64::MAX,
         }
     }
 

@@ -60,8 +60,12 @@ pub(super) fn granted(operation: &'static str, answer: Value) -> Result<(Granted
         ("held", [_, made, numbers @ ..]) => {
             let number = |value: &Value| {
                 let text: String = read(operation, value.clone())?;
-                // More than fits is as good as no limit.
-                Ok(text.parse().unwrap_or(u64::MAX))
+                // No limit, or more than fits, which is as good as none. Anything else that is not a number must grant nothing.
+                match text.parse() {
+                    Ok(number) => Ok(number),
+                    Err(_) if text.bytes().all(|byte| byte.is_ascii_digit()) => Ok(u64::MAX),
+                    Err(_) => Err(senseless(operation)),
+                }
             };
             let numbers = numbers.iter().map(number).collect::<Result<Vec<_>, LedgerError>>()?;
             let [held, left, others] = [0, 3, 6].map(|at| amount_of(numbers.get(at..).unwrap_or_default()));
