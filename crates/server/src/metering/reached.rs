@@ -10,7 +10,7 @@ pub(super) async fn log(usage: Usage) {
         match reached.recv().await {
             Ok(reached) => say(&reached),
             Err(RecvError::Lagged(missed)) => {
-                tracing::warn!(missed, "limits on usage were reached, and not all logged")
+                tracing::warn!(missed, "limits on usage were reached, and not all logged");
             }
             Err(RecvError::Closed) => return,
         }
