@@ -16,6 +16,8 @@ mod spool;
 mod spooler;
 mod writer;
 
+#[cfg(feature = "tower")]
+pub mod layer;
 mod report;
 mod sink;
 mod sqlite;

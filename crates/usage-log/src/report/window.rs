@@ -109,12 +109,12 @@ impl Zone {
             Window::Second => second,
             Window::Minute => self.clock_floor(second, 60),
             Window::Hour => self.clock_floor(second, 3_600),
-            Window::Day => day_start(self.at(second)).unwrap_or(second),
+            Window::Day => day_start(&self.at(second)).unwrap_or(second),
             Window::Month => self
                 .at(second)
                 .first_of_month()
                 .ok()
-                .and_then(day_start)
+                .and_then(|day| day_start(&day))
                 .unwrap_or(second),
         }
     }
@@ -126,7 +126,7 @@ impl Zone {
             Window::Month => at.last_of_month().and_then(|last| last.tomorrow()),
             Window::Second | Window::Minute | Window::Hour | Window::Day => at.tomorrow(),
         };
-        next.ok().and_then(day_start).unwrap_or(i64::MAX)
+        next.ok().and_then(|day| day_start(&day)).unwrap_or(i64::MAX)
     }
 
     fn clock_floor(&self, second: i64, unit: i64) -> i64 {
@@ -139,7 +139,7 @@ impl Zone {
     }
 }
 
-fn day_start(zoned: Zoned) -> Option<i64> {
+fn day_start(zoned: &Zoned) -> Option<i64> {
     zoned.start_of_day().ok().map(|start| start.timestamp().as_second())
 }
 
