@@ -16,12 +16,17 @@ pub(crate) struct Queued {
 
 impl Queued {
     pub(crate) fn new(record: Record) -> Self {
-        let bytes = size_of::<Self>() + record.dimensions.text_bytes();
+        let bytes = Self::bytes_of(&record);
         Queued {
             record,
             stands_for: 1,
             bytes,
         }
+    }
+
+    /// What a record takes in memory, its texts as if it alone had them.
+    pub(crate) fn bytes_of(record: &Record) -> usize {
+        size_of::<Self>() + record.dimensions.text_bytes()
     }
 }
 
