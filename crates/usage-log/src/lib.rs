@@ -1,0 +1,38 @@
+#![doc = include_str!("../README.md")]
+
+mod amounts;
+mod id;
+mod labels;
+mod record;
+mod time;
+
+mod counts;
+mod log;
+mod settings;
+
+mod bell;
+mod queue;
+mod spool;
+mod spooler;
+mod writer;
+
+#[cfg(feature = "tower")]
+pub mod layer;
+mod report;
+mod sink;
+mod sqlite;
+
+pub use amounts::Amounts;
+pub use counts::{Counts, Dropped};
+pub use id::{Event, ForeignId, Id, Stored, Timing, WriterId};
+pub use labels::Labels;
+pub use log::{StartError, StoreError, UsageLog};
+pub use record::{Dimensions, Outcome, Record, UnknownOutcome};
+pub use report::{
+    Column, Direction, Filter, Format, Measure, Order, OrderBy, ParseColumnError, Query, Report, ReportError,
+    ReportRow, Reports, UnknownFormat, UnknownWindow, UnknownZone, Window, Zone,
+};
+pub use settings::{Overflow, Settings, Spill};
+pub use sink::{Entry, Gap, Sink, SinkError, Tended};
+pub use sqlite::{Adjustment, OpenError, SqliteSettings, SqliteSink};
+pub use time::{Clock, Time};

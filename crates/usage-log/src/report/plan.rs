@@ -1,0 +1,95 @@
+//! Which sums to read: as coarse as the windows allow.
+
+use super::{Window, Zone};
+use crate::sqlite::Level;
+
+/// Seconds, the last one exclusive.
+pub(super) type Range = (i64, i64);
+
+/// Ranges of one level's sums.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Scan {
+    pub(super) level: Level,
+    pub(super) range: Range,
+}
+
+/// The scans that cover `range`, each second once. No bucket of theirs reaches over the end of a window.
+pub(super) fn plan(window: Option<Window>, zone: &Zone, range: Range) -> Vec<Scan> {
+    let mut scans = Vec::new();
+    match window {
+        None => cover(range, Level::Day, &mut scans),
+        Some(window @ (Window::Day | Window::Month)) => {
+            let mut from = range.0;
+            while from < range.1 {
+                let to = zone.window_end(window, from).min(range.1).max(from + 1);
+                cover((from, to), Level::Day, &mut scans);
+                from = to;
+            }
+        }
+        Some(Window::Hour) => cover(range, aligned_level(zone, range), &mut scans),
+        Some(Window::Minute) => cover(range, aligned_level(zone, range).min(Level::Minute), &mut scans),
+        Some(Window::Second) => cover(range, Level::Second, &mut scans),
+    }
+    merge(scans)
+}
+
+/// The coarsest level, up to the hour, whose buckets begin where the zone's clocks show a round time.
+fn aligned_level(zone: &Zone, range: Range) -> Level {
+    let mut level = Level::Hour;
+    let mut second = range.0;
+    // No offset is in force for less than an hour.
+    while second < range.1 {
+        let offset = zone.offset(second);
+        while offset.rem_euclid(level.seconds()) != 0 {
+            level = if level == Level::Hour {
+                Level::Minute
+            } else {
+                Level::Second
+            };
+        }
+        second += Level::Hour.seconds();
+    }
+    level
+}
+
+fn cover((from, to): Range, level: Level, scans: &mut Vec<Scan>) {
+    if from >= to {
+        return;
+    }
+    let finer = match level {
+        Level::Second => None,
+        Level::Minute => Some(Level::Second),
+        Level::Hour => Some(Level::Minute),
+        Level::Day => Some(Level::Hour),
+    };
+    let Some(finer) = finer else {
+        scans.push(Scan {
+            level,
+            range: (from, to),
+        });
+        return;
+    };
+    let begin = level.floor(from + level.seconds() - 1);
+    let end = level.floor(to);
+    if begin >= end {
+        return cover((from, to), finer, scans);
+    }
+    cover((from, begin), finer, scans);
+    scans.push(Scan {
+        level,
+        range: (begin, end),
+    });
+    cover((end, to), finer, scans);
+}
+
+/// Scans of one level that touch become one.
+fn merge(scans: Vec<Scan>) -> Vec<Scan> {
+    let mut merged: Vec<Scan> = Vec::with_capacity(scans.len());
+    for scan in scans {
+        match merged.last_mut() {
+            Some(last) if last.level == scan.level && last.range.1 == scan.range.0 => last.range.1 = scan.range.1,
+            _ => merged.push(scan),
+        }
+    }
+    merged
+}

@@ -1,0 +1,166 @@
+use std::{
+    fs::{self, File},
+    io::{self, Read as _, Seek as _, SeekFrom},
+    sync::Arc,
+};
+
+use super::{SegmentState, Spool, codec::Decoder, frame, segment};
+use crate::{Entry, Id, Timing};
+
+/// The end that reads, and removes what is stored.
+#[derive(Debug)]
+pub(crate) struct Follower {
+    spool: Arc<Spool>,
+    /// The segment that is being read.
+    reading: Option<Reading>,
+    /// Segments that are read to their end and may go with the next [`Follower::done`].
+    finished: Vec<u64>,
+}
+
+#[derive(Debug)]
+struct Reading {
+    number: u64,
+    file: File,
+    at: u64,
+    records: u64,
+    decoder: Decoder,
+}
+
+impl Follower {
+    pub(super) fn new(spool: Arc<Spool>) -> Self {
+        Follower {
+            spool,
+            reading: None,
+            finished: Vec::new(),
+        }
+    }
+
+    /// The next records, in order: whole frames until there are `records_max` or `bytes_max`, or no more.
+    pub(crate) fn next(&mut self, records_max: usize, bytes_max: usize) -> io::Result<Vec<Entry>> {
+        let mut batch = Vec::new();
+        let mut bytes = 0;
+        while batch.len() < records_max && bytes < bytes_max {
+            match self.next_frame(&mut batch) {
+                Ok(Some(frame_bytes)) => bytes += frame_bytes,
+                // What was read before is not to be lost; the error comes again.
+                Err(error) if batch.is_empty() => return Err(error),
+                Ok(None) | Err(_) => break,
+            }
+        }
+        Ok(batch)
+    }
+
+    /// Gives up what is left of the segment that cannot be read. Says how many records it has.
+    pub(crate) fn skip_segment(&mut self) -> u64 {
+        let after = self.finished.last().copied().unwrap_or(0);
+        let (number, read) = self
+            .reading
+            .take()
+            .map_or((None, 0), |reading| (Some(reading.number), reading.records));
+        let mut segments = self.spool.lock();
+        let is_wanted = |segment: &&mut SegmentState| number.map_or(segment.number > after, |it| segment.number == it);
+        let Some(state) = segments.list.iter_mut().find(is_wanted) else {
+            return 0;
+        };
+        self.finished.push(state.number);
+        let lost = state.records.saturating_sub(read);
+        segments.unread = segments.unread.saturating_sub(lost);
+        lost
+    }
+
+    /// What was read so far is stored: the segments of which nothing is left are removed.
+    pub(crate) fn done(&mut self) {
+        for number in std::mem::take(&mut self.finished) {
+            let mut segments = self.spool.lock();
+            if let Some(place) = segments.list.iter().position(|segment| segment.number == number)
+                && let Some(segment) = segments.list.remove(place)
+            {
+                segments.bytes = segments.bytes.saturating_sub(segment.bytes);
+            }
+            drop(segments);
+            if let Err(error) = fs::remove_file(segment::path(&self.spool.directory, number)) {
+                tracing::warn!(%error, number, "cannot remove a segment of the usage log that is stored");
+            }
+        }
+    }
+
+    fn next_frame(&mut self, batch: &mut Vec<Entry>) -> io::Result<Option<usize>> {
+        loop {
+            let Some(state) = self.current()? else { return Ok(None) };
+            let Some(reading) = &mut self.reading else {
+                return Ok(None);
+            };
+            if reading.at < state.bytes {
+                return self.read_frame(&state, batch).map(Some);
+            }
+            if !state.is_sealed {
+                return Ok(None);
+            }
+            self.finished.push(reading.number);
+            self.reading = None;
+        }
+    }
+
+    /// The state of the segment to read, which is opened if it is not yet.
+    fn current(&mut self) -> io::Result<Option<SegmentState>> {
+        let segments = self.spool.lock();
+        let after = self.finished.last().copied().unwrap_or(0);
+        let number = self.reading.as_ref().map(|reading| reading.number);
+        let is_wanted =
+            |segment: &&SegmentState| number.map_or(segment.number > after, |number| segment.number == number);
+        let Some(state) = segments.list.iter().find(is_wanted).cloned() else {
+            return Ok(None);
+        };
+        drop(segments);
+        if self.reading.is_none() {
+            self.reading = Some(Reading {
+                number: state.number,
+                file: File::open(segment::path(&self.spool.directory, state.number))?,
+                at: segment::HEADER_BYTES as u64,
+                records: 0,
+                decoder: Decoder::default(),
+            });
+        }
+        Ok(Some(state))
+    }
+
+    fn read_frame(&mut self, state: &SegmentState, batch: &mut Vec<Entry>) -> io::Result<usize> {
+        let Some(reading) = &mut self.reading else { return Ok(0) };
+        let bytes = read_one(&mut reading.file, reading.at, state.bytes)?;
+        let decoded = frame::read(&bytes)
+            .and_then(|(header, payload, _)| Some((header, reading.decoder.take_all(payload, header.count)?)));
+        let Some((header, records)) = decoded else {
+            let what = format!("segment {} is damaged at byte {}", state.number, reading.at);
+            return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+        };
+        reading.at += bytes.len() as u64;
+        reading.records += u64::from(header.count);
+        let writer = state.writer;
+        batch.extend((header.first..).zip(records).map(|(sequence, record)| Entry {
+            id: Id::Own { writer, sequence },
+            record,
+            timing: Timing::Given,
+        }));
+        let mut segments = self.spool.lock();
+        segments.unread = segments.unread.saturating_sub(u64::from(header.count));
+        Ok(bytes.len())
+    }
+}
+
+/// Reads the frame at `at`, which must end before `end`.
+fn read_one(file: &mut File, at: u64, end: u64) -> io::Result<Vec<u8>> {
+    file.seek(SeekFrom::Start(at))?;
+    let mut header = [0; frame::HEADER_BYTES];
+    file.read_exact(&mut header)?;
+    let [a, b, c, d, ..] = header;
+    let length = u64::from(u32::from_le_bytes([a, b, c, d]));
+    if at + frame::HEADER_BYTES as u64 + length > end {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "a frame is longer than its segment",
+        ));
+    }
+    let mut frame = header.to_vec();
+    file.take(length).read_to_end(&mut frame)?;
+    Ok(frame)
+}

@@ -1,0 +1,103 @@
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    log::Shared,
+    queue::Queued,
+    spool::{AppendError, Appender},
+};
+
+/// How long to wait when there is nothing to do: only a ring that was lost would ever be noticed by it.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// Puts what waits in memory onto disk, once in each checkpoint interval.
+#[derive(Debug)]
+pub(crate) struct Spooler {
+    shared: Arc<Shared>,
+    appender: Appender,
+    interval: Duration,
+    /// Taken from the queue and not on disk yet.
+    in_hand: Vec<Queued>,
+    is_failing: bool,
+}
+
+impl Spooler {
+    pub(crate) fn new(shared: Arc<Shared>, appender: Appender, interval: Duration) -> Self {
+        Spooler {
+            shared,
+            appender,
+            interval,
+            in_hand: Vec::new(),
+            is_failing: false,
+        }
+    }
+
+    pub(crate) fn run(mut self) {
+        let shared = self.shared.clone();
+        shared.queue.bell.answer_here();
+        loop {
+            let is_closing = shared.is_closing();
+            if !is_closing {
+                if self.in_hand.is_empty() && shared.queue.len() == 0 {
+                    shared.queue.bell.wait(IDLE);
+                }
+                // Others join the first one; a queue that is half full rings once more.
+                shared.queue.bell.wait(self.interval);
+            }
+            let is_done = self.checkpoint();
+            // A log that is closed takes nothing more: what is drained after that is the rest.
+            if is_closing && (is_done || self.is_failing) {
+                return self.finish();
+            }
+        }
+    }
+
+    /// Says whether all that waited is on disk.
+    fn checkpoint(&mut self) -> bool {
+        if self.in_hand.is_empty() {
+            let mut ledger = self.shared.ledger();
+            self.in_hand = self.shared.queue.drain(usize::MAX);
+            ledger.counts.pending += count(&self.in_hand);
+        }
+        if self.in_hand.is_empty() {
+            return true;
+        }
+        let appended = self.appender.append(self.in_hand.iter().map(|queued| &queued.record));
+        self.report(&appended);
+        if appended.is_err() {
+            return false;
+        }
+        self.in_hand.clear();
+        self.shared.bell.ring();
+        true
+    }
+
+    /// Says it once when it begins to fail, and once when it is over.
+    fn report(&mut self, appended: &Result<(), AppendError>) {
+        match appended {
+            Err(error) if !self.is_failing => {
+                tracing::error!(%error, source = ?std::error::Error::source(error), "the usage log cannot spill to disk");
+            }
+            Ok(()) if self.is_failing => tracing::info!("the usage log spills to disk again"),
+            _ => {}
+        }
+        self.is_failing = appended.is_err();
+        self.shared.queue.set_spill_is_full(self.is_failing);
+    }
+
+    fn finish(mut self) {
+        let mut ledger = self.shared.ledger();
+        let (in_hand, queued) = (count(&self.in_hand), count(&self.shared.queue.drain(usize::MAX)));
+        ledger.counts.pending -= in_hand;
+        ledger.counts.dropped.closed += in_hand + queued;
+        drop(ledger);
+        if let Err(error) = self.appender.finish() {
+            tracing::error!(%error, "cannot end the spool of the usage log");
+        }
+        self.shared.ledger().spooler_is_done = true;
+        self.shared.bell.ring();
+    }
+}
+
+fn count(queued: &[Queued]) -> u64 {
+    queued.iter().map(|queued| queued.stands_for).sum()
+}

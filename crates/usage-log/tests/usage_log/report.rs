@@ -1,0 +1,357 @@
+use std::{collections::BTreeMap, time::Duration};
+
+use nexus_usage_log::{
+    Amounts, Clock, Column, Filter, Format, Labels, Outcome, Query, Record, ReportRow, Reports, SqliteSettings, Time,
+    UsageLog, Window,
+};
+use proptest::prelude::*;
+
+use crate::harness::{PATIENCE, World, event, record};
+
+const ZONES: [&str; 6] = [
+    "UTC",
+    "Europe/Berlin",
+    "America/New_York",
+    "Asia/Kathmandu",
+    "Australia/Lord_Howe",
+    "Pacific/Apia",
+];
+
+/// Europe's clocks change on 2026-03-29 and 2026-10-25; these are some days around.
+const SPRING: i64 = 1_774_742_400;
+const AUTUMN: i64 = 1_792_886_400;
+
+fn stored(records: &[Record]) -> World {
+    let world = World::new();
+    let mut settings = SqliteSettings::default();
+    settings.clock = Clock::new(|| Time::from_seconds(AUTUMN + 10 * 86_400));
+    settings.seconds_kept = Duration::from_secs(86_400 * 1_000);
+    settings.raw_kept = settings.seconds_kept;
+    let log = UsageLog::open(world.spill(), world.sink_with(settings)).unwrap();
+    records.iter().for_each(|record| log.record(record.clone()));
+    assert!(log.flush(PATIENCE));
+    log.close(PATIENCE);
+    world
+}
+
+/// The same question, asked of the records themselves: the windows by the zone's calendar, one record at a time.
+fn by_hand(records: &[Record], query: &Query) -> Vec<ReportRow> {
+    let mut rows: BTreeMap<(Time, Vec<String>), Amounts> = BTreeMap::new();
+    for record in records {
+        let is_inside =
+            query.from.is_none_or(|from| record.ended_at >= from) && query.to.is_none_or(|to| record.ended_at < to);
+        let admits = |filter: &Filter| (value(record, &filter.column) == filter.value) == filter.equal;
+        if is_inside && query.filters.iter().all(admits) {
+            let window = match query.window {
+                None => query.from.unwrap_or_default(),
+                Some(window) => calendar(window, &query.zone.to_string(), record.ended_at),
+            };
+            let group = query.group_by.iter().map(|column| value(record, column)).collect();
+            *rows.entry((window, group)).or_default() += record.amounts;
+        }
+    }
+    let row = |((window, group), amounts)| ReportRow { window, group, amounts };
+    rows.into_iter().map(row).collect()
+}
+
+fn value(record: &Record, column: &Column) -> String {
+    let dimensions = &record.dimensions;
+    match column {
+        Column::Key => dimensions.key.to_string(),
+        Column::Tenant => dimensions.tenant.to_string(),
+        Column::Service => dimensions.service.to_string(),
+        Column::Route => dimensions.route.to_string(),
+        Column::Client => dimensions.client.to_string(),
+        Column::Method => dimensions.method.to_string(),
+        Column::Source => dimensions.source.to_string(),
+        Column::Status => dimensions.status.to_string(),
+        Column::Outcome => dimensions.outcome.name().to_owned(),
+        Column::Label(name) => dimensions.labels.get(name).unwrap_or_default().to_owned(),
+    }
+}
+
+/// When the window begins, by what a calendar of the zone shows: the first instant that shows the same date and time, cut
+/// to the window, without a change of the clocks in between for windows up to an hour.
+fn calendar(window: Window, zone: &str, at: Time) -> Time {
+    let zone = jiff::tz::TimeZone::get(zone).unwrap();
+    let shows = |second: i64| jiff::Timestamp::from_second(second).unwrap().to_zoned(zone.clone());
+    let cut = |second: i64| {
+        let zoned = shows(second);
+        let (date, time, offset) = (zoned.date(), zoned.time(), zoned.offset().seconds());
+        match window {
+            Window::Second => (date, time.hour(), time.minute(), time.second(), offset),
+            Window::Minute => (date, time.hour(), time.minute(), 0, offset),
+            Window::Hour => (date, time.hour(), 0, 0, offset),
+            Window::Day => (date, 0, 0, 0, 0),
+            Window::Month => (date.first_of_month(), 0, 0, 0, 0),
+        }
+    };
+    // Records end on whole quarters of a minute in these tests, so the search goes by those.
+    let (mut second, here) = (at.seconds(), cut(at.seconds()));
+    if window == Window::Second {
+        return Time::from_seconds(second);
+    }
+    second -= second.rem_euclid(60);
+    let step = if matches!(window, Window::Day | Window::Month) {
+        900
+    } else {
+        60
+    };
+    second -= second.rem_euclid(step);
+    while cut(second - step) == here {
+        second -= step;
+    }
+    Time::from_seconds(second)
+}
+
+fn records() -> impl Strategy<Value = Vec<Record>> {
+    let days = prop_oneof![Just(SPRING), Just(AUTUMN)];
+    let at = (days, 0..5 * 86_400 * 4_i64).prop_map(|(day, quarter)| day - 86_400 + quarter / 4);
+    let status = prop_oneof![Just(200), Just(206), Just(404)];
+    let row = (at, 0..3_u8, 0..2_u8, status, 0..3_u8, any::<u32>(), 0..3_usize);
+    let record = row.prop_map(|(at, key, service, status, label, bytes, outcome)| {
+        let mut record = record(&format!("key-{key}"), status, u64::from(bytes), Time::from_seconds(at));
+        record.dimensions.service = format!("service-{service}").into();
+        record.dimensions.client = format!("client-{}", (key + service) % 3).into();
+        record.dimensions.outcome = Outcome::ALL[outcome];
+        if label > 0 {
+            record.dimensions.labels = Labels::new([("plan", format!("plan-{label}"))]);
+        }
+        record
+    });
+    proptest::collection::vec(record, 1..80)
+}
+
+fn queries() -> impl Strategy<Value = Query> {
+    let window = proptest::option::of(proptest::sample::select(Window::ALL.to_vec()));
+    let names = vec![
+        "key",
+        "tenant",
+        "service",
+        "route",
+        "client",
+        "method",
+        "source",
+        "status",
+        "outcome",
+        "label.plan",
+    ];
+    let group_by = proptest::sample::subsequence(names, 0..4);
+    let filters = vec![
+        "status=200",
+        "status!=200",
+        "key=key-1",
+        "label.plan=plan-1",
+        "label.plan!=",
+        "outcome=complete",
+    ];
+    let filters = proptest::sample::subsequence(filters, 0..2);
+    let ends = proptest::option::of((0..5 * 86_400_i64, 0..300 * 86_400_i64));
+    let zone = proptest::sample::select(ZONES.to_vec());
+    (window, group_by, filters, ends, zone).prop_map(|(window, group_by, filters, ends, zone)| Query {
+        window,
+        group_by: group_by.into_iter().map(|name| name.parse().unwrap()).collect(),
+        filters: filters.into_iter().map(|text| text.parse().unwrap()).collect(),
+        from: ends.map(|(from, _)| Time::from_seconds(SPRING - 86_400 + from)),
+        to: ends.map(|(from, length)| Time::from_seconds(SPRING - 86_400 + from + length)),
+        zone: zone.parse().unwrap(),
+        ..Query::default()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn a_report_is_what_the_records_say(records in records(), queries in proptest::collection::vec(queries(), 12)) {
+        let world = stored(&records);
+        let reports = Reports::open(world.file()).unwrap();
+        for query in queries {
+            let report = reports.report(&query).unwrap();
+            let mut expected = by_hand(&records, &query);
+            if query.window.is_none() && query.from.is_none() {
+                expected.iter_mut().for_each(|row| row.window = report.query.from.unwrap());
+            }
+            prop_assert_eq!(report.rows, expected, "{:?}", query);
+        }
+    }
+}
+
+/// Every window with every single column, against SQL over the tables of the days.
+#[test]
+fn a_report_is_what_plain_sql_over_the_raw_rows_says() {
+    let records: Vec<Record> = (0..2_000_i64)
+        .map(|number| {
+            let at = Time::from_seconds(AUTUMN + number * 397 % (3 * 86_400));
+            let mut record = record(
+                &format!("key-{}", number % 7),
+                200 + (number % 3) as u16,
+                number as u64,
+                at,
+            );
+            record.dimensions.route = format!("/{}", number % 5).into();
+            record
+        })
+        .collect();
+    let world = stored(&records);
+    let connection = rusqlite::Connection::open(world.file()).unwrap();
+    let windows = [("1s", 1), ("1m", 60), ("1h", 3_600), ("1d", 86_400)];
+    for (name, seconds) in windows {
+        for column in [
+            "key", "service", "status", "route", "client", "method", "source", "outcome", "tenant",
+        ] {
+            let sql = format!(
+                "SELECT ended_ns / 1000000000 / {seconds} * {seconds} AS w, CAST({column} AS TEXT) AS g,
+                        SUM(calls), SUM(bytes_in), SUM(bytes_out), SUM(body_bytes), SUM(raw.duration_ns)
+                 FROM (SELECT * FROM raw_20261025 UNION ALL SELECT * FROM raw_20261026 UNION ALL SELECT * FROM raw_20261027)
+                      AS raw JOIN series ON series.id = raw.series GROUP BY w, g ORDER BY w, g"
+            );
+            let mut statement = connection.prepare(&sql).unwrap();
+            let rows = statement.query_map([], |row| {
+                let number = |index| row.get::<_, i64>(index).map(|number| number as u64);
+                Ok(ReportRow {
+                    window: Time::from_seconds(row.get(0)?),
+                    group: vec![row.get(1)?],
+                    amounts: Amounts {
+                        calls: number(2)?,
+                        bytes_in: number(3)?,
+                        bytes_out: number(4)?,
+                        body_bytes: number(5)?,
+                        duration_ns: number(6)?,
+                    },
+                })
+            });
+            let expected: Vec<ReportRow> = rows.unwrap().map(Result::unwrap).collect();
+            let query = Query {
+                window: Some(name.parse().unwrap()),
+                group_by: vec![column.parse().unwrap()],
+                ..Query::default()
+            };
+            assert_eq!(world.report(&query), expected, "{name} by {column}");
+        }
+    }
+}
+
+#[test]
+fn days_have_23_and_25_hours_where_the_clocks_change() {
+    let hourly =
+        |from: i64| (0..4 * 24_i64).map(move |hour| record("acme", 200, 1, Time::from_seconds(from + hour * 3_600)));
+    let world = stored(
+        &hourly(SPRING - 86_400)
+            .chain(hourly(AUTUMN - 86_400))
+            .collect::<Vec<_>>(),
+    );
+    let days = world.report(&Query {
+        window: Some(Window::Day),
+        zone: "Europe/Berlin".parse().unwrap(),
+        ..Query::default()
+    });
+    let calls: Vec<u64> = days.iter().map(|row| row.amounts.calls).collect();
+    // Each first day begins an hour or two into the zone's day, and the rest stands on the last.
+    assert_eq!(calls, [23, 23, 24, 24, 2, 22, 25, 24, 24, 1]);
+    let months = world.report(&Query {
+        window: Some(Window::Month),
+        zone: "Europe/Berlin".parse().unwrap(),
+        ..Query::default()
+    });
+    assert_eq!(
+        months.iter().map(|row| row.amounts.calls).collect::<Vec<_>>(),
+        [94, 2, 96]
+    );
+}
+
+#[test]
+fn the_hour_that_comes_twice_is_two_windows() {
+    let at = |minute: i64| record("acme", 200, 1, Time::from_seconds(AUTUMN + minute * 60));
+    let world = stored(&[at(0), at(59), at(60), at(119), at(120)]);
+    let reports = Reports::open(world.file()).unwrap();
+    let query = Query {
+        window: Some(Window::Hour),
+        zone: "Europe/Berlin".parse().unwrap(),
+        ..Query::default()
+    };
+    let mut csv = Vec::new();
+    reports.report(&query).unwrap().write(Format::Csv, &mut csv).unwrap();
+    let expected = "window,calls,bytes_in,bytes_out,body_bytes,duration_ns\r\n\
+        2026-10-25T02:00:00+02:00,2,200,2,0,2000\r\n\
+        2026-10-25T02:00:00+01:00,2,200,2,0,2000\r\n\
+        2026-10-25T03:00:00+01:00,1,100,1,0,1000\r\n";
+    assert_eq!(String::from_utf8(csv).unwrap(), expected);
+}
+
+#[test]
+fn the_formats_say_the_same() {
+    let mut odd = record("a, \"b\"", 200, 1_000, Time::from_seconds(AUTUMN));
+    odd.dimensions.labels = Labels::new([("plan", "gold")]);
+    let world = stored(&[odd, record("acme", 404, 7, Time::from_seconds(AUTUMN + 1))]);
+    let reports = Reports::open(world.file()).unwrap();
+    let query = Query {
+        group_by: ["key", "label.plan"].map(|name| name.parse().unwrap()).to_vec(),
+        order: vec!["-bytes_out".parse().unwrap()],
+        ..Query::default()
+    };
+    let report = reports.report(&query).unwrap();
+    let check = |format: &str, expected: &str| {
+        let mut out = Vec::new();
+        report.write(format.parse().unwrap(), &mut out).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    };
+    check(
+        "csv",
+        "key,label.plan,calls,bytes_in,bytes_out,body_bytes,duration_ns\r\n\
+         \"a, \"\"b\"\"\",gold,1,100,1000,950,1000\r\nacme,,1,100,7,0,1000\r\n",
+    );
+    check(
+        "table",
+        "key       label.plan  calls  bytes_in  bytes_out  body_bytes  duration_ns\n\
+         a, \\\"b\\\"  gold            1       100       1000         950         1000\n\
+         acme                      1       100          7           0         1000\n",
+    );
+    check(
+        "json",
+        "[\n{\"body_bytes\":950,\"bytes_in\":100,\"bytes_out\":1000,\"calls\":1,\"duration_ns\":1000,\"key\":\"a, \\\"b\\\"\",\
+         \"label.plan\":\"gold\"},\n{\"body_bytes\":0,\"bytes_in\":100,\"bytes_out\":7,\"calls\":1,\"duration_ns\":1000,\
+         \"key\":\"acme\",\"label.plan\":\"\"}\n]\n",
+    );
+}
+
+#[test]
+fn a_limit_keeps_the_rows_in_front() {
+    let records: Vec<_> = (0..10)
+        .map(|n| record(&format!("key-{n}"), 200, n * n, Time::from_seconds(AUTUMN)))
+        .collect();
+    let world = stored(&records);
+    let rows = world.report(&Query {
+        group_by: vec![Column::Key],
+        order: vec!["-bytes_out".parse().unwrap()],
+        limit: Some(2),
+        ..Query::default()
+    });
+    let keys: Vec<_> = rows.iter().map(|row| row.group.join("")).collect();
+    assert_eq!(keys, ["key-9", "key-8"]);
+}
+
+#[test]
+fn sums_stop_at_the_largest_number() {
+    let world = World::new();
+    let log = world.open();
+    for _ in 0..3 {
+        let mut record = record("acme", 200, 0, Time::now());
+        record.amounts.bytes_out = u64::MAX - 1;
+        log.record(record);
+        assert!(log.flush(PATIENCE));
+    }
+    assert_eq!((world.total().calls, world.total().bytes_out), (3, Amounts::MAX));
+    log.close(PATIENCE);
+}
+
+#[tokio::test]
+async fn readers_see_a_running_writer_and_whole_batches() {
+    let world = World::new();
+    let log = world.open();
+    for batch in 1..=20_u64 {
+        let events = (0..50).map(|n| event(&format!("{batch}-{n}"), record("acme", 200, 1, Time::now())));
+        log.store(events.collect()).await.unwrap();
+        assert_eq!(world.total().calls, batch * 50);
+    }
+}
