@@ -16,6 +16,7 @@ use super::{
 };
 
 const KEY: &str = "a key that both hubs know";
+const ADMIN: &str = "the key of their operator";
 
 /// A Redis that keeps nothing. Dropping it kills it.
 struct Redis {
@@ -71,10 +72,12 @@ impl Redis {
 
     fn config(&self, place: &Place, usage: &str) -> String {
         let text = format!(
-            "keys: [{{name: team, key: {KEY}}}]\n\
+            "keys: [{{name: team, key: {KEY}}}, {{name: admin, key: {ADMIN}, scopes: [read, scrape, admin]}}]\n\
              usage: {{ {usage}, shared: {{ probe_interval: 100ms, redis: {{ addresses: ['127.0.0.1:{}'] }} }} }}",
             self.port
         );
+        std::fs::create_dir_all(place.file("state")).unwrap();
+        place.write("state/admin.key", ADMIN);
         place.write("config.yaml", &text)
     }
 }

@@ -73,7 +73,7 @@ async fn accept(server_kib: u64, connection_kib: u64, clients: u64, time: f64, e
 async fn every_client_gets_its_share_to_one_percent() {
     accept(25_600, 256, 100, 30.0, 256.0).await;
     accept(0, 256, 10, 10.0, 256.0).await;
-    accept(25_600, 0, 100, 5.0, 256.0).await;
+    accept(25_600, 0, 100, 30.0, 256.0).await;
     accept(25_600, 0, 5, 5.0, 5120.0).await;
     accept(25_600, 256, 5, 10.0, 256.0).await;
     accept(64, 0, 1, 30.0, 64.0).await;
