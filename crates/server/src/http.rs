@@ -12,6 +12,7 @@
 //! | `GET PUT DELETE /api/v1/admin/throttle` | `admin/throttle` | admin |
 //! | `GET /api/v1/admin/limits`, `GET PUT DELETE /api/v1/admin/limits/{name}` | `admin/limits` | admin |
 //! | `GET /api/v1/usage`, `GET /api/v1/admin/usage` | `usage` | any, admin |
+//! | `GET /api/v1/usage/report` | `usage_report` | admin |
 //! | `POST /-/reload` | `admin` | admin |
 //! | `GET /api/v1/openapi.json` | here | any |
 //! | `GET /-/healthy`, `GET /-/ready` | `health` | no key |
@@ -34,6 +35,7 @@ mod series;
 mod simple;
 mod submit;
 mod usage;
+mod usage_report;
 mod write_request;
 
 use std::sync::Arc;
@@ -50,7 +52,8 @@ pub(crate) use account::Caller;
 
 use crate::{
     accounts::Accounts, auth::Keyring, bandwidth::Bandwidth, clients::Clients, config::Config, ingest::rest,
-    metering::Metering, own_metrics::OwnMetrics, reload::Reloader, settings::Settings, store::Store,
+    metering::Metering, own_metrics::OwnMetrics, reload::Reloader, request_log::RequestLog, settings::Settings,
+    store::Store,
 };
 
 /// What the handlers work with. Cheap to clone.
@@ -66,6 +69,7 @@ pub(crate) struct Api {
     pub(crate) bandwidth: Bandwidth,
     pub(crate) accounts: Accounts,
     pub(crate) metering: Metering,
+    pub(crate) request_log: RequestLog,
 }
 
 #[derive(OpenApi)]
@@ -147,6 +151,7 @@ fn described_routes() -> OpenApiRouter<Api> {
         ))
         .routes(routes!(usage::own))
         .routes(routes!(usage::all))
+        .routes(routes!(usage_report::report))
         .routes(routes!(admin::limits::all_limits))
         .routes(routes!(
             admin::limits::limits,

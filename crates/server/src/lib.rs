@@ -23,6 +23,7 @@ mod lock;
 mod metering;
 mod own_metrics;
 mod reload;
+mod request_log;
 pub mod run;
 mod selector;
 mod serve;

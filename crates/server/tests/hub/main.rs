@@ -25,4 +25,5 @@ mod state;
 mod state_commands;
 mod throttle;
 mod usage;
+mod usage_log;
 mod values;
