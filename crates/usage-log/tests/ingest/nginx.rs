@@ -1,0 +1,126 @@
+//! A real NGINX in front of a service: what it says to us in four ways, and what it says itself.
+
+mod hub;
+mod load;
+mod server;
+
+use std::time::Duration;
+
+use crate::harness::{Seconds, World, eventually, total};
+use hub::Hub;
+use load::Load;
+use server::Nginx;
+
+/// How many requests the load has: 100 000 for a full run.
+const REQUESTS: &str = "NEXUS_NGINX_REQUESTS";
+
+fn requests() -> u64 {
+    std::env::var(REQUESTS).map_or(3_000, |count| count.parse().unwrap())
+}
+
+/// By how many calls each second of `seconds` falls short of `whole`. It never has more, and bytes only for its calls.
+fn short_of(whole: &Seconds, seconds: &Seconds) -> u64 {
+    assert!(seconds.keys().all(|second| whole.contains_key(second)));
+    let short = whole.iter().map(|(second, (calls, bytes))| {
+        let (known_calls, known_bytes) = seconds.get(second).copied().unwrap_or_default();
+        assert!(known_calls <= *calls, "second {second}: {known_calls} of {calls} calls");
+        assert_eq!(known_calls == *calls, known_bytes == *bytes, "second {second}");
+        calls - known_calls
+    });
+    short.sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_way_says_what_nginx_says() {
+    if !server::has_nginx() {
+        return;
+    }
+    let world = World::new();
+    let hub = Hub::start(&world).await;
+    let nginx = Nginx::start(&world, &hub).await;
+    let count = requests();
+    let load = Load::start(&nginx, count);
+    load.reached(count / 2).await;
+    nginx.rotate();
+    let received = load.end().await;
+    // The last numbers show whether those before are missing.
+    let last = Load::start_paced(&nginx, 8).end().await;
+    nginx.quit().await;
+    let own = nginx.own_log();
+    let whole = (received.calls + last.calls, received.bytes + last.bytes);
+    assert_eq!(total(&own), whole, "what the clients received");
+    for source in ["nginx-lua", "file"] {
+        eventually(
+            &format!("{source} has all of {whole:?}: {:?}", world.total(source)),
+            || world.total(source).0 >= whole.0,
+        )
+        .await;
+        assert_eq!(world.seconds(source), own, "{source}");
+    }
+    let counts = hub.counts();
+    println!("{} calls, {} bytes, {} seconds, {counts}", whole.0, whole.1, own.len());
+    for source in ["udp", "unix"] {
+        let missing = counts.pointer(&format!("/{source}/missing")).unwrap().as_u64().unwrap();
+        let is_complete = || world.total(source).0 + missing >= whole.0;
+        eventually(
+            &format!("{source} has all but {missing}: {:?}", world.total(source)),
+            is_complete,
+        )
+        .await;
+        assert_eq!(short_of(&own, &world.seconds(source)), missing, "{source}");
+    }
+    assert_eq!(counts.pointer("/tail/rotations").unwrap().as_u64(), Some(1));
+    assert_eq!(nginx.errors(), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_workers_and_a_killed_hub_cost_at_most_the_request_that_was_being_logged() {
+    if !server::has_nginx() {
+        return;
+    }
+    const KILLS: u64 = 3;
+    let world = World::new();
+    let mut hub = Hub::start(&world).await;
+    let nginx = Nginx::start(&world, &hub).await;
+    let count = requests();
+    let load = Load::start(&nginx, count);
+    for kill in 1..=KILLS {
+        load.reached(count * kill / (KILLS + 2)).await;
+        nginx.kill_worker();
+        if kill == 2 {
+            hub.kill();
+            // A worker dies also while the hub is gone, its events in the queue.
+            load.reached(count * 5 / 10).await;
+            nginx.kill_worker();
+            hub.restart().await;
+        }
+    }
+    load.end().await;
+    // Nobody is being logged now: whatever waits is in the queue.
+    hub.kill();
+    let last = Load::start_paced(&nginx, 20).end().await;
+    assert_eq!(last.calls, 20);
+    nginx.kill_worker();
+    hub.restart().await;
+    let own = nginx.own_log();
+    for source in ["nginx-lua", "file"] {
+        let enough = total(&own).0 - KILLS - 2;
+        eventually(&format!("{source} has {enough}: {:?}", world.total(source)), || {
+            world.total(source).0 >= enough
+        })
+        .await;
+    }
+    nginx.quit().await;
+    tokio::time::timeout(Duration::from_secs(60), hub.caught_up())
+        .await
+        .unwrap();
+    for source in ["nginx-lua", "file"] {
+        let short = short_of(&own, &world.seconds(source));
+        println!(
+            "{source}: {} calls, {short} short after {} kills",
+            total(&own).0,
+            KILLS + 2
+        );
+        assert!(short < KILLS + 2, "{source} falls short by {short}");
+    }
+}
