@@ -3,8 +3,8 @@ use std::{
     sync::Arc,
 };
 
-/// What is missing in numbered streams: each counts from 1, and its numbers come in about that order. What is lost at the
-/// end of a stream is not seen.
+/// What is missing in numbered streams, whose numbers come in about their order. What is lost at the beginning or the end
+/// of a stream is not seen.
 ///
 /// The names come from the network, so the map's hash is a keyed one.
 #[derive(Debug)]
@@ -20,14 +20,15 @@ pub(super) struct Sequences {
 
 #[derive(Debug, Default)]
 struct Stream {
-    seen: u64,
+    lowest: u64,
     highest: u64,
+    seen: u64,
     turn: u64,
 }
 
 impl Stream {
     fn missing(&self) -> u64 {
-        self.highest.saturating_sub(self.seen)
+        (self.highest - self.lowest).saturating_add(1).saturating_sub(self.seen)
     }
 }
 
@@ -47,18 +48,22 @@ impl Sequences {
         self.missing
     }
 
-    /// The stream's number has come. A stream that is new to us is followed from here on: the start of one may be older
-    /// than we are.
+    /// The stream's number has come. A stream is followed from the lowest number that has come: it may be older than we are.
     pub(super) fn note(&mut self, name: &Arc<str>, number: u64) {
         self.turn += 1;
-        let stream = self.streams.entry(name.clone()).or_insert_with(|| Stream {
-            seen: number.saturating_sub(1),
-            highest: number.saturating_sub(1),
-            turn: 0,
-        });
-        let before = stream.missing();
-        stream.seen = stream.seen.saturating_add(1);
+        let mut before = 0;
+        let stream = self
+            .streams
+            .entry(name.clone())
+            .and_modify(|stream| before = stream.missing())
+            .or_insert(Stream {
+                lowest: number,
+                highest: number,
+                ..Stream::default()
+            });
+        stream.lowest = stream.lowest.min(number);
         stream.highest = stream.highest.max(number);
+        stream.seen = stream.seen.saturating_add(1);
         self.missing = self.missing.saturating_sub(before).saturating_add(stream.missing());
         // Once in a while is enough to tell the quiet ones, and keeps the list short.
         let is_due = stream.turn == 0 || self.turn - stream.turn >= self.streams_max as u64;
@@ -103,7 +108,10 @@ mod tests {
         check(8, &[("a", 1), ("a", 3), ("b", 1), ("b", 3), ("a", 2)], 1);
         // Begun before we were there.
         check(8, &[("a", 1_000), ("a", 1_002)], 1);
-        check(8, &[("a", u64::MAX), ("a", 0)], 0);
+        check(8, &[("a", 3), ("a", 1), ("a", 2)], 0);
+        check(8, &[("a", 3), ("a", 1)], 1);
+        check(8, &[("a", u64::MAX), ("a", 0)], u64::MAX - 2);
+        check(8, &[("a", 1), ("a", 1), ("a", 1)], 0);
         // A stream that is forgotten keeps what it misses, and begins anew.
         check(1, &[("a", 1), ("a", 3), ("b", 1), ("a", 9)], 1);
         let quiet: Vec<_> = (0..100).map(|number| ("a", number)).collect();

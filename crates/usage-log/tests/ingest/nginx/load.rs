@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    ops::Add,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -68,11 +69,22 @@ impl Load {
     }
 
     pub(super) async fn end(self) -> Received {
-        let add = |sum: Received, more: Received| Received {
-            calls: sum.calls + more.calls,
-            bytes: sum.bytes + more.bytes,
-        };
-        self.clients.join_all().await.into_iter().fold(Received::default(), add)
+        self.clients
+            .join_all()
+            .await
+            .into_iter()
+            .fold(Received::default(), Received::add)
+    }
+}
+
+impl Add for Received {
+    type Output = Received;
+
+    fn add(self, more: Received) -> Received {
+        Received {
+            calls: self.calls + more.calls,
+            bytes: self.bytes + more.bytes,
+        }
     }
 }
 

@@ -126,10 +126,10 @@ impl Drop for Nginx {
             std::thread::yield_now();
         }
         if std::thread::panicking() {
-            eprintln!(
-                "NGINX said:\n{}",
-                fs::read_to_string(self.directory.join("error.log")).unwrap_or_default()
-            );
+            let said = fs::read_to_string(self.directory.join("error.log")).unwrap_or_default();
+            let is_of_syslog = |line: &&str| line.contains("send() to syslog failed");
+            let said: Vec<_> = said.lines().filter(|line| !is_of_syslog(line)).collect();
+            eprintln!("NGINX said:\n{}", said.join("\n"));
         }
     }
 }
