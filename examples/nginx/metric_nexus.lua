@@ -14,7 +14,7 @@ local _M = {}
 local floor, min, max = math.floor, math.min, math.max
 local format, gsub, concat = string.format, string.gsub, table.concat
 
-local COUNTERS = { "saved", "sent", "dropped_full", "dropped_refused", "dropped_at_exit", "gaps", "failures" }
+local COUNTERS = { "saved", "sent", "dropped_full", "dropped_refused", "gaps", "failures" }
 
 -- For so long the others wait for a worker that died while it posted. A post that takes longer is repeated by another.
 local LEASE_SECONDS = 5

@@ -46,9 +46,13 @@ async fn every_way_says_what_nginx_says() {
     nginx.rotate();
     let received = load.end().await;
     let last = Load::start_paced(&nginx, 8).end().await;
+    // It is logged by a worker that is ending already.
+    let port = nginx.port;
+    let slow = tokio::spawn(async move { load::get(port, "/slow").await.unwrap() });
+    nginx.is_answering_slowly().await;
     nginx.quit().await;
     let own = nginx.own_log();
-    let whole = first + received + last;
+    let whole = first + received + last + slow.await.unwrap();
     let whole = (whole.calls, whole.bytes);
     assert_eq!(total(&own), whole, "what the clients received");
     for source in ["nginx-lua", "file"] {
@@ -125,4 +129,47 @@ async fn killed_workers_and_a_killed_hub_cost_at_most_the_request_that_was_being
         );
         assert!(short < KILLS + 2, "{source} falls short by {short}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_fit_into_the_queue_or_is_refused_is_counted() {
+    if !server::has_nginx() {
+        return;
+    }
+    let world = World::new();
+    let mut hub = Hub::start(&world).await;
+    hub.kill();
+    let nginx = Nginx::start_with_queue(&world, &hub, "64k").await;
+    for path in ["/refused", "/odd"] {
+        load::get(nginx.port, path).await.unwrap();
+    }
+    Load::start(&nginx, 500).end().await;
+    let stats = nginx.stats();
+    let (saved, dropped) = (stats["saved"], stats["dropped_full"]);
+    assert_eq!(saved + dropped, 502, "{stats:?}");
+    assert!(saved > 20 && dropped > 20, "{stats:?}");
+    assert_eq!((stats["waiting"], stats["sent"]), (502, 0), "{stats:?}");
+    hub.restart().await;
+    eventually("all that was saved is sent", || nginx.stats()["waiting"] == 0).await;
+    let stats = nginx.stats();
+    assert_eq!((stats["sent"], stats["dropped_refused"]), (saved - 1, 1), "{stats:?}");
+    assert_eq!(stats["gaps"], dropped, "{stats:?}");
+    assert_eq!(world.total("nginx-lua").0, saved - 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_posted_to_a_hub_that_is_not_verified() {
+    if !server::has_nginx() {
+        return;
+    }
+    let world = World::new();
+    let hub = Hub::start(&world).await;
+    let other = rcgen::generate_simple_self_signed(vec![hub::NAME.to_owned()]).unwrap();
+    std::fs::write(world.path("ca.crt"), other.cert.pem()).unwrap();
+    let nginx = Nginx::start(&world, &hub).await;
+    Load::start(&nginx, 10).end().await;
+    eventually("it was tried", || nginx.stats()["failures"] > 0).await;
+    let stats = nginx.stats();
+    assert_eq!((stats["sent"], stats["waiting"]), (0, 10), "{stats:?}");
+    assert_eq!(world.total("nginx-lua").0, 0);
 }

@@ -101,7 +101,7 @@ async fn client(port: u16, progress: Arc<Progress>) -> Received {
             stream = TcpStream::connect(("127.0.0.1", port)).await.ok();
         }
         match &mut stream {
-            Some(connection) => match exchange(connection, number).await {
+            Some(connection) => match exchange(connection, &path(number)).await {
                 Ok(bytes) => {
                     received.calls += 1;
                     received.bytes += bytes;
@@ -116,12 +116,22 @@ async fn client(port: u16, progress: Arc<Progress>) -> Received {
     }
 }
 
-async fn exchange(stream: &mut TcpStream, number: u64) -> io::Result<u64> {
-    let path = match number % 10 {
+/// One request.
+pub(super) async fn get(port: u16, path: &str) -> io::Result<Received> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
+    let bytes = exchange(&mut stream, path).await?;
+    Ok(Received { calls: 1, bytes })
+}
+
+fn path(number: u64) -> String {
+    match number % 10 {
         0 => "/missing".to_owned(),
         1 => "/size/40000".to_owned(),
         _ => format!("/size/{}", number % 1_000),
-    };
+    }
+}
+
+async fn exchange(stream: &mut TcpStream, path: &str) -> io::Result<u64> {
     let request = format!("GET {path} HTTP/1.1\r\nHost: tiles\r\nAuthorization: Basic YWNtZTp4\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut bytes = Vec::new();
@@ -148,5 +158,5 @@ fn response_bytes(bytes: &[u8]) -> Option<usize> {
     let body = text
         .split("\r\n")
         .find_map(|line| line.strip_prefix("content-length: "));
-    Some(head + body.unwrap().parse::<usize>().unwrap())
+    Some(head + body.map_or(0, |bytes| bytes.parse().unwrap()))
 }

@@ -1,8 +1,15 @@
 use std::{
+    collections::BTreeMap,
     fs,
+    io::{self, Write as _},
+    net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    time::Instant,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use axum::{Router, extract::Path as PathOf, routing::get};
@@ -29,13 +36,27 @@ pub(super) struct Nginx {
     directory: PathBuf,
     pub(super) port: u16,
     master: Child,
+    /// How many slow requests the service has begun to answer.
+    slow: Arc<AtomicU64>,
 }
 
 impl Nginx {
     pub(super) async fn start(world: &World, hub: &Hub) -> Self {
+        Self::start_with_queue(world, hub, "10m").await
+    }
+
+    /// With a shared dict of such a size.
+    pub(super) async fn start_with_queue(world: &World, hub: &Hub, queue: &str) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let service = listener.local_addr().unwrap().port();
-        let app = Router::new().route(
+        let slow = Arc::new(AtomicU64::new(0));
+        let begun = slow.clone();
+        let answer_slowly = move || async move {
+            begun.fetch_add(1, Ordering::Relaxed);
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            "at last"
+        };
+        let app = Router::new().route("/slow", get(answer_slowly)).route(
             "/size/{bytes}",
             get(|PathOf(bytes): PathOf<usize>| async move { "x".repeat(bytes) }),
         );
@@ -45,7 +66,7 @@ impl Nginx {
         let port = free_port();
         fs::write(
             directory.join("nginx.conf"),
-            configuration(&directory, port, service, hub),
+            configuration(&directory, port, service, hub, queue),
         )
         .unwrap();
         let master = Command::new("nginx")
@@ -63,11 +84,9 @@ impl Nginx {
             directory,
             port,
             master,
+            slow,
         };
-        eventually("NGINX listens", || {
-            std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
-        })
-        .await;
+        eventually("NGINX listens", || TcpStream::connect(("127.0.0.1", port)).is_ok()).await;
         nginx
     }
 
@@ -84,10 +103,28 @@ impl Nginx {
         }
     }
 
+    /// Until the service answers a slow request.
+    pub(super) async fn is_answering_slowly(&self) {
+        eventually("the slow request is there", || self.slow.load(Ordering::Relaxed) > 0).await;
+    }
+
     /// Ends when all is done.
     pub(super) async fn quit(&self) {
         signal("QUIT", self.master.id());
         eventually("NGINX has ended its workers", || children(self.master.id()).is_empty()).await;
+    }
+
+    /// What the Lua module counts.
+    pub(super) fn stats(&self) -> BTreeMap<String, u64> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        stream.write_all(b"GET /stats HTTP/1.0\r\n\r\n").unwrap();
+        let response = io::read_to_string(stream).unwrap();
+        let (_, body) = response.split_once("\r\n\r\n").unwrap();
+        let stat = |line: &str| {
+            line.split_once(' ')
+                .map(|(name, value)| (name.to_owned(), value.parse().unwrap()))
+        };
+        body.lines().filter_map(stat).collect()
     }
 
     /// What NGINX itself logged.
@@ -152,7 +189,7 @@ fn children(process: u32) -> Vec<u32> {
 
 /// The blocks of the `http` block's Lua and of the location are those of a usage logging that was published long before
 /// this one, with the name of the module changed.
-fn configuration(directory: &Path, port: u16, service: u16, hub: &Hub) -> String {
+fn configuration(directory: &Path, port: u16, service: u16, hub: &Hub, queue: &str) -> String {
     let module = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/nginx");
     let (directory, module, syslog) = (directory.display(), module.display(), hub.ports.syslog);
     format!(
@@ -189,7 +226,7 @@ http {{
     access_log syslog:server=unix:{directory}/syslog.sock,tag=nginx,nohostname metric_nexus;
     upstream service {{ server 127.0.0.1:{service}; keepalive 16; }}
 
-lua_shared_dict usage_logging 10m;
+lua_shared_dict usage_logging {queue};
 init_worker_by_lua_block {{
 local Logging = require "metric_nexus"
 l = Logging.new()
@@ -214,6 +251,24 @@ local Logging = require "metric_nexus"
 l = Logging.save(ngx.shared.usage_logging, payload)
 }}
 }}
+        location = /odd {{
+            return 204;
+            log_by_lua_block {{
+                require("metric_nexus").save(ngx.shared.usage_logging, {{ key = 'a"\\\n\xff', rate = 0.5, odd = true }})
+            }}
+        }}
+        location = /refused {{
+            return 204;
+            log_by_lua_block {{ require("metric_nexus").save(ngx.shared.usage_logging, {{ status = "none" }}) }}
+        }}
+        location = /stats {{
+            access_log off;
+            content_by_lua_block {{
+                for name, value in pairs(require("metric_nexus").stats(ngx.shared.usage_logging)) do
+                    ngx.say(name, " ", value)
+                end
+            }}
+        }}
     }}
 }}
 "#
