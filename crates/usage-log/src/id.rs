@@ -44,6 +44,12 @@ pub struct ForeignId {
     pub id: Arc<str>,
 }
 
+impl ForeignId {
+    pub(crate) fn text_bytes(&self) -> usize {
+        self.scope.len() + self.source.len() + self.id.len()
+    }
+}
+
 /// What makes a record one record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Id {

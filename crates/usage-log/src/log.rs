@@ -13,7 +13,7 @@ use tokio::{sync::oneshot, time::Instant};
 use crate::{
     Counts, Event, Gap, Overflow, Record, Settings, Sink, Stored, WriterId,
     bell::Bell,
-    queue::Queue,
+    queue::{Queue, Queued},
     spool::Spool,
     spooler::Spooler,
     writer::{Backlog, Writer},
@@ -75,6 +75,9 @@ pub enum StoreError {
     /// The sink does not store now. Whether it stored these events is not known; offering them again is safe.
     #[error("the usage log cannot store now: {0}")]
     Unavailable(String),
+    /// One of them, by its place in the list, is larger than a record may be. None is stored, and none ever will be with it.
+    #[error("event {0} is larger than a record may be")]
+    TooLarge(usize),
     /// The log is closed.
     #[error("the usage log is closed")]
     Closed,
@@ -174,7 +177,7 @@ impl UsageLog {
     /// Has everything that waits stored without waiting for more. Blocks the thread until nothing is pending, or for so
     /// long. Says whether nothing was pending.
     pub fn flush(&self, at_most: Duration) -> bool {
-        let by = Instant::now() + at_most;
+        let by = in_time(at_most);
         self.shared.hurry.store(true, Ordering::Release);
         self.shared.ring_all();
         let mut ledger = self.shared.ledger();
@@ -199,7 +202,7 @@ impl UsageLog {
     pub fn close(&self, at_most: Duration) -> Counts {
         let mut ledger = self.shared.ledger();
         ledger.is_closed = true;
-        ledger.stop_by.get_or_insert(Instant::now() + at_most);
+        ledger.stop_by.get_or_insert(in_time(at_most));
         drop(ledger);
         self.shared.queue.close();
         self.shared.ring_all();
@@ -243,6 +246,11 @@ impl Shared {
     }
 
     fn post(&self, post: Post) -> Result<(), StoreError> {
+        let bytes_max = self.settings.record_bytes_max;
+        let is_too_large = |event: &Event| Queued::bytes_of(&event.record) + event.id.text_bytes() > bytes_max;
+        if let Some(place) = post.events.iter().position(is_too_large) {
+            return Err(StoreError::TooLarge(place));
+        }
         let mut ledger = self.ledger();
         let events = post.events.len();
         ledger.counts.received += events as u64;
@@ -251,6 +259,7 @@ impl Shared {
             return Err(StoreError::Closed);
         }
         let max = self.settings.posted_events_max;
+        // A post that is larger than all that may wait may wait alone.
         if ledger.posted_events > 0 && ledger.posted_events + events > max {
             ledger.counts.dropped.unavailable += events as u64;
             return Err(StoreError::Busy(ledger.posted_events));
@@ -271,4 +280,10 @@ impl Shared {
         self.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
         Ok(())
     }
+}
+
+/// The instant after a wait; a wait of more than a year is a year.
+pub(crate) fn in_time(wait: Duration) -> Instant {
+    const YEAR: Duration = Duration::from_secs(365 * 86_400);
+    Instant::now() + wait.min(YEAR)
 }

@@ -162,8 +162,7 @@ impl Queue {
         let mut drained = Vec::new();
         for shard in &self.shards {
             let room = records_max.saturating_sub(drained.len());
-            shard.lock().drain(room, &mut drained);
-            shard.space.notify_all();
+            shard.drain(room, &mut drained);
         }
         drained
     }

@@ -57,7 +57,7 @@ impl Writer {
             self.note_gaps();
             let wait = self.store_backlog();
             self.tend();
-            self.backlog.sync();
+            self.backlog.sync(self.in_hand.is_some());
             if self.is_over() {
                 return self.finish();
             }

@@ -16,12 +16,17 @@ pub(crate) struct Queued {
 
 impl Queued {
     pub(crate) fn new(record: Record) -> Self {
-        let bytes = size_of::<Self>() + record.dimensions.text_bytes();
+        let bytes = Self::bytes_of(&record);
         Queued {
             record,
             stands_for: 1,
             bytes,
         }
+    }
+
+    /// What a record takes in memory, its texts as if it alone had them.
+    pub(crate) fn bytes_of(record: &Record) -> usize {
+        size_of::<Self>() + record.dimensions.text_bytes()
     }
 }
 
@@ -30,6 +35,9 @@ impl Queued {
 #[repr(align(128))]
 pub(super) struct Shard {
     state: Mutex<State>,
+    /// Changes places with the state's records when all are taken, so that they are moved while others record.
+    spare: Mutex<VecDeque<Queued>>,
+    /// Rung when there is room.
     pub(super) space: Condvar,
 }
 
@@ -49,6 +57,25 @@ impl Shard {
     /// A thread that panicked left a state that is sound: no step in between can panic.
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes up to `records_max` records.
+    pub(super) fn drain(&self, records_max: usize, into: &mut Vec<Queued>) {
+        let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock();
+        if state.len() <= records_max {
+            std::mem::swap(&mut state.records, &mut spare);
+            state.bytes = 0;
+            let room = records_max - spare.len();
+            into.reserve(spare.len());
+            let sums = state.take_sums(room);
+            drop(state);
+            into.extend(spare.drain(..));
+            into.extend(sums);
+        } else {
+            state.take_some(records_max, into);
+        }
+        self.space.notify_all();
     }
 }
 
@@ -95,28 +122,26 @@ impl State {
         self.records.len() as u64 + self.summed
     }
 
-    pub(super) fn drain(&mut self, records_max: usize, into: &mut Vec<Queued>) {
-        let count = records_max.min(self.records.len());
-        into.reserve(count);
+    fn take_some(&mut self, count: usize, into: &mut Vec<Queued>) {
         for queued in self.records.drain(..count) {
             self.bytes -= queued.bytes;
             into.push(queued);
         }
-        // What waited longer goes first.
-        if self.records.is_empty() {
-            let room = records_max - count;
-            let places: Vec<_> = self.sums.keys().take(room).cloned().collect();
-            into.extend(places.into_iter().filter_map(|place| {
-                let (amounts, stands_for) = self.sums.remove(&place)?;
-                self.summed -= stands_for;
-                let mut sum = Queued::new(Record {
-                    ended_at: Time::from_seconds(place.0),
-                    dimensions: place.1,
-                    amounts,
-                });
-                sum.stands_for = stands_for;
-                Some(sum)
-            }));
-        }
+    }
+
+    fn take_sums(&mut self, count: usize) -> Vec<Queued> {
+        let places: Vec<_> = self.sums.keys().take(count).cloned().collect();
+        let sums = places.into_iter().filter_map(|place| {
+            let (amounts, stands_for) = self.sums.remove(&place)?;
+            self.summed -= stands_for;
+            let mut sum = Queued::new(Record {
+                ended_at: Time::from_seconds(place.0),
+                dimensions: place.1,
+                amounts,
+            });
+            sum.stands_for = stands_for;
+            Some(sum)
+        });
+        sums.collect()
     }
 }

@@ -145,8 +145,7 @@ impl OrderBy {
             Order::Measure(measure) => measure.of(&a.amounts).cmp(&measure.of(&b.amounts)),
             Order::Column(column) => {
                 let place = group_by.iter().position(|known| known == column);
-                let value = |row: &ReportRow| place.and_then(|place| row.group.get(place).cloned());
-                value(a).cmp(&value(b))
+                place.map_or(Ordering::Equal, |place| a.group.get(place).cmp(&b.group.get(place)))
             }
         };
         match self.direction {

@@ -11,7 +11,8 @@ use crate::{
 /// The seconds to report on: what was asked for, as far as there is anything. None if there is nothing.
 pub(super) fn range(connection: &Connection, query: &Query) -> Result<Option<plan::Range>, ReportError> {
     let table = Cut::Account.table(Level::Day);
-    let ends = format!("SELECT MIN(bucket), MAX(bucket) FROM {table}");
+    // One by one, so that each is a look at an end of the table.
+    let ends = format!("SELECT (SELECT MIN(bucket) FROM {table}), (SELECT MAX(bucket) FROM {table})");
     let (first, last): (Option<i64>, Option<i64>) =
         connection.query_row(&ends, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let (Some(first), Some(last)) = (first, last) else {

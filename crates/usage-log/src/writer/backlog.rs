@@ -109,14 +109,15 @@ impl Backlog {
         }
     }
 
-    /// Makes what waits on disk survive the loss of power, now and then.
-    pub(super) fn sync(&mut self) {
+    /// Makes what waits on disk survive the loss of power, now and then. What is stored needs it no more.
+    pub(super) fn sync(&mut self, has_batch: bool) {
         if let Backlog::Disk {
             spool,
             sync_interval,
             synced_at,
             ..
         } = self
+            && (has_batch || spool.unread() > 0)
             && synced_at.elapsed() >= *sync_interval
         {
             *synced_at = Instant::now();

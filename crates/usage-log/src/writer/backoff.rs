@@ -5,7 +5,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::{Settings, SinkError};
+use crate::{Settings, SinkError, log::in_time};
 
 /// When to call a sink again that failed.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ impl Backoff {
         self.failures = self.failures.saturating_add(1);
         self.chance = chance();
         let wait = error.retry_after().map_or(doubled, |asked| asked.min(self.max));
-        self.until = Some(Instant::now() + self.shortened(wait));
+        self.until = Some(in_time(self.shortened(wait)));
     }
 
     /// What went wrong last.
@@ -72,9 +72,10 @@ impl Backoff {
         (!left.is_zero()).then_some(left)
     }
 
-    /// A wait, shortened by chance; by the same until the next call.
+    /// A wait, of a day at most, shortened by chance; by the same until the next call.
     pub(super) fn shortened(&self, wait: Duration) -> Duration {
-        wait.mul_f64(1.0 - self.jitter * self.chance)
+        const DAY: Duration = Duration::from_secs(86_400);
+        wait.min(DAY).mul_f64(1.0 - self.jitter * self.chance)
     }
 }
 

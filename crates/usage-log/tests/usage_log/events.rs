@@ -122,3 +122,37 @@ async fn a_sink_that_is_gone_is_said_and_the_events_may_come_again() {
     assert_eq!(log.store(batch).await, Err(StoreError::Closed));
     assert_conserved(&log.counts());
 }
+
+#[tokio::test]
+async fn an_event_that_is_too_large_is_named_and_nothing_is_stored() {
+    let gate = Gate::default();
+    let log = UsageLog::open(nexus_usage_log::Settings::default(), gate.clone()).unwrap();
+    let small = event("a", record("acme", 200, 1, Time::now()));
+    let large = event(&"b".repeat(20_000), record("acme", 200, 1, Time::now()));
+    assert_eq!(log.store(vec![small, large]).await, Err(StoreError::TooLarge(1)));
+    assert_eq!((gate.taken().len(), log.counts().received), (0, 0));
+}
+
+#[tokio::test]
+async fn posts_that_are_one_too_many_are_told_to_try_again() {
+    let gate = Gate::shut();
+    let mut settings = nexus_usage_log::Settings::default();
+    settings.posted_events_max = 0;
+    let log = UsageLog::open(settings, gate.clone()).unwrap();
+    let posts = (0..20).map(|number| {
+        let log = log.clone();
+        tokio::spawn(async move {
+            log.store(vec![event(&number.to_string(), record("acme", 200, 1, Time::now()))])
+                .await
+        })
+    });
+    for post in posts.collect::<Vec<_>>() {
+        let refused = post.await.unwrap();
+        assert!(
+            matches!(refused, Err(StoreError::Busy(_) | StoreError::Unavailable(_))),
+            "{refused:?}"
+        );
+        assert_conserved(&log.counts());
+    }
+    assert_eq!(log.counts().pending, 0);
+}

@@ -46,3 +46,28 @@ fn what_is_past_its_retention_goes_and_reports_say_so() {
     };
     assert_eq!(reports.report(&days).unwrap().rows.len(), 60);
 }
+
+#[test]
+fn combinations_that_are_too_many_are_not_told_apart_and_still_counted() {
+    let world = World::new();
+    let mut settings = SqliteSettings::default();
+    settings.series_max = 3;
+    let log = UsageLog::open(world.spill(), world.sink_with(settings)).unwrap();
+    for number in 0..10 {
+        let mut record = record("acme", 200, 1, Time::now());
+        record.dimensions.route = format!("/{number}").into();
+        log.record(record);
+    }
+    assert!(log.flush(PATIENCE));
+    log.close(PATIENCE);
+    let routes = world.report(&Query {
+        group_by: vec!["route".parse().unwrap()],
+        ..Query::default()
+    });
+    let said: Vec<_> = routes
+        .iter()
+        .map(|row| (row.group[0].clone(), row.amounts.calls))
+        .collect();
+    let expected = [("(other)", 7), ("/0", 1), ("/1", 1), ("/2", 1)];
+    assert_eq!(said, expected.map(|(route, calls)| (route.to_owned(), calls)));
+}
