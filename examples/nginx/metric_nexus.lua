@@ -337,7 +337,7 @@ end
 --   hub          https://host:port; a name needs NGINX's `resolver`
 --   key          the API key
 --   server_name  the name in the hub's certificate; default: the host
---   batch        how many events go together; default 500
+--   batch        how many events go together; default 2000
 --   interval     how many seconds lie between two looks at the queue; default 1
 --   timeout      how many seconds a step of a post may take; default 5
 --   exit         how many seconds a worker that ends goes on posting; default 10
@@ -358,7 +358,7 @@ function _M.new(options)
         port = tonumber(port) or (scheme == "https" and 443 or 80),
         key = setting(options, "key"),
         server_name = setting(options, "server_name", host),
-        batch = max(1, min(5000, number("batch", 500))),
+        batch = max(1, min(5000, number("batch", 2000))),
         interval = number("interval", 1),
         timeout = number("timeout", 5),
         exit = number("exit", 10),

@@ -46,6 +46,8 @@ async fn every_way_says_what_nginx_says() {
     nginx.rotate();
     let received = load.end().await;
     let last = Load::start_paced(&nginx, 8).end().await;
+    let stats = nginx.stats();
+    assert_eq!(stats["dropped_full"], 0, "the queue was full: {stats:?}");
     // It is logged by a worker that is ending already.
     let port = nginx.port;
     let slow = tokio::spawn(async move { load::get(port, "/slow").await.unwrap() });
@@ -102,6 +104,7 @@ async fn killed_workers_and_a_killed_hub_cost_at_most_the_request_that_was_being
         }
     }
     load.end().await;
+    assert_eq!(nginx.stats()["dropped_full"], 0, "the queue was full");
     // Nobody is being logged now: whatever waits is in the queue.
     hub.kill();
     let last = Load::start_paced(&nginx, 20).end().await;
