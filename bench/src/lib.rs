@@ -3,6 +3,7 @@
 
 pub mod bare;
 pub mod client;
+pub mod command;
 pub mod load;
 pub mod plot;
 pub mod process;

@@ -30,7 +30,7 @@ pub struct Server {
 /// Where programs come from and files go.
 #[derive(Debug, Clone)]
 pub struct Place {
-    /// The directory of `bench`, `bare` and `metric-nexus`.
+    /// The directory of `nexus-bench` and `metric-nexus`.
     pub programs: PathBuf,
     /// What is removed at the end.
     pub directory: PathBuf,
@@ -116,8 +116,8 @@ impl Place {
     /// It does not start.
     pub fn bare(&self, series: u64, tls: bool) -> Result<Server> {
         let ca = self.directory.join(format!("bare-{series}.pem"));
-        let mut command = Command::new(self.programs.join("bare"));
-        command.args(["--series", &series.to_string()]);
+        let mut command = Command::new(self.programs.join("nexus-bench"));
+        command.args(["bare", "--series", &series.to_string()]);
         if tls {
             command.arg("--ca").arg(&ca);
         }

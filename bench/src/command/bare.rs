@@ -1,18 +1,16 @@
 //! The reference: an axum service that counts and keeps nothing. Says its address, and serves until it is killed.
-#![expect(clippy::print_stdout, reason = "it says where it listens")]
 
 use std::path::PathBuf;
 
 use anyhow::Result;
-use clap::Parser;
-use nexus_bench::bare;
+use clap::Args;
 use tokio::net::TcpListener;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+use crate::bare;
 
-#[derive(Debug, Parser)]
-struct Arguments {
+/// The reference: an axum service that counts and keeps nothing.
+#[derive(Debug, Args)]
+pub struct Arguments {
     /// Where to listen.
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: String,
@@ -24,9 +22,13 @@ struct Arguments {
     ca: Option<PathBuf>,
 }
 
+/// Says the address, and serves until the process is killed.
+///
+/// # Errors
+/// The address is taken, or the certificate cannot be written.
+#[expect(clippy::print_stdout, reason = "it says where it listens")]
 #[tokio::main]
-async fn main() -> Result<()> {
-    let arguments = Arguments::parse();
+pub async fn run(arguments: Arguments) -> Result<()> {
     let tls = arguments.ca.as_deref().map(bare::tls).transpose()?;
     let router = bare::router(arguments.series);
     let listener = TcpListener::bind(&arguments.listen).await?;

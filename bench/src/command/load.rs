@@ -1,18 +1,15 @@
 //! The open-loop generator by itself, against any hub: increments, batches or scrapes at a constant rate, as JSON.
-#![expect(clippy::print_stdout, reason = "it prints what it measured")]
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use anyhow::Result;
-use clap::{Parser, ValueEnum};
-use nexus_bench::{
+use clap::{Args, ValueEnum};
+
+use crate::{
     client::{Endpoint, Keep, trust},
     load::Plan,
     series,
 };
-
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum What {
@@ -24,8 +21,10 @@ enum What {
     Scrapes,
 }
 
-#[derive(Debug, Parser)]
-struct Arguments {
+/// A load at a constant rate, against any hub; prints what became of it as JSON.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// What is sent.
     what: What,
     /// The hub's address.
     #[arg(long)]
@@ -39,10 +38,13 @@ struct Arguments {
     /// Requests a second; without, each connection sends when it was answered.
     #[arg(long)]
     rate: Option<u64>,
+    /// Connections, each kept alive and with one request at a time.
     #[arg(long, default_value_t = 64)]
     connections: u64,
+    /// No request is begun later.
     #[arg(long, default_value_t = 10.0)]
     seconds: f64,
+    /// No more requests are sent.
     #[arg(long, default_value_t = u64::MAX)]
     requests_max: u64,
     /// How many series are written.
@@ -58,8 +60,12 @@ struct Arguments {
 
 const BATCH: u64 = 10_000;
 
-fn main() -> Result<()> {
-    let arguments = Arguments::parse();
+/// Sends it, and prints what became of it.
+///
+/// # Errors
+/// The hub is not there, or goes away.
+#[expect(clippy::print_stdout, reason = "it prints what it measured")]
+pub fn run(arguments: Arguments) -> Result<()> {
     let endpoint = Endpoint {
         address: arguments.address,
         key: arguments.key,

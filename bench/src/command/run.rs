@@ -1,24 +1,20 @@
 //! Measures the hub beside the limit and its peers, and prints one table.
-#![expect(clippy::print_stdout, reason = "it prints a table")]
 
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
-use clap::Parser;
-use nexus_bench::{
+use clap::Args;
+
+use crate::{
     run::{Run, Size},
     servers::Place,
     table::Table,
     work,
 };
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Measures the hub beside the limit and beside its peers. Every sum is read back after its load.
-#[derive(Debug, Parser)]
-#[command(name = "bench")]
-struct Arguments {
+#[derive(Debug, Args)]
+pub struct Arguments {
     /// What to measure; all of it if nothing is named.
     works: Vec<String>,
     /// Small and short, without peers: shows that it runs and adds up.
@@ -38,8 +34,12 @@ struct Arguments {
     rounds: Option<u32>,
 }
 
-fn main() -> Result<()> {
-    let arguments = Arguments::parse();
+/// Measures, prints the table, writes what was asked for.
+///
+/// # Errors
+/// A server fails, or its sums are wrong.
+#[expect(clippy::print_stdout, reason = "it prints a table")]
+pub fn run(arguments: Arguments) -> Result<()> {
     for name in &arguments.works {
         let known = work::ALL.map(|work| work.name);
         ensure!(
