@@ -90,7 +90,7 @@ pub(crate) fn router(api: Api) -> Router {
     let count = middleware::from_fn_with_state(api.clone(), account::count);
     described
         .merge(simple::with_trailing_slash())
-        .merge(scrape::names_of_no_metric())
+        .merge(scrape::name_of_no_metric())
         .merge(nothing_yet())
         .fallback(nothing)
         .layer(authenticate)
@@ -117,8 +117,7 @@ fn described_routes() -> OpenApiRouter<Api> {
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(simple::create, simple::read, simple::set, simple::delete))
         .routes(routes!(simple::change))
-        .routes(routes!(scrape::scrape))
-        .routes(routes!(scrape::alias))
+        .merge(scrape::routes())
         .routes(routes!(batch::batch))
         .routes(routes!(families::families))
         .routes(routes!(series::list, series::delete))

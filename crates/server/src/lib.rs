@@ -1,6 +1,9 @@
 #![doc = include_str!("../README.md")]
 
 mod auth;
+#[cfg(feature = "benching")]
+#[doc(hidden)]
+pub mod benching;
 mod cli;
 mod clients;
 mod clock;

@@ -41,7 +41,7 @@ pub(crate) use family::{FamilyData, Value};
 pub(crate) use idempotency::{Retention, Used};
 pub(crate) use limits::StoreLimits;
 pub(crate) use open::{OpenError, Opened, Settings};
-pub(crate) use slab::{Cells, Entry};
+pub(crate) use slab::{Cells, Entry, Slab};
 pub(crate) use snapshotter::{SnapshotError, SnapshotTaken};
 pub(crate) use state::{Catalog, RestoredSeries, State};
 pub(crate) use status::Status;
