@@ -88,7 +88,7 @@ impl Store {
             _ticket: ticket,
         })) {
             // A writer that is gone without an answer took the write with it, or applied it: nobody knows.
-            Ok(()) => answer.await.unwrap_or(Outcome::Unknown),
+            Ok(()) => answer.await.map_or(Outcome::Unknown, |answer| answer.outcome),
             Err(TrySendError::Full(_)) => {
                 shared.status.queue_full();
                 Outcome::Unavailable(Unavailable::QueueFull)
