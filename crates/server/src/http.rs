@@ -105,7 +105,7 @@ pub(crate) fn router(api: Api) -> Router {
     let charge = middleware::from_fn_with_state(api.clone(), charge::charge);
     described
         .merge(simple::with_trailing_slash())
-        .merge(scrape::names_of_no_metric())
+        .merge(scrape::name_of_no_metric())
         .merge(nothing_yet())
         .fallback(nothing)
         .layer(middleware::from_fn(error::render))
@@ -135,8 +135,7 @@ fn described_routes() -> OpenApiRouter<Api> {
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(simple::create, simple::read, simple::set, simple::delete))
         .routes(routes!(simple::change))
-        .routes(routes!(scrape::scrape))
-        .routes(routes!(scrape::alias))
+        .merge(scrape::routes())
         .routes(routes!(batch::batch))
         .routes(routes!(families::families))
         .routes(routes!(series::list, series::delete))

@@ -3,6 +3,9 @@
 mod accounts;
 mod auth;
 mod bandwidth;
+#[cfg(feature = "benching")]
+#[doc(hidden)]
+pub mod benching;
 mod cli;
 mod clients;
 mod clock;
