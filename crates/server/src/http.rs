@@ -13,6 +13,7 @@
 //! | `GET /api/v1/admin/limits`, `GET PUT DELETE /api/v1/admin/limits/{name}` | `admin/limits` | admin |
 //! | `GET /api/v1/usage`, `GET /api/v1/admin/usage` | `usage` | any, admin |
 //! | `GET /api/v1/usage/report` | `usage_report` | admin |
+//! | `POST /api/v1/usage/events` | `usage_events` | write |
 //! | `POST /-/reload` | `admin` | admin |
 //! | `GET /api/v1/openapi.json` | here | any |
 //! | `GET /-/healthy`, `GET /-/ready` | `health` | no key |
@@ -35,6 +36,7 @@ mod series;
 mod simple;
 mod submit;
 mod usage;
+mod usage_events;
 mod usage_report;
 mod write_request;
 
@@ -151,6 +153,7 @@ fn described_routes() -> OpenApiRouter<Api> {
         .routes(routes!(usage::own))
         .routes(routes!(usage::all))
         .routes(routes!(usage_report::report))
+        .routes(routes!(usage_events::events))
         .routes(routes!(admin::limits::all_limits))
         .routes(routes!(
             admin::limits::limits,

@@ -82,6 +82,13 @@ impl Hub {
             )),
             tokio::spawn(self.shared.api.reloader.clone().run(fired.clone())),
             tokio::spawn(self.shared.api.request_log.clone().watch(fired.clone())),
+            tokio::spawn(
+                self.shared
+                    .api
+                    .request_log
+                    .clone()
+                    .collect(self.config().usage_log.clone(), fired.clone()),
+            ),
         ];
         let app = http::router(self.shared.api.clone());
         let drained = serve::serve(

@@ -2,6 +2,7 @@
 
 mod metrics;
 mod report;
+mod sources;
 
 use std::{
     collections::HashSet,
@@ -34,6 +35,8 @@ pub(crate) struct RequestLog {
 struct Shared {
     log: UsageLog,
     file: PathBuf,
+    /// How far the logs that are followed were read.
+    positions: Arc<Path>,
     bytes_max: u64,
     /// The file is as large as it may be.
     full: AtomicBool,
@@ -66,6 +69,7 @@ impl RequestLog {
         kept.seconds_kept = config.seconds_kept;
         kept.minutes_kept = config.minutes_kept;
         let sink = SqliteSink::open(file, kept).map_err(|error| RequestLogError::Open(file.to_owned(), error))?;
+        let positions = spill.into();
         let mut spill = Spill::new(spill);
         spill.bytes_max = config.spill_bytes_max;
         let mut settings = Settings::default();
@@ -74,6 +78,7 @@ impl RequestLog {
             shared: Some(Arc::new(Shared {
                 log: UsageLog::open(settings, sink)?,
                 file: file.to_owned(),
+                positions,
                 bytes_max: config.bytes_max,
                 full: AtomicBool::new(false),
                 left_out: AtomicU64::new(0),

@@ -18,6 +18,11 @@ pub(crate) struct UsageLog {
     pub(crate) seconds_kept: Duration,
     /// `usage_log.minutes_kept`: sums by minute: 400 days.
     pub(crate) minutes_kept: Duration,
+    /// `usage_log.syslog`: where lines of NGINX's `access_log syslog:` are received: addresses for UDP, paths for datagrams of
+    /// this machine. None.
+    pub(crate) syslog: Vec<String>,
+    /// `usage_log.follow`: access logs that are followed. None.
+    pub(crate) follow: Vec<String>,
 }
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -31,6 +36,8 @@ impl Default for UsageLog {
             raw_kept: 7 * DAY,
             seconds_kept: 40 * DAY,
             minutes_kept: 400 * DAY,
+            syslog: Vec::new(),
+            follow: Vec::new(),
         }
     }
 }
@@ -53,7 +60,27 @@ impl UsageLog {
         ] {
             section.set(name, kept, |value| units::duration(value, &times));
         }
+        log.syslog = texts(&section, "syslog");
+        log.follow = texts(&section, "follow");
         section.finish();
         log
     }
+}
+
+/// How many sources there may be of a kind.
+const SOURCES_MAX: usize = 100;
+
+fn texts(section: &Section<'_>, name: &'static str) -> Vec<String> {
+    let items = section.list(name);
+    if items.len() > SOURCES_MAX {
+        section.mistake(name, format!("expected at most {SOURCES_MAX}, got {}", items.len()));
+    }
+    let mut texts = Vec::new();
+    for (index, item) in items.iter().enumerate() {
+        match units::text(item) {
+            Ok(text) => texts.push(text.to_owned()),
+            Err(error) => section.mistake(&format!("{name}[{index}]"), error),
+        }
+    }
+    texts
 }

@@ -1,15 +1,13 @@
-use std::{
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering::Relaxed},
-    },
-    time::Instant,
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering::Relaxed},
 };
 
 use axum::http::StatusCode;
 use nexus_throttle::Direction;
 use nexus_usage::{Amount, Field, Refusal, Reservation};
 use nexus_usage_log::{Amounts, Dimensions, Outcome, Record, Time};
+use tokio::time::Instant;
 
 use crate::request_log::RequestLog;
 
