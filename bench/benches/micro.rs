@@ -91,7 +91,7 @@ fn journal_read(bencher: Bencher<'_, '_>) {
 
 #[divan::bench(args = [1_000, 100_000, 1_000_000])]
 fn check(bencher: Bencher<'_, '_>, series: u64) {
-    let state = benching::State::with(|first| series::batch(first), series);
+    let state = benching::State::with(series::batch, series);
     let batch = spread(series);
     let bencher = bencher.counter(ItemsCount::new(SERIES));
     bencher.bench_local(|| state.check(&batch));
@@ -99,7 +99,7 @@ fn check(bencher: Bencher<'_, '_>, series: u64) {
 
 #[divan::bench(args = [1_000, 100_000, 1_000_000])]
 fn apply(bencher: Bencher<'_, '_>, series: u64) {
-    let mut state = benching::State::with(|first| series::batch(first), series);
+    let mut state = benching::State::with(series::batch, series);
     let batch = spread(series);
     let bencher = bencher.counter(ItemsCount::new(SERIES));
     bencher.bench_local(|| state.apply(&batch));
@@ -107,21 +107,21 @@ fn apply(bencher: Bencher<'_, '_>, series: u64) {
 
 #[divan::bench(args = [1_000, 100_000, 1_000_000])]
 fn render(bencher: Bencher<'_, '_>, series: u64) {
-    let state = benching::State::with(|first| series::batch(first), series);
+    let state = benching::State::with(series::batch, series);
     let bencher = bencher.counter(ItemsCount::new(series));
     bencher.bench_local(|| state.scrape(benching::Coding::Identity));
 }
 
 #[divan::bench(args = [1_000, 100_000, 1_000_000])]
 fn render_gzip(bencher: Bencher<'_, '_>, series: u64) {
-    let state = benching::State::with(|first| series::batch(first), series);
+    let state = benching::State::with(series::batch, series);
     let bencher = bencher.counter(ItemsCount::new(series));
     bencher.bench_local(|| state.scrape(benching::Coding::Gzip));
 }
 
 #[divan::bench(args = [1_000, 100_000, 1_000_000])]
 fn render_gzip_unchanged(bencher: Bencher<'_, '_>, series: u64) {
-    let mut state = benching::State::with(|first| series::batch(first), series);
+    let mut state = benching::State::with(series::batch, series);
     state.keep_parts();
     state.scrape(benching::Coding::Gzip);
     let bencher = bencher.counter(ItemsCount::new(series));

@@ -18,7 +18,7 @@ enum Command {
 fn main() -> Result<()> {
     match Command::parse() {
         Command::Run(arguments) => run::run(arguments),
-        Command::Bare(arguments) => bare::run(arguments),
+        Command::Bare(arguments) => bare::run(&arguments),
         Command::Load(arguments) => load::run(arguments),
     }
 }

@@ -28,7 +28,7 @@ pub struct Arguments {
 /// The address is taken, or the certificate cannot be written.
 #[expect(clippy::print_stdout, reason = "it says where it listens")]
 #[tokio::main]
-pub async fn run(arguments: Arguments) -> Result<()> {
+pub async fn run(arguments: &Arguments) -> Result<()> {
     let tls = arguments.ca.as_deref().map(bare::tls).transpose()?;
     let router = bare::router(arguments.series);
     let listener = TcpListener::bind(&arguments.listen).await?;
