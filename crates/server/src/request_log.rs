@@ -172,6 +172,13 @@ impl RequestLog {
     }
 }
 
+/// A hub that nobody closed lets go of its files all the same, so that another can take them. What waits is on disk.
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.log.close(Duration::ZERO);
+    }
+}
+
 impl Shared {
     fn look(&self) {
         let full = size(&self.file).is_ok_and(|bytes| bytes >= self.bytes_max);
