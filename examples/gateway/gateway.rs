@@ -84,7 +84,7 @@ fn say_crashes(usage: &Usage, log: &UsageLog) {
         let lost_max = gap.last_possible.saturating_sub(gap.last);
         tracing::warn!(
             lost_max,
-            "a gateway before was killed; so many records of its last 10 ms may be lost"
+            "a gateway before was killed; of its last 10 ms at most so many records are lost"
         );
     }
 }

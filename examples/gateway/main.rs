@@ -23,7 +23,7 @@
 //! | 429 | there were too many requests just now, or a monthly limit is used up; `Retry-After` says when to come again |
 //! | 502, 504 | the upstream failed, or was too slow |
 //!
-//! A body that turns out to be too long once it has begun, or that stalls, is cut. `Upgrade` is not passed on, so there are no
+//! An answer that turns out to be too long once it has begun, or that stalls, is cut: the connection ends. `Upgrade` is not passed on, so there are no
 //! WebSockets through it. Clients speak HTTP/1.1 without TLS: put a terminator before it, or a handshake into `serve`. The upstream is
 //! spoken to in HTTP/1.1 too. `X-Forwarded-For` is continued: an upstream may believe its last entry.
 //!
@@ -43,13 +43,19 @@ mod report;
 mod serve;
 mod signals;
 
+use std::io::IsTerminal;
+
 use clap::{CommandFactory, Parser, error::ErrorKind};
 
 use args::{Arguments, Command};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    let is_terminal = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_ansi(is_terminal)
+        .init();
     match Arguments::parse() {
         Arguments {
             command: Some(Command::Report(asked)),

@@ -32,6 +32,7 @@ use crate::{
     keys::Keyring,
     paid::Paid,
     problem::Problem,
+    serve::BUFFER_BYTES_MAX,
 };
 
 pub(crate) type Answer = Response<Either<Paid<Incoming>, Full<Bytes>>>;
@@ -77,6 +78,7 @@ impl Proxy {
         connector.set_nodelay(true);
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
+            .http1_max_buf_size(BUFFER_BYTES_MAX)
             .pool_idle_timeout(settings.idle_timeout_seconds)
             .build(connector);
         Proxy {

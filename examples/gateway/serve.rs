@@ -26,6 +26,9 @@ use crate::{
 /// How long to wait when the operating system has no connection to give, mostly for want of file descriptors.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 
+/// How large the head of a message may be, and how much of a body is read at once.
+pub(crate) const BUFFER_BYTES_MAX: usize = 64 << 10;
+
 /// Serves until it is stopped, then lets what is under way end, for as long as the settings say. Returns how many connections were
 /// cut then.
 ///
@@ -63,6 +66,7 @@ pub(crate) async fn serve(
         });
         let serving = http1::Builder::new()
             .timer(TokioTimer::new())
+            .max_buf_size(BUFFER_BYTES_MAX)
             .header_read_timeout(settings.idle_timeout_seconds)
             .serve_connection(TokioIo::new(stream), TowerToHyperService::new(layer.layer(answer)));
         let serving = graceful.watch(serving);
