@@ -35,6 +35,7 @@ pub(crate) async fn run(settings: Serve) -> anyhow::Result<()> {
     });
     let usage = usage.await?;
     say_crashes(&usage, &log);
+    forget_writers(&usage).await;
 
     let server = Limiter::new();
     for direction in Direction::BOTH {
@@ -89,6 +90,14 @@ fn say_crashes(usage: &Usage, log: &UsageLog) {
     }
 }
 
+/// Each start is a writer of its own in the usage's file. Of months in which nothing is counted any more, they become one.
+async fn forget_writers(usage: &Usage) {
+    let Some(ledger) = usage.ledger() else { return };
+    if let Err(error) = ledger.compact(usage.current_period().previous().previous()).await {
+        tracing::warn!(%error, "cannot fold the usage of months that are over");
+    }
+}
+
 /// Keeps what was counted; first of all, what is cut must be.
 async fn close(usage: Usage, log: UsageLog, mut all_done: mpsc::Receiver<()>) -> anyhow::Result<()> {
     if timeout(CUT_PATIENCE, all_done.recv()).await.is_err() {
@@ -96,6 +105,10 @@ async fn close(usage: Usage, log: UsageLog, mut all_done: mpsc::Receiver<()>) ->
     }
     if usage.close(CLOSE_PATIENCE).await.checkpoint_failed {
         tracing::error!("what was used last could not be kept");
+    }
+    // Whoever opened a file closes it, so that nothing is left in its write-ahead log.
+    if let Some(ledger) = usage.ledger() {
+        ledger.close().await;
     }
     let counts = tokio::task::spawn_blocking(move || log.close(CLOSE_PATIENCE)).await?;
     if counts.pending + counts.dropped.total() > 0 {
