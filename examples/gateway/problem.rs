@@ -1,0 +1,75 @@
+//! What the gateway itself answers, as RFC 9457 has it.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{
+    HeaderValue, Response, StatusCode,
+    header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
+};
+use http_body_util::Full;
+use nexus_usage::Refusal;
+use serde_json::json;
+
+use crate::account::Refused;
+
+/// Why a request gets no answer of the upstream.
+pub(crate) struct Problem {
+    status: StatusCode,
+    detail: String,
+    retry_after: Option<Duration>,
+}
+
+impl Problem {
+    pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        Problem {
+            status,
+            detail: detail.into(),
+            retry_after: None,
+        }
+    }
+
+    pub(crate) fn no_key() -> Self {
+        let detail = "a key is needed that is known here: X-API-Key: KEY, or Authorization: Bearer KEY";
+        Problem::new(StatusCode::UNAUTHORIZED, detail)
+    }
+
+    /// A monthly limit is used up.
+    pub(crate) fn used_up(refusal: &Refusal) -> Self {
+        Problem::too_many(refusal.to_string(), refusal.retry_after)
+    }
+
+    fn too_many(detail: String, wait: Duration) -> Self {
+        Problem {
+            retry_after: Some(wait),
+            ..Problem::new(StatusCode::TOO_MANY_REQUESTS, detail)
+        }
+    }
+
+    pub(crate) fn into_response(self) -> Response<Full<Bytes>> {
+        let title = self.status.canonical_reason().unwrap_or("Error");
+        let body = json!({ "title": title, "status": self.status.as_u16(), "detail": self.detail });
+        let mut response = Response::new(Full::from(body.to_string()));
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(wait) = self.retry_after {
+            // Rounded up: who comes back after it does not come too early.
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            headers.insert(RETRY_AFTER, seconds.max(1).into());
+        }
+        response
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::TooFast(wait) => Problem::too_many("too many requests a second".to_owned(), wait),
+            Refused::UsedUp(refusal) => Problem::used_up(&refusal),
+        }
+    }
+}
