@@ -105,7 +105,7 @@ impl State {
 
     /// Lets a compressed scrape use what one before it made.
     pub fn keep_parts(&mut self) {
-        self.parts = Some(Parts::default());
+        self.parts = Some(Parts::new(12 << 20));
     }
 
     /// Checks a batch against the state; panics if it is refused.

@@ -53,9 +53,9 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 pub(crate) use account::Caller;
 
 use crate::{
-    accounts::Accounts, auth::Keyring, bandwidth::Bandwidth, clients::Clients, config::Config, ingest::rest,
-    metering::Metering, own_metrics::OwnMetrics, reload::Reloader, request_log::RequestLog, settings::Settings,
-    store::Store,
+    accounts::Accounts, auth::Keyring, bandwidth::Bandwidth, clients::Clients, config::Config, exposition::Parts,
+    ingest::rest, metering::Metering, own_metrics::OwnMetrics, reload::Reloader, request_log::RequestLog,
+    settings::Settings, store::Store,
 };
 
 /// What the handlers work with. Cheap to clone.
@@ -72,6 +72,7 @@ pub(crate) struct Api {
     pub(crate) accounts: Accounts,
     pub(crate) metering: Metering,
     pub(crate) request_log: RequestLog,
+    pub(crate) parts: Parts,
 }
 
 #[derive(OpenApi)]

@@ -140,7 +140,7 @@ idempotency: { retention: 1h, keys_max: 10 }
 throttle: { server: { read_bytes_per_second: 1KiB } }
 usage: { limits: { ci: { api_requests: 1_000_000, egress_bytes: 1GB } } }
 usage_log: { enabled: false, raw_kept: 1d }
-scrape: { created: true }
+scrape: { created: true, gzip_parts_bytes_max: 1MiB }
 log: { format: json, level: 'warn,nexus_server=debug' }
 ";
     let config = load(yaml).unwrap();
@@ -210,6 +210,7 @@ log: { format: json, level: 'warn,nexus_server=debug' }
         },
         scrape: Scrape {
             created: Created::Exposed,
+            gzip_parts_bytes_max: 1 << 20,
         },
         log: Log {
             format: LogFormat::Json,

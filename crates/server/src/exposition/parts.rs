@@ -10,9 +10,6 @@ use tokio::time::Instant;
 use super::{gzip::Part, render::Created};
 use crate::store::Slab;
 
-/// How many bytes of compressed parts are kept from scrape to scrape. A million series with three labels take six to seven
-/// million; series beyond the bound are compressed each time.
-pub(crate) const PARTS_BYTES_MAX: usize = 12 << 20;
 /// A part that no scrape asked for goes after that: twice the longest scrape interval that Prometheus works with.
 const UNUSED_MAX: Duration = Duration::from_secs(600);
 /// What a part takes beside its bytes.
@@ -63,14 +60,8 @@ impl Entry {
     }
 }
 
-impl Default for Parts {
-    fn default() -> Self {
-        Parts::new(PARTS_BYTES_MAX)
-    }
-}
-
 impl Parts {
-    /// Keeps at most so many bytes.
+    /// Keeps at most so many bytes; series beyond that are compressed each time.
     pub(crate) fn new(bytes_max: usize) -> Self {
         let kept = Kept {
             parts: HashMap::default(),
@@ -160,7 +151,7 @@ mod tests {
 
     #[test]
     fn a_part_is_found_until_its_slab_changes_and_under_its_spelling_only() {
-        let (parts, slab) = (Parts::default(), Arc::new(Slab::numbers(1)));
+        let (parts, slab) = (Parts::new(1 << 20), Arc::new(Slab::numbers(1)));
         parts.keep(&slab, SPELLING, slab.version(), part());
         assert!(parts.find(&slab, SPELLING).is_some());
         let other = Spelling {
@@ -203,7 +194,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_nobody_asks_for_goes() {
-        let (parts, slab) = (Parts::default(), Arc::new(Slab::numbers(1)));
+        let (parts, slab) = (Parts::new(1 << 20), Arc::new(Slab::numbers(1)));
         parts.keep(&slab, SPELLING, slab.version(), part());
         for _ in 0..3 {
             tokio::time::advance(UNUSED_MAX).await;

@@ -31,7 +31,6 @@ use crate::{
 pub(super) async fn scrape(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
-    Extension(parts): Extension<Parts>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -50,7 +49,7 @@ pub(super) async fn scrape(
         Created::Exposed => scrape.show_created(),
         Created::Hidden => scrape,
     };
-    let mut response = stream_body(scrape, encoding, parts)?.into_response();
+    let mut response = stream_body(scrape, encoding, api.parts.clone())?.into_response();
     let set = response.headers_mut();
     set.insert(
         CONTENT_TYPE,
@@ -68,11 +67,10 @@ pub(super) async fn scrape(
 pub(super) async fn alias(
     api: State<Api>,
     caller: Extension<Caller>,
-    parts: Extension<Parts>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    scrape(api, caller, parts, uri, headers).await
+    scrape(api, caller, uri, headers).await
 }
 
 /// All ways to a scrape. They share the compressed parts that one scrape leaves for the next.
@@ -83,7 +81,6 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         // With a slash at the end, as metric-nexus takes it.
         .route("/__metrics/", get(scrape))
         .route("/metrics/", get(alias))
-        .layer(Extension(Parts::default()))
 }
 
 /// `__metrics`, which no verb makes a metric.

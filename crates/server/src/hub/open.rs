@@ -15,6 +15,7 @@ use crate::{
     clock::Clock,
     config::{Certificate, Config, Transport},
     disk::RealDisk,
+    exposition::Parts,
     files,
     http::Api,
     lock::{Lock, LockError},
@@ -123,6 +124,7 @@ fn open(config: Config, terminal: bool) -> Result<Started, Reason> {
         bandwidth.clone(),
         accounts.clone(),
     );
+    let parts = Parts::new(config.scrape.gzip_parts_bytes_max);
     let api = Api {
         store,
         keyring,
@@ -135,6 +137,7 @@ fn open(config: Config, terminal: bool) -> Result<Started, Reason> {
         accounts,
         metering,
         request_log,
+        parts,
     };
     let hub = Hub {
         shared: Arc::new(Shared {
