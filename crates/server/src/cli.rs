@@ -2,16 +2,18 @@
 //!
 //! Parsing decides nothing about values that the configuration has, too: they are passed on as they were typed, so that
 //! [`crate::config`] reports all mistakes at once, and for the same reason it reads the environment. What each command
-//! does: `serve` runs the hub, `state` checks, repairs and accepts a state, `key` keeps `keys.yaml`, `config` shows
-//! and checks configuration files. Exit codes: 0, [`EXIT_FAILURE`], [`EXIT_USAGE`].
+//! does: `serve` runs the hub, `state` checks, repairs and accepts a state, `key` keeps `keys.yaml`, `usage` reports
+//! from the usage log, `config` shows and checks configuration files. Exit codes: 0, [`EXIT_FAILURE`], [`EXIT_USAGE`].
 
 mod config;
 mod key;
 mod state;
+mod usage;
 
 pub(crate) use config::ConfigCommand;
 pub(crate) use key::KeyCommand;
 pub(crate) use state::{StateCommand, StatePlace};
+pub(crate) use usage::{ReportArgs, ReportFormat, UsageCommand};
 
 use crate::{auth::KeysError, config::ConfigErrors};
 use clap::{Args, Parser, Subcommand};
@@ -54,6 +56,9 @@ enum Typed {
     /// Check, repair and accept a state.
     #[command(subcommand)]
     State(StateCommand),
+    /// Report who asked for what, also beside a running hub.
+    #[command(subcommand)]
+    Usage(UsageCommand),
     /// Show the example configuration, check one.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -68,6 +73,8 @@ pub(crate) enum Command {
     Key(KeyCommand),
     /// Check, repair or accept a state.
     State(StateCommand),
+    /// Report from the usage log.
+    Usage(UsageCommand),
     /// Show or check a configuration.
     Config(ConfigCommand),
 }
@@ -151,6 +158,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
         Some(Typed::Serve(flags)) => Command::Serve(flags),
         Some(Typed::Key(command)) => Command::Key(command),
         Some(Typed::State(command)) => Command::State(command),
+        Some(Typed::Usage(command)) => Command::Usage(command),
         Some(Typed::Config(command)) => Command::Config(command),
     })
 }

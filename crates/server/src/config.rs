@@ -33,6 +33,7 @@ mod throttle;
 mod tls;
 mod units;
 mod usage;
+mod usage_log;
 
 pub use durability::Durability;
 pub(crate) use idempotency::Idempotency;
@@ -51,6 +52,7 @@ pub(crate) use usage::{
     KeyLimits, LIMIT_MAX, Password, PostgresStore, REQUESTS_PER_SECOND_MAX, RedisStore, Shared as SharedUsage,
     Store as UsageStore, Usage,
 };
+pub(crate) use usage_log::UsageLog;
 
 use crate::cli::ServeArgs;
 use mistake::Mistakes;
@@ -96,6 +98,8 @@ pub(crate) struct Config {
     pub(crate) throttle: Throttle,
     /// How much each key may use.
     pub(crate) usage: Usage,
+    /// Who asked for what.
+    pub(crate) usage_log: UsageLog,
     /// What Prometheus gets.
     pub(crate) scrape: Scrape,
     /// What the hub says about itself.
@@ -208,6 +212,7 @@ impl Config {
             ("idempotency", self.idempotency != again.idempotency),
             ("limits", self.limits != again.limits),
             ("usage", self.usage_at_start() != again.usage_at_start()),
+            ("usage_log", self.usage_log != again.usage_log),
             ("scrape", self.scrape != again.scrape),
         ]
         .into_iter()
@@ -249,6 +254,7 @@ impl Config {
             limits: Limits::read(&top),
             throttle: Throttle::read(&top),
             usage: Usage::read(&top),
+            usage_log: UsageLog::read(&top),
             scrape: Scrape::read(&top),
             log: Log::read(&top),
             warnings,

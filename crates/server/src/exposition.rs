@@ -3,14 +3,19 @@
 //! What a chunk costs depends on its series alone, not on how many there are. Writers are not held up: values are read
 //! with one load each, and a slab is held still only while its own lines are written.
 
+mod body;
 mod compress;
 mod filter;
+mod gzip;
 mod negotiate;
+mod parts;
 mod render;
 mod scrape;
 
-pub(crate) use compress::{Compressor, Encoding};
+pub(crate) use body::Body;
+pub(crate) use compress::Encoding;
 pub(crate) use filter::Filter;
 pub(crate) use negotiate::{accepted_encoding, negotiate};
+pub(crate) use parts::Parts;
 pub(crate) use render::{OwnFamily, OwnSample, OwnValue};
 pub(crate) use scrape::Scrape;

@@ -51,6 +51,23 @@ pub(crate) fn create_directory(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Makes an empty file that only its owner may read, if there is none, for a library that would make it readable by all.
+///
+/// # Errors
+/// Whatever the file system says.
+pub(crate) fn reserve(path: &Path) -> io::Result<()> {
+    match OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(OWNER_ONLY)
+        .open(path)
+    {
+        Ok(file) => give_to_owner(&file, directory_of(path)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 /// Makes the creations, renames and deletions in a directory survive power loss.
 ///
 /// # Errors

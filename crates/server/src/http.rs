@@ -12,6 +12,8 @@
 //! | `GET PUT DELETE /api/v1/admin/throttle` | `admin/throttle` | admin |
 //! | `GET /api/v1/admin/limits`, `GET PUT DELETE /api/v1/admin/limits/{name}` | `admin/limits` | admin |
 //! | `GET /api/v1/usage`, `GET /api/v1/admin/usage` | `usage` | any, admin |
+//! | `GET /api/v1/usage/report` | `usage_report` | admin |
+//! | `POST /api/v1/usage/events` | `usage_events` | write |
 //! | `POST /-/reload` | `admin` | admin |
 //! | `GET /api/v1/openapi.json` | here | any |
 //! | `GET /-/healthy`, `GET /-/ready` | `health` | no key |
@@ -34,6 +36,8 @@ mod series;
 mod simple;
 mod submit;
 mod usage;
+mod usage_events;
+mod usage_report;
 mod write_request;
 
 use std::sync::Arc;
@@ -50,7 +54,8 @@ pub(crate) use account::Caller;
 
 use crate::{
     accounts::Accounts, auth::Keyring, bandwidth::Bandwidth, clients::Clients, config::Config, ingest::rest,
-    metering::Metering, own_metrics::OwnMetrics, reload::Reloader, settings::Settings, store::Store,
+    metering::Metering, own_metrics::OwnMetrics, reload::Reloader, request_log::RequestLog, settings::Settings,
+    store::Store,
 };
 
 /// What the handlers work with. Cheap to clone.
@@ -66,6 +71,7 @@ pub(crate) struct Api {
     pub(crate) bandwidth: Bandwidth,
     pub(crate) accounts: Accounts,
     pub(crate) metering: Metering,
+    pub(crate) request_log: RequestLog,
 }
 
 #[derive(OpenApi)]
@@ -101,7 +107,7 @@ pub(crate) fn router(api: Api) -> Router {
     let charge = middleware::from_fn_with_state(api.clone(), charge::charge);
     described
         .merge(simple::with_trailing_slash())
-        .merge(scrape::names_of_no_metric())
+        .merge(scrape::name_of_no_metric())
         .merge(nothing_yet())
         .fallback(nothing)
         .layer(middleware::from_fn(error::render))
@@ -131,8 +137,7 @@ fn described_routes() -> OpenApiRouter<Api> {
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(simple::create, simple::read, simple::set, simple::delete))
         .routes(routes!(simple::change))
-        .routes(routes!(scrape::scrape))
-        .routes(routes!(scrape::alias))
+        .merge(scrape::routes())
         .routes(routes!(batch::batch))
         .routes(routes!(families::families))
         .routes(routes!(series::list, series::delete))
@@ -147,6 +152,8 @@ fn described_routes() -> OpenApiRouter<Api> {
         ))
         .routes(routes!(usage::own))
         .routes(routes!(usage::all))
+        .routes(routes!(usage_report::report))
+        .routes(routes!(usage_events::events))
         .routes(routes!(admin::limits::all_limits))
         .routes(routes!(
             admin::limits::limits,

@@ -23,7 +23,8 @@ use crate::{
     tls::Tls,
 };
 
-/// How long a hub that ends takes to tell a shared store what was used; the next start tells it otherwise.
+/// How long a hub that ends takes to tell a shared store what was used, and to store what the usage log has; the next start does
+/// it otherwise.
 const USAGE_DEADLINE: Duration = Duration::from_secs(2);
 
 /// A metrics hub: one state directory, opened.
@@ -80,6 +81,14 @@ impl Hub {
                 fired.clone(),
             )),
             tokio::spawn(self.shared.api.reloader.clone().run(fired.clone())),
+            tokio::spawn(self.shared.api.request_log.clone().watch(fired.clone())),
+            tokio::spawn(
+                self.shared
+                    .api
+                    .request_log
+                    .clone()
+                    .collect(self.config().usage_log.clone(), fired.clone()),
+            ),
         ];
         let app = http::router(self.shared.api.clone());
         let drained = serve::serve(
@@ -110,10 +119,11 @@ impl Hub {
     /// # Errors
     /// The snapshot cannot be written; what was acknowledged is in the journal, unless the durability is `snapshot`.
     pub async fn close(&self) -> Result<(), CallError> {
-        let (store, metering) = (self.shared.api.store.clone(), self.shared.api.metering.clone());
+        let api = self.shared.api.clone();
         let closed = tokio::task::spawn_blocking(move || {
-            metering.close(USAGE_DEADLINE);
-            store.close()
+            api.metering.close(USAGE_DEADLINE);
+            api.request_log.close(USAGE_DEADLINE);
+            api.store.close()
         })
         .await;
         closed

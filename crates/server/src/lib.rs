@@ -3,6 +3,9 @@
 mod accounts;
 mod auth;
 mod bandwidth;
+#[cfg(feature = "benching")]
+#[doc(hidden)]
+pub mod benching;
 mod cli;
 mod clients;
 mod clock;
@@ -23,6 +26,7 @@ mod lock;
 mod metering;
 mod own_metrics;
 mod reload;
+mod request_log;
 pub mod run;
 mod selector;
 mod serve;

@@ -20,7 +20,7 @@ use crate::{
     clock::now_ms,
     exposition::{OwnFamily, OwnSample, OwnValue},
     http::Api,
-    metering,
+    metering, request_log,
     serve::Counters,
 };
 
@@ -111,6 +111,7 @@ impl OwnMetrics {
         families.extend(self.of_serving());
         families.extend(bandwidth::families(&api.bandwidth));
         families.extend(metering::families(&api.metering));
+        families.extend(request_log::families(&api.request_log));
         families.extend(api.reloader.certificate_expires().map(certificate));
         families
     }

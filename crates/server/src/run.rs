@@ -4,6 +4,7 @@ mod banner;
 mod logging;
 mod serve;
 mod state;
+mod usage;
 
 use std::{
     ffi::OsString,
@@ -33,6 +34,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return serve::run(&flags);
         }
         Command::State(command) => state::run(&command, &mut output),
+        Command::Usage(command) => usage::run(&command, &mut output),
         Command::Key(command) => command
             .run(&process_environment, &mut output, &mut notes)
             .map_err(Into::into),

@@ -41,7 +41,7 @@ pub(crate) use family::{FamilyData, Value};
 pub(crate) use idempotency::{Retention, Used};
 pub(crate) use limits::StoreLimits;
 pub(crate) use open::{OpenError, Opened, Settings};
-pub(crate) use slab::{Cells, Entry};
+pub(crate) use slab::{Cells, Entry, Slab};
 pub(crate) use snapshotter::{SnapshotError, SnapshotTaken};
 pub(crate) use state::{Catalog, RestoredSeries, State};
 pub(crate) use status::Status;
@@ -88,7 +88,7 @@ impl Store {
             _ticket: ticket,
         })) {
             // A writer that is gone without an answer took the write with it, or applied it: nobody knows.
-            Ok(()) => answer.await.unwrap_or(Outcome::Unknown),
+            Ok(()) => answer.await.map_or(Outcome::Unknown, |answer| answer.outcome),
             Err(TrySendError::Full(_)) => {
                 shared.status.queue_full();
                 Outcome::Unavailable(Unavailable::QueueFull)

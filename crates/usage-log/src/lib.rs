@@ -16,6 +16,7 @@ mod spool;
 mod spooler;
 mod writer;
 
+pub mod ingest;
 #[cfg(feature = "tower")]
 pub mod layer;
 mod report;

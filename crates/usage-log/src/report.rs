@@ -65,6 +65,9 @@ pub enum ReportError {
     /// The answer is too long.
     #[error("the report has more than {0} rows: ask for longer windows, fewer groups or a shorter time")]
     TooLong(usize),
+    /// It was made, and cannot be written.
+    #[error("cannot write the report of {0}")]
+    Output(String, #[source] std::io::Error),
 }
 
 /// Reads a usage log; any number of them beside its writer, in this process or another one.

@@ -102,6 +102,21 @@ impl StatePaths {
         self.directory.join("usage.db")
     }
 
+    /// Who asked for what.
+    pub(crate) fn usage_log_file(&self) -> PathBuf {
+        self.directory.join("usage-log.db")
+    }
+
+    /// Locked by whoever writes it.
+    pub(crate) fn usage_log_lock_file(&self) -> PathBuf {
+        self.directory.join("usage-log.db.lock")
+    }
+
+    /// What waits to be stored there.
+    pub(crate) fn usage_log_dir(&self) -> PathBuf {
+        self.directory.join("usage-log")
+    }
+
     /// Certificates that the hub has made.
     pub(crate) fn tls_dir(&self) -> PathBuf {
         self.directory.join("tls")
@@ -150,6 +165,8 @@ mod tests {
         assert_eq!(state.keys_file(), Path::new("/x/state/keys.yaml"));
         assert_eq!(state.settings_file(), Path::new("/x/state/settings.yaml"));
         assert_eq!(state.usage_file(), Path::new("/x/state/usage.db"));
+        assert_eq!(state.usage_log_file(), Path::new("/x/state/usage-log.db"));
+        assert_eq!(state.usage_log_dir(), Path::new("/x/state/usage-log"));
         assert_eq!(state.tls_dir(), Path::new("/x/state/tls"));
         assert_eq!(state.lock_file(), Path::new("/x/state/lock"));
         assert_eq!(state.admin_key_file(), Path::new("/x/state/admin.key"));

@@ -139,6 +139,7 @@ journal: { segment_bytes_max: 1MiB }
 idempotency: { retention: 1h, keys_max: 10 }
 throttle: { server: { read_bytes_per_second: 1KiB } }
 usage: { limits: { ci: { api_requests: 1_000_000, egress_bytes: 1GB } } }
+usage_log: { enabled: false, raw_kept: 1d }
 scrape: { created: true }
 log: { format: json, level: 'warn,nexus_server=debug' }
 ";
@@ -201,6 +202,11 @@ log: { format: json, level: 'warn,nexus_server=debug' }
             )]
             .into(),
             ..Usage::default()
+        },
+        usage_log: UsageLog {
+            enabled: false,
+            raw_kept: Duration::from_secs(86_400),
+            ..UsageLog::default()
         },
         scrape: Scrape {
             created: Created::Exposed,

@@ -7,7 +7,7 @@ use super::filter::Shown;
 use crate::store::{Cells, FamilyData, Histogram};
 
 /// Whether `_created` samples are shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Created {
     Shown,
     Hidden,

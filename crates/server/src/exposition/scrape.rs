@@ -4,12 +4,15 @@ use nexus_metric::text::{self, Escaping, Format, Header, Lines};
 
 use super::{
     filter::{Filter, Shown},
+    parts::Spelling,
     render::{self, Created, OwnFamily},
 };
-use crate::store::{Catalog, FamilyData};
+use crate::store::{Catalog, Cells, FamilyData, Slab};
 
 /// A chunk is given out when it has this many bytes.
 pub(crate) const CHUNK_BYTES: usize = 1 << 18;
+/// A compressed part has at least so many lines: each begins without what the ones before it could tell the algorithm.
+const BLOCK_LINES_MIN: usize = 448;
 
 /// A scrape on its way: the families as they were at its start, series and values as they are when their turn comes.
 #[derive(Debug)]
@@ -77,7 +80,40 @@ impl Scrape {
         out.len() > start
     }
 
-    fn step(&mut self, out: &mut Vec<u8>) {
+    /// Whether all is written.
+    pub(super) fn is_finished(&self) -> bool {
+        self.finished
+    }
+
+    /// The slab that is written next, if it is shown whole and long enough for a compressed part of its own.
+    pub(super) fn block(&self) -> Option<(Arc<Slab>, Spelling)> {
+        let (Exposed::Stored(family), slab, true) = self.current.as_ref()? else {
+            return None;
+        };
+        let slab = family.slab(*slab)?;
+        let lines = match &slab.cells {
+            Cells::Numbers(cells) => cells.len(),
+            // The buckets with `+Inf`, sum and count.
+            Cells::Histograms(cells) => cells.len() * (family.family.buckets.bounds().len() + 3),
+        };
+        let whole = matches!(self.filter.shown(family), Shown::Everything);
+        let spelling = Spelling {
+            format: self.format,
+            escaping: self.escaping,
+            created: self.created,
+        };
+        (whole && lines >= BLOCK_LINES_MIN).then_some((slab, spelling))
+    }
+
+    /// Leaves out what [`Scrape::block`] gave.
+    pub(super) fn skip_block(&mut self) {
+        if let Some((_, slab, _)) = &mut self.current {
+            *slab += 1;
+        }
+    }
+
+    /// Writes the next slab, or whole family of the hub's own.
+    pub(super) fn step(&mut self, out: &mut Vec<u8>) {
         let current = self
             .current
             .take()

@@ -54,23 +54,22 @@ pub(super) async fn authenticate(State(api): State<Api>, mut request: Request, n
 
 /// A client is told apart by the id that it sends, else by its address.
 fn note_client(api: &Api, key: &ApiKey, request: &Request) {
-    let id = request
-        .headers()
-        .get("x-client-id")
-        .and_then(|id| id.to_str().ok())
-        .filter(|id| !id.is_empty());
     let address = || {
         request
             .extensions()
             .get::<ConnectInfo<std::net::SocketAddr>>()
             .map_or_else(String::new, |info| info.0.ip().to_string())
     };
-    match id {
-        Some(id) => api
-            .clients
-            .note(&key.name, id.get(..CLIENT_ID_BYTES_MAX).unwrap_or(id), now_ms()),
+    match client_id(request) {
+        Some(id) => api.clients.note(&key.name, id, now_ms()),
         None => api.clients.note(&key.name, &address(), now_ms()),
     }
+}
+
+/// By what a client calls itself, cut to what tells clients apart.
+pub(super) fn client_id(request: &Request) -> Option<&str> {
+    let id = request.headers().get("x-client-id")?.to_str().ok()?;
+    (!id.is_empty()).then(|| id.get(..CLIENT_ID_BYTES_MAX).unwrap_or(id))
 }
 
 /// Counts requests and how long they take until their answer begins, by route.

@@ -7,16 +7,19 @@ use std::sync::Arc;
 
 use axum::{
     body::Body,
-    extract::{Request, State},
+    extract::{MatchedPath, Request, State},
     http::{Method, Uri},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use http_body::Body as _;
 use nexus_throttle::Direction;
-use nexus_usage::Amount;
+use nexus_usage::{Amount, Reservation};
 
-use self::{bill::Bill, paid::Paid};
+use self::{
+    bill::{About, Bill},
+    paid::Paid,
+};
 use super::{Api, Caller, error::Problem};
 use crate::{
     accounts::{Account, Refused},
@@ -53,10 +56,12 @@ pub(super) async fn charge(State(api): State<Api>, request: Request, next: Next)
     }
     let paced = !is_operators(request.uri());
     let asked = Asked::of(&request);
-    let bill = match asked.admit(&account).await {
-        Ok(bill) => Arc::new(bill),
+    let about = about(&api, caller, &request);
+    let reservation = match asked.admit(&account).await {
+        Ok(reservation) => reservation,
         Err(refused) => return Problem::from(refused).into_response(),
     };
+    let bill = Arc::new(Bill::new(reservation, api.request_log.clone(), about));
     let wrap = |body: Body, direction| {
         if body.is_end_stream() {
             return body;
@@ -67,8 +72,37 @@ pub(super) async fn charge(State(api): State<Api>, request: Request, next: Next)
     let request = request.map(|body| wrap(body, Direction::Read));
     let response = next.run(request).await;
     match announced(response.body()).map(|bytes| bill.reserve(Direction::Write, bytes)) {
-        Some(Err(refusal)) => Problem::from(Refused::UsedUp(refusal)).into_response(),
-        Some(Ok(())) | None => response.map(|body| wrap(body, Direction::Write)),
+        Some(Err(refusal)) => {
+            let refused = Problem::from(Refused::UsedUp(refusal)).into_response();
+            bill.answered(refused.status());
+            refused
+        }
+        Some(Ok(())) | None => {
+            bill.answered(response.status());
+            if response.body().is_end_stream() {
+                bill.completed();
+            }
+            response.map(|body| wrap(body, Direction::Write))
+        }
+    }
+}
+
+/// What the usage log says of the request; costs nothing if there is none.
+fn about(api: &Api, caller: &Caller, request: &Request) -> About {
+    let log = &api.request_log;
+    if !log.is_enabled() {
+        return About::default();
+    }
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or("none", MatchedPath::as_str);
+    About {
+        key: Arc::clone(&caller.key.name),
+        service: log.route("hub"),
+        route: log.route(route),
+        client: super::account::client_id(request).map_or_else(Arc::default, Arc::from),
+        method: log.route(request.method().as_str()),
     }
 }
 
@@ -89,9 +123,9 @@ impl Asked {
         }
     }
 
-    async fn admit(&self, account: &Account) -> Result<Bill, Refused> {
+    async fn admit(&self, account: &Account) -> Result<Option<Reservation>, Refused> {
         if self.free {
-            return Ok(Bill::new(account.exempt()));
+            return Ok(account.exempt());
         }
         let proposed = Amount {
             api_requests: 1,
@@ -99,7 +133,7 @@ impl Asked {
             // What is read has an answer of at least something: to ask for it when nothing is left is in vain.
             egress_bytes: u64::from(self.reads),
         };
-        Ok(Bill::new(account.admit(proposed).await?))
+        account.admit(proposed).await
     }
 }
 

@@ -13,6 +13,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use nexus_usage_log::{ReportError, StoreError, ingest::events::EventsError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -23,6 +24,7 @@ use crate::{
         batch::{BadItem, BatchError},
         rest::RestError,
     },
+    request_log::AskedWrong,
     selector::SelectorError,
     settings::SettingsError,
     store::SnapshotError,
@@ -132,6 +134,10 @@ impl Problem {
 
     pub(super) fn exists(detail: impl Into<String>) -> Self {
         Problem::new(StatusCode::CONFLICT, "exists", detail)
+    }
+
+    pub(super) fn no_usage_log() -> Self {
+        Problem::not_found("this hub keeps no usage log (usage_log.enabled)")
     }
 
     pub(super) fn internal() -> Self {
@@ -352,6 +358,67 @@ impl From<nexus_usage::LedgerError> for Problem {
             "the usage cannot be read; the hub's log says why",
         )
         .retry_after(USAGE_STORE_RETRY)
+    }
+}
+
+impl From<EventsError> for Problem {
+    fn from(error: EventsError) -> Self {
+        let detail = error.to_string();
+        match error {
+            EventsError::ContentType(_) => Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-type", detail),
+            EventsError::TooMany { .. } => Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-many-events", detail),
+            EventsError::Events(bad) => Problem {
+                errors: bad
+                    .into_iter()
+                    .map(|bad| ItemProblem {
+                        index: bad.index,
+                        kind: urn("bad-item"),
+                        detail: bad.reason.to_string(),
+                    })
+                    .collect(),
+                ..Problem::new(
+                    StatusCode::BAD_REQUEST,
+                    "bad-item",
+                    "some of the events cannot be read; none was stored",
+                )
+            },
+            _ => Problem::new(StatusCode::BAD_REQUEST, "bad-item", detail),
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        let detail = error.to_string();
+        match error {
+            StoreError::TooLarge(_) => Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "limit-exceeded", detail),
+            _ => Problem::new(StatusCode::SERVICE_UNAVAILABLE, "usage-log-busy", detail).retry_after(1),
+        }
+    }
+}
+
+impl From<AskedWrong> for Problem {
+    fn from(error: AskedWrong) -> Self {
+        Problem::bad_request(error.to_string())
+    }
+}
+
+impl From<ReportError> for Problem {
+    fn from(error: ReportError) -> Self {
+        match error {
+            ReportError::NotKept { .. } | ReportError::TooLong(_) => {
+                Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "limit-exceeded", error.to_string())
+            }
+            error => {
+                tracing::error!(%error, "the usage log cannot be read");
+                Problem::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "usage-unknown",
+                    "the usage log cannot be read; the hub's log says why",
+                )
+                .retry_after(USAGE_STORE_RETRY)
+            }
+        }
     }
 }
 

@@ -11,12 +11,13 @@ use axum::{
 };
 use bytes::Bytes;
 use futures_util::stream;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{Api, Caller, error::Problem, query::Parameters, simple};
 use crate::{
     auth::Scope,
     config::Created,
-    exposition::{Compressor, Encoding, Filter, Scrape, accepted_encoding, negotiate},
+    exposition::{self, Encoding, Filter, Parts, Scrape, accepted_encoding, negotiate},
 };
 
 /// What Prometheus scrapes: everything that the key may see.
@@ -30,6 +31,7 @@ use crate::{
 pub(super) async fn scrape(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
+    Extension(parts): Extension<Parts>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -48,7 +50,7 @@ pub(super) async fn scrape(
         Created::Exposed => scrape.show_created(),
         Created::Hidden => scrape,
     };
-    let mut response = stream_body(scrape, encoding)?.into_response();
+    let mut response = stream_body(scrape, encoding, parts)?.into_response();
     let set = response.headers_mut();
     set.insert(
         CONTENT_TYPE,
@@ -66,21 +68,30 @@ pub(super) async fn scrape(
 pub(super) async fn alias(
     api: State<Api>,
     caller: Extension<Caller>,
+    parts: Extension<Parts>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    scrape(api, caller, uri, headers).await
+    scrape(api, caller, parts, uri, headers).await
 }
 
-/// The same with a slash at the end, as metric-nexus takes it; and `__metrics`, which no verb makes a metric.
-pub(super) fn names_of_no_metric() -> Router<Api> {
-    Router::new()
+/// All ways to a scrape. They share the compressed parts that one scrape leaves for the next.
+pub(super) fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(scrape))
+        .routes(routes!(alias))
+        // With a slash at the end, as metric-nexus takes it.
         .route("/__metrics/", get(scrape))
         .route("/metrics/", get(alias))
-        .route(
-            "/__metrics",
-            post(simple::create).put(simple::set).delete(simple::delete),
-        )
+        .layer(Extension(Parts::default()))
+}
+
+/// `__metrics`, which no verb makes a metric.
+pub(super) fn name_of_no_metric() -> Router<Api> {
+    Router::new().route(
+        "/__metrics",
+        post(simple::create).put(simple::set).delete(simple::delete),
+    )
 }
 
 /// All lines of a header as one list.
@@ -94,35 +105,18 @@ fn list_of(headers: &HeaderMap, name: &HeaderName) -> String {
 }
 
 /// A body that is made chunk by chunk as the scraper takes it: a slow one holds one chunk and no thread.
-fn stream_body(scrape: Scrape, encoding: Encoding) -> Result<Body, Problem> {
-    let compressor = Compressor::new(encoding).map_err(|error| {
+fn stream_body(scrape: Scrape, encoding: Encoding, parts: Parts) -> Result<Body, Problem> {
+    let body = exposition::Body::new(scrape, encoding, parts).map_err(|error| {
         tracing::error!(%error, "cannot begin to compress a scrape");
         Problem::internal()
     })?;
-    let chunks = stream::try_unfold(Some((scrape, compressor)), |state| async move {
-        let Some((scrape, compressor)) = state else {
-            return Ok(None);
-        };
+    let pieces = stream::try_unfold(body, |mut body| async move {
         // Writing numbers and compressing is work for a thread of its own, or other requests would wait for it.
-        tokio::task::spawn_blocking(|| next(scrape, compressor))
-            .await
-            .map_err(std::io::Error::other)?
+        let made = tokio::task::spawn_blocking(move || {
+            let piece = body.next_piece();
+            piece.map(|piece| piece.map(|piece| (Bytes::from(piece), body)))
+        });
+        made.await.map_err(std::io::Error::other)?
     });
-    Ok(Body::from_stream(chunks))
-}
-
-type Next = Option<(Bytes, Option<(Scrape, Compressor)>)>;
-
-/// Makes chunks until some of the body is ready.
-fn next(mut scrape: Scrape, mut compressor: Compressor) -> std::io::Result<Next> {
-    loop {
-        let mut chunk = Vec::new();
-        if !scrape.next_chunk(&mut chunk) {
-            return Ok(Some((compressor.finish()?.into(), None)));
-        }
-        let ready = compressor.push(chunk)?;
-        if !ready.is_empty() {
-            return Ok(Some((ready.into(), Some((scrape, compressor)))));
-        }
-    }
+    Ok(Body::from_stream(pieces))
 }

@@ -21,6 +21,7 @@ use crate::{
     metering::{Metering, MeteringError},
     own_metrics::OwnMetrics,
     reload::Reloader,
+    request_log::{RequestLog, RequestLogError},
     serve::Counters,
     settings::{Settings as LiveSettings, SettingsError},
     store::{OpenError, Opened, Retention, Settings, Store, StoreLimits},
@@ -49,6 +50,8 @@ pub(super) enum Reason {
     Settings(#[from] SettingsError),
     #[error(transparent)]
     Usage(#[from] MeteringError),
+    #[error(transparent)]
+    UsageLog(#[from] RequestLogError),
     #[error(transparent)]
     Tls(#[from] TlsError),
     #[error("{0}; look at it with `metric-nexus state check`; to begin anew, move it away")]
@@ -94,7 +97,22 @@ fn open(config: Config, terminal: bool) -> Result<Started, Reason> {
     let own = OwnMetrics::new(serving.clone())?;
     let settings = LiveSettings::open(&config.state, &config)?;
     let bandwidth = Bandwidth::new(&settings.throttle());
+    for file in [
+        config.state.usage_file(),
+        config.state.usage_log_file(),
+        config.state.usage_log_lock_file(),
+    ] {
+        // If it cannot be made, whoever opens it says why.
+        let _ = files::reserve(&file);
+    }
+    files::create_directory(&config.state.usage_log_dir())
+        .map_err(|error| Reason::Directory(config.state.usage_log_dir(), error))?;
     let metering = Metering::open(&config.usage, &config.state.usage_file())?;
+    let request_log = RequestLog::open(
+        &config.usage_log,
+        &config.state.usage_log_file(),
+        &config.state.usage_log_dir(),
+    )?;
     let accounts = Accounts::new(bandwidth.clone(), metering.clone(), settings.all_limits());
     let config = Arc::new(config);
     let reloader = Reloader::new(
@@ -116,6 +134,7 @@ fn open(config: Config, terminal: bool) -> Result<Started, Reason> {
         bandwidth,
         accounts,
         metering,
+        request_log,
     };
     let hub = Hub {
         shared: Arc::new(Shared {

@@ -9,7 +9,7 @@ use serde::{
     de::{self, SeqAccess},
 };
 
-use self::item::Item;
+use self::item::{Before, Item};
 use crate::write::Change;
 
 /// Why a body is not a list of changes.
@@ -43,6 +43,7 @@ pub(crate) fn parse(body: &[u8], changes_max: usize) -> Result<Vec<Change>, Batc
         bad: Vec::new(),
         next: 0,
         changes_max,
+        before: Before::default(),
     };
     let is_array = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
     let read = if is_array {
@@ -80,12 +81,13 @@ struct Items {
     bad: Vec<BadItem>,
     next: usize,
     changes_max: usize,
+    before: Before,
 }
 
 impl Items {
     /// `false` if that was one too many.
     fn push(&mut self, item: Item<'_>) -> bool {
-        match item.change() {
+        match item.change(&mut self.before) {
             Ok(change) if self.bad.is_empty() => self.changes.push(change),
             Ok(_) => {}
             Err(error) if self.bad.len() < BAD_ITEMS_MAX => self.bad.push(BadItem {

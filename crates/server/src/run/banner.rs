@@ -59,9 +59,9 @@ fn reachable(scheme: &str, address: SocketAddr) -> String {
 
 /// Lines to paste into another terminal, wherever that is.
 fn try_it(url: &str, ca: Option<&Path>, first_key: &FirstKey) -> String {
-    let (set_ca, use_ca) = match ca {
-        Some(ca) => (format!(" CA={}", word(ca)), " --cacert \"$CA\""),
-        None => (String::new(), ""),
+    let (set_ca, use_ca, export_ca) = match ca {
+        Some(ca) => (format!(" CA={}", word(ca)), " --cacert \"$CA\"", " METRIC_NEXUS_CA=$CA"),
+        None => (String::new(), "", ""),
     };
     let key = match first_key {
         FirstKey::Show(secret) => secret.expose().to_owned(),
@@ -71,10 +71,11 @@ fn try_it(url: &str, ca: Option<&Path>, first_key: &FirstKey) -> String {
         r#"
 Try it: paste this into another terminal.
   HUB={url}{set_ca} KEY={key}
-  nexus() {{ curl -sS{use_ca} -H "Authorization: Bearer $KEY" -w '\n' "$@"; }}
-  nexus -X PUT "$HUB/hello_total/inc?from=me&__type__=counter"
-  nexus "$HUB/hello_total?from=me"
-  nexus "$HUB/__metrics?prefix=hello"
+  export METRIC_NEXUS_URL=$HUB{export_ca} METRIC_NEXUS_KEY=$KEY    # for the command nexus and the client
+  hub() {{ curl -sS{use_ca} -H "Authorization: Bearer $KEY" -w '\n' "$@"; }}
+  hub -X PUT "$HUB/hello_total/inc?from=me&__type__=counter"
+  hub "$HUB/hello_total?from=me"
+  hub "$HUB/__metrics?prefix=hello"
 
 "#
     )

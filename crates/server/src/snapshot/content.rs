@@ -27,6 +27,8 @@ pub(super) struct Content {
     /// The metrics whose own line is lost, while series of them are kept.
     pub(super) implied: Vec<Name>,
     saw_hub: bool,
+    /// Of the series before, which is nearly always the owner of the next.
+    owner: Option<Arc<str>>,
 }
 
 /// Who wrote the file.
@@ -245,7 +247,7 @@ impl Content {
         }
         let series = RestoredSeries {
             labels: labels.as_text(),
-            owner: Arc::from(&*owner),
+            owner: self.owner(&owner),
             created_ms,
             value,
         };
@@ -254,6 +256,13 @@ impl Content {
         }
         self.newest(changed.sequence);
         Ok(())
+    }
+
+    fn owner(&mut self, name: &str) -> Arc<str> {
+        match &self.owner {
+            Some(owner) if **owner == *name => owner.clone(),
+            _ => self.owner.insert(name.into()).clone(),
+        }
     }
 
     /// A family whose line was lost: what a number was for is not known, but the number is kept.

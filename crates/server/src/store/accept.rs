@@ -178,9 +178,9 @@ fn told(state: &State, change: &Change, sequence: u64) -> Option<String> {
     let name = |target: &Target| format!("{}{}", target.family, target.labels);
     if let Some(target) = change.target() {
         let family = state.family(target.family.as_str());
-        let slot = family.and_then(|family| Some((family, family.find(target.labels.as_text())?)));
-        match (slot, change) {
-            (Some((family, slot)), _) if family.sequence(slot) >= sequence => return None,
+        let place = family.and_then(|family| family.find(target.labels.as_text()));
+        match (place, change) {
+            (Some(place), _) if place.sequence() >= sequence => return None,
             (Some(_), Change::Create { .. }) => return None,
             _ => {}
         }

@@ -6,7 +6,7 @@ use nexus_metric::{Kind, Labels, Name};
 
 use super::{
     cell::{Histogram, Stamp},
-    family::{FamilyData, Value},
+    family::{FamilyData, Place, Value},
     state::State,
 };
 use crate::{
@@ -37,12 +37,12 @@ impl State {
             Change::Create { target } => self.change(target, owner, stamp, applied, |_, _| {}),
             Change::Set { target, value } => self.change_number(target, owner, stamp, applied, |_| *value),
             Change::Add { target, delta } => self.change_number(target, owner, stamp, applied, |old| old + delta),
-            Change::Observe { target, value } => self.change(target, owner, stamp, applied, |family, slot| {
+            Change::Observe { target, value } => self.change(target, owner, stamp, applied, |family, place| {
                 let bucket = family.family.buckets.index_of(*value);
-                family.change_histogram(slot, |histogram| histogram.observe(bucket, *value, stamp));
+                place.change_histogram(|histogram| histogram.observe(bucket, *value, stamp));
             }),
-            Change::Merge { target, delta } => self.change(target, owner, stamp, applied, |family, slot| {
-                family.change_histogram(slot, |histogram| histogram.merge(delta, stamp));
+            Change::Merge { target, delta } => self.change(target, owner, stamp, applied, |_, place| {
+                place.change_histogram(|histogram| histogram.merge(delta, stamp));
             }),
             Change::Delete { family, labels: None } => {
                 if self.is_older(family, stamp) {
@@ -65,9 +65,9 @@ impl State {
         applied: &mut Applied,
         new: impl FnOnce(f64) -> f64,
     ) {
-        self.change(target, owner, stamp, applied, |family, slot| {
+        self.change(target, owner, stamp, applied, |family, place| {
             if family.family.kind != Kind::Histogram {
-                family.put_number(slot, new(family.number(slot)), stamp);
+                place.put_number(new(place.number()), stamp);
             }
         });
     }
@@ -79,7 +79,7 @@ impl State {
         owner: &Arc<str>,
         stamp: Stamp,
         applied: &mut Applied,
-        change: impl FnOnce(&FamilyData, super::family::Slot),
+        change: impl FnOnce(&FamilyData, &Place),
     ) {
         let Some(family) = self.find_or_define(target, stamp) else {
             return;
@@ -89,23 +89,19 @@ impl State {
             return;
         }
         let labels = target.labels.as_text();
-        let slot = match family.find(labels) {
-            Some(slot) if family.sequence(slot) >= stamp.sequence => return,
-            Some(slot) => slot,
+        let place = match family.find(labels) {
+            Some(place) if place.sequence() >= stamp.sequence => return,
+            Some(place) => place,
             None => {
                 applied.created += 1;
                 let before = Stamp {
                     sequence: stamp.sequence.saturating_sub(1),
                     ..stamp
                 };
-                self.insert(&family, labels, owner, stamp.at_ms, zero(&family, before));
-                match family.find(labels) {
-                    Some(slot) => slot,
-                    None => return,
-                }
+                self.insert(&family, labels, owner, stamp.at_ms, zero(&family, before))
             }
         };
-        change(&family, slot);
+        change(&family, &place);
     }
 
     fn find_or_define(&mut self, target: &Target, stamp: Stamp) -> Option<Arc<FamilyData>> {
@@ -127,7 +123,7 @@ impl State {
         };
         let old = family
             .find(labels.as_text())
-            .is_some_and(|slot| family.sequence(slot) < stamp.sequence);
+            .is_some_and(|place| place.sequence() < stamp.sequence);
         if old && self.remove(family, labels.as_text()) {
             applied.deleted += 1;
         }

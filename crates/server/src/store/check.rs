@@ -187,7 +187,7 @@ impl<'a> Check<'a> {
     fn store(&mut self, target: &'a Target, found: &Found<'a>, new: impl FnOnce(f64) -> f64) -> Result<(), Reason> {
         let key = (&target.family, &target.labels);
         let stored = || match found {
-            Found::Stored(data) => data.find(target.labels.as_text()).map(|slot| data.number(slot)),
+            Found::Stored(data) => data.find(target.labels.as_text()).map(|place| place.number()),
             Found::Planned(_) => None,
         };
         let remembered = self.series.get(&key).copied();

@@ -56,9 +56,12 @@ impl Value {
     }
 }
 
-/// Where a series stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Slot(u32);
+/// Where a series stands: its slab, and the place in it.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    slab: Arc<Slab>,
+    offset: usize,
+}
 
 impl FamilyData {
     pub(crate) fn new(family: Family, defined: Stamp) -> Self {
@@ -86,21 +89,19 @@ impl FamilyData {
         read(&self.slabs).clone()
     }
 
-    pub(crate) fn find(&self, labels: &str) -> Option<Slot> {
+    pub(crate) fn find(&self, labels: &str) -> Option<Place> {
         let hash = hash(labels);
         let index = read(&self.index);
         let slabs = read(&self.slabs);
-        index
-            .table
-            .find(spread(hash), |(h, slot)| *h == hash && is_at(&slabs, *slot, labels))
-            .map(|(_, slot)| Slot(*slot))
+        let is_it = |(h, slot): &(u32, u32)| *h == hash && is_at(&slabs, *slot, labels);
+        let (_, slot) = index.table.find(spread(hash), is_it)?;
+        place(&slabs, *slot)
     }
 
     /// The value of the series with these labels.
     pub(crate) fn value(&self, labels: &str) -> Option<Value> {
-        let slot = self.find(labels)?;
-        // Between finding and reading, the writer may give the slot to another series; the labels tell.
-        let (slab, offset) = self.locate(slot)?;
+        // Between finding and reading, the writer may give the place to another series; the labels tell.
+        let Place { slab, offset } = self.find(labels)?;
         slab.look(|fixed| {
             fixed.get(offset).filter(|(_, text)| *text == labels)?;
             slab.value(offset)
@@ -108,7 +109,7 @@ impl FamilyData {
     }
 
     /// Makes a series; its value is `value`. The caller has seen that there is none with these labels.
-    pub(super) fn insert(&self, labels: &str, owner: OwnerId, created_ms: u64, value: Value) -> Slot {
+    pub(super) fn insert(&self, labels: &str, owner: OwnerId, created_ms: u64, value: Value) -> Place {
         let reused = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let slot = reused.unwrap_or_else(|| {
             let mut index = write(&self.index);
@@ -119,12 +120,13 @@ impl FamilyData {
         let slab = self.slab_for(number);
         slab.put(offset, value);
         slab.occupy(offset, labels, owner, created_ms);
+        slab.changed();
         let hash = hash(labels);
         write(&self.index)
             .table
             .insert_unique(spread(hash), (hash, slot), |(hash, _)| spread(*hash));
         self.live.fetch_add(1, Ordering::Relaxed);
-        Slot(slot)
+        Place { slab, offset }
     }
 
     /// Removes a series; gives what it was.
@@ -138,51 +140,12 @@ impl FamilyData {
                 .find_entry(spread(hash), |(h, slot)| *h == hash && is_at(&slabs, *slot, labels));
             found.ok()?.remove().0.1
         };
-        let (slab, offset) = self.locate(Slot(slot))?;
+        let Place { slab, offset } = place(&read(&self.slabs), slot)?;
         let entry = slab.vacate(offset);
+        slab.changed();
         self.free.lock().unwrap_or_else(PoisonError::into_inner).push(slot);
         self.live.fetch_sub(1, Ordering::Relaxed);
         entry
-    }
-
-    /// The sequence of a series' last change.
-    pub(super) fn sequence(&self, slot: Slot) -> u64 {
-        self.locate(slot).map_or(0, |(slab, offset)| match &slab.cells {
-            Cells::Numbers(cells) => cells.get(offset).map_or(0, NumberCell::sequence),
-            Cells::Histograms(cells) => cells
-                .get(offset)
-                .map_or(0, |cell| cell.with(|histogram| histogram.stamp.sequence)),
-        })
-    }
-
-    pub(super) fn number(&self, slot: Slot) -> f64 {
-        self.with_number(slot, NumberCell::value).unwrap_or_default()
-    }
-
-    pub(super) fn put_number(&self, slot: Slot, value: f64, stamp: Stamp) {
-        self.with_number(slot, |cell| cell.put(value, stamp));
-    }
-
-    pub(super) fn change_histogram(&self, slot: Slot, change: impl FnOnce(&mut Histogram)) {
-        if let Some((slab, offset)) = self.locate(slot)
-            && let Cells::Histograms(cells) = &slab.cells
-            && let Some(cell) = cells.get(offset)
-        {
-            cell.with(change);
-        }
-    }
-
-    fn with_number<T>(&self, slot: Slot, look: impl FnOnce(&NumberCell) -> T) -> Option<T> {
-        let (slab, offset) = self.locate(slot)?;
-        match &slab.cells {
-            Cells::Numbers(cells) => cells.get(offset).map(look),
-            Cells::Histograms(_) => None,
-        }
-    }
-
-    fn locate(&self, slot: Slot) -> Option<(Arc<Slab>, usize)> {
-        let (number, offset) = locate(slot.0);
-        Some((self.slab(number)?, offset))
     }
 
     fn slab_for(&self, number: usize) -> Arc<Slab> {
@@ -195,6 +158,44 @@ impl FamilyData {
         });
         write(&self.slabs).push(slab.clone());
         slab
+    }
+}
+
+/// What the writer asks of a series, and does to it. It alone makes and removes series, so the place is still the series'.
+impl Place {
+    /// The sequence of its last change.
+    pub(super) fn sequence(&self) -> u64 {
+        match &self.slab.cells {
+            Cells::Numbers(cells) => cells.get(self.offset).map_or(0, NumberCell::sequence),
+            Cells::Histograms(cells) => cells
+                .get(self.offset)
+                .map_or(0, |cell| cell.with(|histogram| histogram.stamp.sequence)),
+        }
+    }
+
+    pub(super) fn number(&self) -> f64 {
+        match &self.slab.cells {
+            Cells::Numbers(cells) => cells.get(self.offset).map_or(0.0, NumberCell::value),
+            Cells::Histograms(_) => 0.0,
+        }
+    }
+
+    pub(super) fn put_number(&self, value: f64, stamp: Stamp) {
+        if let Cells::Numbers(cells) = &self.slab.cells
+            && let Some(cell) = cells.get(self.offset)
+        {
+            cell.put(value, stamp);
+            self.slab.changed();
+        }
+    }
+
+    pub(super) fn change_histogram(&self, change: impl FnOnce(&mut Histogram)) {
+        if let Cells::Histograms(cells) = &self.slab.cells
+            && let Some(cell) = cells.get(self.offset)
+        {
+            cell.with(change);
+            self.slab.changed();
+        }
     }
 }
 
@@ -225,6 +226,12 @@ impl Slab {
             (Cells::Numbers(_), Value::Histogram(_)) | (Cells::Histograms(_), Value::Number(..)) => {}
         }
     }
+}
+
+fn place(slabs: &[Arc<Slab>], slot: u32) -> Option<Place> {
+    let (number, offset) = locate(slot);
+    let slab = slabs.get(number)?.clone();
+    Some(Place { slab, offset })
 }
 
 fn is_at(slabs: &[Arc<Slab>], slot: u32, labels: &str) -> bool {

@@ -1,4 +1,7 @@
-use std::sync::RwLock;
+use std::sync::{
+    RwLock,
+    atomic::{AtomicU64, Ordering},
+};
 
 use super::{
     cell::{HistogramCell, NumberCell},
@@ -14,6 +17,8 @@ use super::{
 pub(crate) struct Slab {
     fixed: RwLock<Fixed>,
     pub(crate) cells: Cells,
+    /// How often anything in it changed.
+    version: AtomicU64,
 }
 
 /// The values of a slab's series, of the kind that its family needs.
@@ -43,6 +48,8 @@ pub(crate) struct Entry {
     pub(crate) created_ms: u64,
 }
 
+/// However long the first text of a slab is, the others may be short.
+const TEXT_BYTES_EXPECTED_MAX: usize = 256;
 /// Garbage below this is not worth a move.
 const GARBAGE_BYTES_MIN: usize = 4096;
 
@@ -51,6 +58,7 @@ impl Slab {
         Slab {
             fixed: RwLock::default(),
             cells: Cells::Numbers(std::iter::repeat_with(NumberCell::default).take(capacity).collect()),
+            version: AtomicU64::new(0),
         }
     }
 
@@ -58,6 +66,7 @@ impl Slab {
         Slab {
             fixed: RwLock::default(),
             cells: Cells::Histograms(std::iter::repeat_with(HistogramCell::default).take(capacity).collect()),
+            version: AtomicU64::new(0),
         }
     }
 
@@ -66,9 +75,25 @@ impl Slab {
         look(&read(&self.fixed))
     }
 
+    /// How often anything in it changed. What a reader made of the slab after it saw a version holds as long as the version
+    /// stays: it may be newer than that version, never older.
+    pub(crate) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    /// Makes a change known. Only the writer may call this, and only behind the change: a reader that sees the version sees
+    /// the change too.
+    pub(crate) fn changed(&self) {
+        let next = self.version.load(Ordering::Relaxed).wrapping_add(1);
+        self.version.store(next, Ordering::Release);
+    }
+
     /// Puts a series at a place that is free. Its cell must have been reset before: from here on readers see it.
     pub(crate) fn occupy(&self, offset: usize, labels: &str, owner: OwnerId, created_ms: u64) {
         let mut fixed = write(&self.fixed);
+        if fixed.entries.is_empty() {
+            fixed.expect(self.cells.len(), labels.len());
+        }
         fixed.insert(offset, labels, owner, created_ms);
         if fixed.entries.len() == self.cells.len() {
             fixed.text.shrink_to_fit();
@@ -107,6 +132,14 @@ impl Fixed {
     fn labels(&self, entry: &Entry) -> &str {
         let start = entry.start as usize;
         self.text.get(start..start + entry.length as usize).unwrap_or_default()
+    }
+
+    /// Makes room for so many series with texts about as long as this, so that nothing is copied while they come. Memory
+    /// that is not written to costs nothing.
+    fn expect(&mut self, series: usize, text_bytes: usize) {
+        self.entries.reserve_exact(series);
+        self.text
+            .reserve_exact(series * text_bytes.min(TEXT_BYTES_EXPECTED_MAX));
     }
 
     fn insert(&mut self, offset: usize, labels: &str, owner: OwnerId, created_ms: u64) {

@@ -13,7 +13,7 @@ use nexus_metric::{Family, Name};
 use super::{
     cell::Stamp,
     exposed_names::exposed_names,
-    family::{FamilyData, Value},
+    family::{FamilyData, Place, Value},
     idempotency::{Used, UsedKeys},
     locks::{read, write},
     owners::Owners,
@@ -119,11 +119,19 @@ impl State {
     }
 
     /// Makes a series that is not there.
-    pub(super) fn insert(&self, family: &FamilyData, labels: &str, owner: &Arc<str>, created_ms: u64, value: Value) {
+    pub(super) fn insert(
+        &self,
+        family: &FamilyData,
+        labels: &str,
+        owner: &Arc<str>,
+        created_ms: u64,
+        value: Value,
+    ) -> Place {
         let owner = self.catalog.owners.id(owner);
-        family.insert(labels, owner, created_ms, value);
+        let place = family.insert(labels, owner, created_ms, value);
         self.catalog.owners.gained(owner);
         self.catalog.series.fetch_add(1, Ordering::Relaxed);
+        place
     }
 
     /// Removes a series if it is there.

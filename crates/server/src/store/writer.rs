@@ -23,8 +23,16 @@ use crate::{
 pub(super) struct Job {
     pub(super) write: Write,
     pub(super) record: Vec<u8>,
-    pub(super) reply: oneshot::Sender<Outcome>,
+    pub(super) reply: oneshot::Sender<Answer>,
     pub(super) _ticket: QueueTicket,
+}
+
+/// What became of a write, and what is left of it: whoever allocated it frees it, which costs the allocator less than if
+/// another thread does, and costs the one writer nothing.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) outcome: Outcome,
+    pub(super) _spent: (Write, Vec<u8>),
 }
 
 /// What the writer can be asked.
@@ -163,7 +171,8 @@ impl Writer {
         }) = job
         {
             let outcome = self.one(&write, &record, &mut frame);
-            answers.push((reply, outcome));
+            let _spent = (write, record);
+            answers.push((reply, Answer { outcome, _spent }));
             if frame.len() >= FRAME_BYTES || answers.len() >= FRAME_WRITES {
                 break;
             }
@@ -252,18 +261,17 @@ impl Writer {
         Ok(())
     }
 
-    fn answer(&self, answers: Vec<(oneshot::Sender<Outcome>, Outcome)>, kept: bool) {
-        for (reply, outcome) in answers {
-            let outcome = match outcome {
-                // A repeat in the frame that failed is as uncertain as its first.
-                Outcome::Applied(_) | Outcome::Replayed(_) if !kept => {
-                    self.status.unknown(1);
-                    Outcome::Unknown
-                }
-                outcome => outcome,
-            };
+    fn answer(&self, answers: Vec<(oneshot::Sender<Answer>, Answer)>, kept: bool) {
+        for (reply, mut answer) in answers {
+            // A repeat in the frame that failed is as uncertain as its first.
+            if let Outcome::Applied(_) | Outcome::Replayed(_) = answer.outcome
+                && !kept
+            {
+                self.status.unknown(1);
+                answer.outcome = Outcome::Unknown;
+            }
             // Whoever gave up waiting does not want to know.
-            let _ = reply.send(outcome);
+            let _ = reply.send(answer);
         }
     }
 

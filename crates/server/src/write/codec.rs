@@ -157,6 +157,8 @@ pub(crate) struct Reader<'a> {
     rest: &'a [u8],
     /// The owner of the record before, which is nearly always the owner of the next.
     owner: Arc<str>,
+    /// The same for the name of the change before.
+    name: Option<Name>,
 }
 
 impl<'a> Reader<'a> {
@@ -164,6 +166,7 @@ impl<'a> Reader<'a> {
         Reader {
             rest: bytes,
             owner: "".into(),
+            name: None,
         }
     }
 
@@ -295,7 +298,14 @@ impl<'a> Reader<'a> {
     }
 
     fn name(&mut self) -> Result<Name, CodecError> {
-        Name::new(self.text()?).map_err(|_| CodecError::Invalid("a name"))
+        let text = self.text()?;
+        match &self.name {
+            Some(name) if name.as_str() == text => Ok(name.clone()),
+            _ => {
+                let name = Name::new(text).map_err(|_| CodecError::Invalid("a name"))?;
+                Ok(self.name.insert(name).clone())
+            }
+        }
     }
 
     fn labels(&mut self) -> Result<Labels, CodecError> {

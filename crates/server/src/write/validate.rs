@@ -69,7 +69,9 @@ fn target_reason(target: &Target, limits: &RequestLimits) -> Option<Reason> {
 }
 
 fn labels_reason(labels: &Labels, limits: &RequestLimits) -> Option<Reason> {
+    let mut legacy = true;
     for (place, (name, value)) in labels.iter().enumerate() {
+        legacy &= is_legacy_label_name(&name);
         for reserved in ["le", "quantile"] {
             if name == reserved {
                 return Some(Reason::ReservedLabel(reserved));
@@ -93,15 +95,13 @@ fn labels_reason(labels: &Labels, limits: &RequestLimits) -> Option<Reason> {
             return reason;
         }
     }
-    collision(labels)
+    if legacy { None } else { collision(labels) }
 }
 
-/// Two labels that scrapers who read no UTF-8 names would see as one: Prometheus refuses a whole scrape for that.
+/// Two labels that scrapers who read no UTF-8 names would see as one: Prometheus refuses a whole scrape for that. Legacy names
+/// stay as they are, so there must be another among them.
 fn collision(labels: &Labels) -> Option<Reason> {
     let names: Vec<Cow<'_, str>> = labels.iter().map(|(name, _)| name).collect();
-    if names.iter().all(|name| is_legacy_label_name(name)) {
-        return None;
-    }
     [Escaping::Underscores, Escaping::Dots, Escaping::Values]
         .into_iter()
         .find_map(|escaping| {

@@ -7,16 +7,17 @@ use tempfile::TempDir;
 
 use crate::harness::{Hub, Setup, fits, hub, require, until};
 
-/// A file system of a megabyte. Nothing, loudly, where none can be mounted.
+/// A small file system. Nothing, loudly, where none can be mounted.
 struct SmallDisk {
     place: TempDir,
 }
 
 impl SmallDisk {
-    fn mount() -> Option<Self> {
+    fn mount(megabytes: u32) -> Option<Self> {
         let place = TempDir::new().unwrap();
         let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(place.path());
+        let size = format!("size={megabytes}m");
+        mount.args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(place.path());
         let mounted = mount.output().is_ok_and(|output| output.status.success());
         require("a file system to fill (mount -t tmpfs, as root)", mounted).then_some(SmallDisk { place })
     }
@@ -25,12 +26,17 @@ impl SmallDisk {
         hub().state(self.place.path().join("state"))
     }
 
+    /// Where every byte counts, nothing but the state itself is to take room.
+    fn hub_without_usage_log(&self) -> Setup {
+        self.hub().config("usage_log: { enabled: false }")
+    }
+
     fn filler(&self) -> PathBuf {
         self.place.path().join("filler")
     }
 
     fn fill(&self) {
-        let error = fs::write(self.filler(), vec![0; 2 << 20]).unwrap_err();
+        let error = fs::write(self.filler(), vec![0; 32 << 20]).unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::StorageFull);
     }
 
@@ -97,7 +103,7 @@ impl Tally {
 
 #[tokio::test]
 async fn a_full_disk_makes_the_hub_read_only_until_there_is_room() {
-    let Some(disk) = SmallDisk::mount() else { return };
+    let Some(disk) = SmallDisk::mount(16) else { return };
     let mut hub = disk.hub().start().await;
     hub.check("POST /m", "", "201 Created").await;
     let mut tally = Tally::default();
@@ -157,8 +163,8 @@ async fn a_full_disk_makes_the_hub_read_only_until_there_is_room() {
 #[tokio::test]
 async fn a_crash_on_a_full_disk_loses_nothing_that_was_acknowledged() {
     for durability in ["sync", "flush"] {
-        let Some(disk) = SmallDisk::mount() else { return };
-        let mut hub = disk.hub().durability(durability).start().await;
+        let Some(disk) = SmallDisk::mount(1) else { return };
+        let mut hub = disk.hub_without_usage_log().durability(durability).start().await;
         hub.check("POST /m", "", "201 Created").await;
         let mut tally = Tally::default();
         for _ in 0..3 {
@@ -182,8 +188,8 @@ async fn a_crash_on_a_full_disk_loses_nothing_that_was_acknowledged() {
 
 #[tokio::test]
 async fn an_orderly_end_on_a_full_disk_is_told_and_loses_nothing() {
-    let Some(disk) = SmallDisk::mount() else { return };
-    let mut hub = disk.hub().start().await;
+    let Some(disk) = SmallDisk::mount(1) else { return };
+    let mut hub = disk.hub_without_usage_log().start().await;
     hub.check("POST /m", "", "201 Created").await;
     let mut tally = Tally::default();
     disk.fill();
@@ -199,8 +205,8 @@ async fn an_orderly_end_on_a_full_disk_is_told_and_loses_nothing() {
 /// A snapshot that finds no room leaves the one before it, and the journal goes on.
 #[tokio::test]
 async fn a_snapshot_without_room_changes_nothing() {
-    let Some(disk) = SmallDisk::mount() else { return };
-    let mut hub = disk.hub().start().await;
+    let Some(disk) = SmallDisk::mount(1) else { return };
+    let mut hub = disk.hub_without_usage_log().start().await;
     // Some 300 kB of state, so that there is room for the journal but not for a second snapshot.
     let series: Vec<String> = (0..1500)
         .map(|n| format!(r#"{{"op":"set","metric":"big","labels":{{"number":"{n:06}"}},"value":{n},"type":"gauge"}}"#))

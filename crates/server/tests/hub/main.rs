@@ -25,4 +25,6 @@ mod state;
 mod state_commands;
 mod throttle;
 mod usage;
+mod usage_events;
+mod usage_log;
 mod values;

@@ -28,12 +28,17 @@ async fn usage_is_limited_as_the_readme_says() {
 }
 
 #[tokio::test]
+async fn usage_is_reported_as_the_readme_says() {
+    check("Who asked for what").await;
+}
+
+#[tokio::test]
 async fn the_first_start_prints_what_the_readme_shows() {
     if !require(&["script"]) {
         return;
     }
     let place = Place::new();
-    let said = on_a_terminal(&place, "nexus \"$HUB/__metrics").await;
+    let said = on_a_terminal(&place, "hub \"$HUB/__metrics").await;
     let url = said.lines().find_map(|line| line.split_once(" listens on ")).unwrap().1;
     let said = said
         .replace(url, "https://127.0.0.1:3000")
@@ -93,7 +98,7 @@ async fn check(heading: &str) {
     let banner = hub.banner().await;
     let paste = banner
         .iter()
-        .filter(|line| line.starts_with("  HUB=") || line.starts_with("  nexus()"));
+        .filter(|line| line.starts_with("  HUB=") || line.starts_with("  hub()"));
     let paste: Vec<&str> = paste.map(|line| line.trim()).collect();
     assert_eq!(paste.len(), 2, "{banner:?}");
     let steps = steps(&blocks(heading));

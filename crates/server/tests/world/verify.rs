@@ -79,7 +79,7 @@ async fn a_terminal_is_shown_the_admin_key_once() {
         return;
     }
     let place = Place::new();
-    let said = on_a_terminal(&place, "nexus \"$HUB/__metrics").await;
+    let said = on_a_terminal(&place, "hub \"$HUB/__metrics").await;
     let key = said.lines().find_map(|line| line.trim().strip_prefix("admin key"));
     let key = key.and_then(|rest| rest.split_whitespace().next()).unwrap();
     assert!(

@@ -1,5 +1,5 @@
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, Write as _},
     sync::Arc,
 };
@@ -149,9 +149,14 @@ impl OpenSegment {
 fn begin(spool: &Spool, writer: WriterId, next_segment: &mut u64) -> io::Result<OpenSegment> {
     let number = *next_segment;
     *next_segment += 1;
-    let file = File::create_new(segment::path(&spool.directory, number))?;
+    let path = segment::path(&spool.directory, number);
+    let file = File::create_new(&path)?;
     let header = segment::header(number, writer);
-    (&file).write_all(&header)?;
+    if let Err(error) = (&file).write_all(&header) {
+        // On a disk that is full this comes again and again, and must not leave a file each time.
+        let _ = fs::remove_file(&path);
+        return Err(error);
+    }
     let file = Arc::new(file);
     let bytes = header.len() as u64;
     let mut segments = spool.lock();

@@ -1,15 +1,37 @@
 use std::sync::{
-    Mutex, PoisonError,
-    atomic::{AtomicU64, Ordering::Relaxed},
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering::Relaxed},
 };
 
+use axum::http::StatusCode;
 use nexus_throttle::Direction;
 use nexus_usage::{Amount, Field, Refusal, Reservation};
+use nexus_usage_log::{Amounts, Dimensions, Outcome, Record, Time};
+use tokio::time::Instant;
+
+use crate::request_log::RequestLog;
+
+/// What the usage log says of a request, beside its bytes.
+#[derive(Debug, Default)]
+pub(super) struct About {
+    pub(super) key: Arc<str>,
+    pub(super) service: Arc<str>,
+    pub(super) route: Arc<str>,
+    pub(super) client: Arc<str>,
+    pub(super) method: Arc<str>,
+}
 
 /// What one request uses. Its bodies hold it together with whoever answers it; when the last of them lets it go, what it used is
-/// counted, however it ended.
+/// counted and logged, however it ended.
 #[derive(Debug)]
 pub(super) struct Bill {
+    log: RequestLog,
+    about: About,
+    began: Instant,
+    /// What it was answered, or 0.
+    status: AtomicU16,
+    /// Whether its last body has come to its end.
+    complete: AtomicBool,
     /// None if the key cannot be counted.
     reservation: Mutex<Option<Reservation>>,
     received: Way,
@@ -27,13 +49,18 @@ struct Way {
 
 impl Bill {
     /// For a request that was admitted.
-    pub(super) fn new(reservation: Option<Reservation>) -> Self {
+    pub(super) fn new(reservation: Option<Reservation>, log: RequestLog, about: About) -> Self {
         let reserved = reservation.as_ref().map_or(Amount::ZERO, Reservation::reserved);
         let way = |field| Way {
             bytes: AtomicU64::new(0),
             reserved: AtomicU64::new(reserved.get(field)),
         };
         Bill {
+            log,
+            about,
+            began: Instant::now(),
+            status: AtomicU16::new(0),
+            complete: AtomicBool::new(false),
             received: way(Field::IngressBytes),
             sent: way(Field::EgressBytes),
             reservation: Mutex::new(reservation),
@@ -66,6 +93,45 @@ impl Bill {
         self.way(direction).0.bytes.fetch_add(whole(bytes), Relaxed);
     }
 
+    /// It is answered with this status.
+    pub(super) fn answered(&self, status: StatusCode) {
+        self.status.store(status.as_u16(), Relaxed);
+    }
+
+    /// The whole answer was handed over.
+    pub(super) fn completed(&self) {
+        self.complete.store(true, Relaxed);
+    }
+
+    fn record(&self, used: Amount) -> Record {
+        let status = self.status.load(Relaxed);
+        let outcome = match (self.complete.load(Relaxed), status) {
+            (true, _) => Outcome::Complete,
+            (false, 500..) => Outcome::Error,
+            (false, _) => Outcome::Aborted,
+        };
+        Record {
+            ended_at: Time::now(),
+            dimensions: Dimensions {
+                key: Arc::clone(&self.about.key),
+                service: Arc::clone(&self.about.service),
+                route: Arc::clone(&self.about.route),
+                client: Arc::clone(&self.about.client),
+                method: Arc::clone(&self.about.method),
+                status,
+                outcome,
+                ..Dimensions::default()
+            },
+            amounts: Amounts {
+                calls: 1,
+                bytes_in: used.ingress_bytes,
+                bytes_out: used.egress_bytes,
+                body_bytes: used.egress_bytes,
+                duration_ns: u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX),
+            },
+        }
+    }
+
     fn way(&self, direction: Direction) -> (&Way, Field) {
         match direction {
             Direction::Read => (&self.received, Field::IngressBytes),
@@ -80,13 +146,15 @@ fn whole(bytes: usize) -> u64 {
 
 impl Drop for Bill {
     fn drop(&mut self) {
+        let used = Amount {
+            api_requests: 1,
+            egress_bytes: self.sent.bytes.load(Relaxed),
+            ingress_bytes: self.received.bytes.load(Relaxed),
+        };
+        self.log.record(|| self.record(used));
         let reservation = self.reservation.get_mut().unwrap_or_else(PoisonError::into_inner);
         if let Some(reservation) = reservation.take() {
-            reservation.settle(Amount {
-                api_requests: 1,
-                egress_bytes: self.sent.bytes.load(Relaxed),
-                ingress_bytes: self.received.bytes.load(Relaxed),
-            });
+            reservation.settle(used);
         }
     }
 }

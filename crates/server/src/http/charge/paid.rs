@@ -37,6 +37,12 @@ impl Paid {
         }
     }
 
+    fn note_end(&self) {
+        if self.direction == Direction::Write {
+            self.bill.completed();
+        }
+    }
+
     /// As much of what is held as may go on.
     fn poll_part(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, Box<dyn Error + Send + Sync>>> {
         let bytes = match &mut self.meter {
@@ -62,7 +68,11 @@ impl HttpBody for Paid {
         if this.held.is_empty() {
             let frame = match ready!(Pin::new(&mut this.inner).poll_frame(cx)) {
                 Some(Ok(frame)) => frame,
-                end => return Poll::Ready(end),
+                None => {
+                    this.note_end();
+                    return Poll::Ready(None);
+                }
+                error => return Poll::Ready(error),
             };
             match frame.into_data() {
                 Ok(data) if data.is_empty() => return Poll::Ready(Some(Ok(Frame::data(data)))),
@@ -75,6 +85,10 @@ impl HttpBody for Paid {
             }
         }
         let part = ready!(this.poll_part(cx));
+        // A body that has said its length is not asked again.
+        if this.is_end_stream() {
+            this.note_end();
+        }
         Poll::Ready(Some(part.map(Frame::data).map_err(axum::Error::new)))
     }
 

@@ -81,14 +81,37 @@ pub(super) enum ItemError {
     Superfluous { op: Op, field: &'static str },
 }
 
+/// What the item before said, which the next one mostly says again: it is shared instead of made anew.
+#[derive(Default)]
+pub(super) struct Before {
+    name: Option<Name>,
+    definition: Option<Arc<Definition>>,
+}
+
+impl Before {
+    fn name(&mut self, text: &str) -> Result<Name, NameError> {
+        match &self.name {
+            Some(name) if name.as_str() == text => Ok(name.clone()),
+            _ => Ok(self.name.insert(Name::new(text)?).clone()),
+        }
+    }
+
+    fn definition(&mut self, definition: Definition) -> Arc<Definition> {
+        match &self.definition {
+            Some(before) if **before == definition => before.clone(),
+            _ => self.definition.insert(Arc::new(definition)).clone(),
+        }
+    }
+}
+
 impl Item<'_> {
-    pub(super) fn change(self) -> Result<Change, ItemError> {
+    pub(super) fn change(self, before: &mut Before) -> Result<Change, ItemError> {
         self.has_only_what_its_op_takes()?;
         let op = self.op;
         if op == Op::Delete {
             let labels = self.labels.map(|pairs| Labels::from_pairs(pairs.0)).transpose()?;
             return Ok(Change::Delete {
-                family: Name::new(&self.metric)?,
+                family: before.name(&self.metric)?,
                 labels,
             });
         }
@@ -116,11 +139,11 @@ impl Item<'_> {
             }
             let sum = self.sum.ok_or(ItemError::Missing { op, field: "sum" })?.0;
             return Ok(Change::Merge {
-                target: self.target()?,
+                target: self.target(before)?,
                 delta: HistogramDelta { counts, sum },
             });
         }
-        Ok(what(self.target()?, amount))
+        Ok(what(self.target(before)?, amount))
     }
 
     fn has_only_what_its_op_takes(&self) -> Result<(), ItemError> {
@@ -142,7 +165,7 @@ impl Item<'_> {
         Ok(())
     }
 
-    fn target(self) -> Result<Target, ItemError> {
+    fn target(self, before: &mut Before) -> Result<Target, ItemError> {
         let defines = self.op == Op::Create || self.kind.is_some() || self.buckets.is_some();
         let kind = match &self.kind {
             Some(kind) => Some(kind.0.parse()?),
@@ -155,7 +178,7 @@ impl Item<'_> {
             .transpose()?;
         let text = |text: Option<Text<'_>>| text.map_or_else(Box::default, |text| text.0.into());
         let define = defines.then(|| {
-            Arc::new(Definition {
+            before.definition(Definition {
                 kind,
                 help: text(self.help),
                 unit: text(self.unit),
@@ -166,7 +189,7 @@ impl Item<'_> {
             .labels
             .map_or_else(|| Ok(Labels::none()), |pairs| Labels::from_pairs(pairs.0))?;
         Ok(Target {
-            family: Name::new(&self.metric)?,
+            family: before.name(&self.metric)?,
             labels,
             define,
         })

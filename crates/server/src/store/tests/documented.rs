@@ -263,6 +263,11 @@ fn the_names_of_files() {
         state.usage_file(),
         state.usage_file().with_extension("db-wal"),
         state.usage_file().with_extension("db-shm"),
+        state.usage_log_file(),
+        state.usage_log_file().with_extension("db-wal"),
+        state.usage_log_file().with_extension("db-shm"),
+        state.usage_log_lock_file(),
+        state.usage_log_dir().join(""),
         state.admin_key_file(),
         state.lock_file(),
     ];

@@ -254,7 +254,7 @@ fn submit(queue: &SyncSender<Command>, write: Write) -> Option<Outcome> {
         _ticket: ticket,
     };
     queue.try_send(Command::Write(job)).ok()?;
-    Some(answer.blocking_recv().unwrap_or(Outcome::Unknown))
+    Some(answer.blocking_recv().map_or(Outcome::Unknown, |answer| answer.outcome))
 }
 
 /// Submits, and looks at each answer when it comes; gives how many were acknowledged.

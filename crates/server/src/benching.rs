@@ -1,0 +1,143 @@
+//! What the micro benchmarks call, and nobody else: each step of a path by itself.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    missing_debug_implementations,
+    reason = "a benchmark that cannot run must stop"
+)]
+
+use std::{hash::BuildHasher, ops::Range};
+
+use nexus_metric::text::{Escaping, Format};
+
+use crate::{
+    exposition::{self, Body, Filter, Parts, Scrape},
+    ingest,
+    journal::{Frame, frame},
+    store,
+    write::{Applied, Reader, RequestLimits, Write},
+};
+
+/// A request of the simple API, as far as it is read without the state.
+pub fn simple(name: &str, query: &str) -> impl Sized {
+    let target = ingest::rest::target(name, query).expect("a target");
+    ingest::rest::change(ingest::rest::Verb::Increment, target, query, b"").expect("a change")
+}
+
+/// The body of a batch, read.
+pub struct Batch(Write);
+
+/// Reads the body of a batch.
+pub fn batch(body: &[u8]) -> Batch {
+    Batch(Write {
+        owner: "admin".into(),
+        idempotency: None,
+        changes: ingest::batch::parse(body, usize::MAX).expect("a batch"),
+    })
+}
+
+impl Batch {
+    /// Checks what can be checked without the state; panics if there is something.
+    pub fn validate(&self) {
+        assert!(self.0.validate(&RequestLimits::NONE).is_empty());
+    }
+
+    /// The journal record.
+    pub fn encode(&self) -> Vec<u8> {
+        self.0.encode()
+    }
+
+    /// Puts the record into a frame with its checksum; gives the frame's length.
+    pub fn frame(&self, record: &[u8]) -> usize {
+        let mut frame = Frame::begin(1, 0);
+        let applied = Applied {
+            sequence: 1,
+            created: 0,
+            deleted: 0,
+        };
+        frame.push(&applied, record, self.0.changes.len());
+        frame.seal(0).len().saturating_sub(frame::HEADER_BYTES)
+    }
+}
+
+/// Reads a journal record back.
+pub fn decode(record: &[u8]) -> impl Sized + use<> {
+    Reader::new(record).write().expect("a record")
+}
+
+/// The hash that finds a series.
+pub fn hash(labels: &str) -> u64 {
+    foldhash::fast::FixedState::default().hash_one(labels)
+}
+
+/// How a scrape is sent.
+#[derive(Clone, Copy)]
+pub enum Coding {
+    /// As it is.
+    Identity,
+    /// gzip.
+    Gzip,
+}
+
+/// A state in memory, without a journal.
+pub struct State {
+    state: store::State,
+    next: u64,
+    parts: Option<Parts>,
+}
+
+impl State {
+    /// A state with so many series, made by batches of these bodies.
+    pub fn with(body: impl Fn(Range<u64>) -> Vec<u8>, series: u64) -> Self {
+        const STEP: u64 = 10_000;
+        let mut state = State {
+            state: store::State::default(),
+            next: 1,
+            parts: None,
+        };
+        let mut first = 0;
+        while first < series {
+            state.apply(&batch(&body(first..series.min(first + STEP))));
+            first += STEP;
+        }
+        state
+    }
+
+    /// Lets a compressed scrape use what one before it made.
+    pub fn keep_parts(&mut self) {
+        self.parts = Some(Parts::default());
+    }
+
+    /// Checks a batch against the state; panics if it is refused.
+    pub fn check(&self, batch: &Batch) {
+        assert!(self.state.check(&batch.0, &store::StoreLimits::NONE).is_empty());
+    }
+
+    /// Applies a batch.
+    pub fn apply(&mut self, batch: &Batch) {
+        self.state.apply(&batch.0, self.next, 0);
+        self.next += batch.0.changes.len() as u64;
+    }
+
+    /// Makes a whole scrape; gives its length.
+    pub fn scrape(&self, coding: Coding) -> usize {
+        let scrape = Scrape::begin(
+            &self.state.catalog(),
+            Vec::new(),
+            Filter::default(),
+            Format::OpenMetrics,
+            Escaping::AllowUtf8,
+        );
+        let encoding = match coding {
+            Coding::Identity => exposition::Encoding::Identity,
+            Coding::Gzip => exposition::Encoding::Gzip,
+        };
+        let parts = self.parts.clone().unwrap_or_else(|| Parts::new(0));
+        let mut body = Body::new(scrape, encoding, parts).expect("a body");
+        let mut length = 0;
+        while let Some(piece) = body.next_piece().expect("a piece") {
+            length += piece.len();
+        }
+        length
+    }
+}

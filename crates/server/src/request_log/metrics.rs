@@ -1,0 +1,57 @@
+use nexus_metric::Kind;
+
+use super::RequestLog;
+use crate::{
+    exposition::OwnFamily,
+    own_metrics::{counter, gauge, sample, whole},
+};
+
+/// What became of the records of the usage log: received are those stored, known before, dropped, and still waiting.
+pub(crate) fn families(log: &RequestLog) -> Vec<OwnFamily> {
+    let Some((counts, left_out, bytes)) = log.counts() else {
+        return Vec::new();
+    };
+    let fates = [
+        ("stored", counts.stored),
+        ("quarantined", counts.quarantined),
+        ("duplicate", counts.duplicate),
+    ];
+    let dropped = counts.dropped.by_reason().into_iter();
+    vec![
+        counter(
+            "metric_nexus_usage_log_received_total",
+            "Records that came to the usage log.",
+            counts.received,
+        ),
+        OwnFamily {
+            name: "metric_nexus_usage_log_records_total".to_owned(),
+            help: "Records of the usage log by what became of them.".to_owned(),
+            kind: Kind::Counter,
+            samples: fates
+                .into_iter()
+                .map(|(fate, count)| sample(&[("fate", fate)], whole(count)))
+                .collect(),
+        },
+        OwnFamily {
+            name: "metric_nexus_usage_log_dropped_total".to_owned(),
+            help: "Records that are not in the usage log, by reason.".to_owned(),
+            kind: Kind::Counter,
+            samples: dropped
+                .chain([("file_full", left_out)])
+                .map(|(reason, count)| sample(&[("reason", reason)], whole(count)))
+                .collect(),
+        },
+        gauge(
+            "metric_nexus_usage_log_pending",
+            "Records that wait to be stored.",
+            &[],
+            whole(counts.pending),
+        ),
+        gauge(
+            "metric_nexus_usage_log_bytes",
+            "How large usage-log.db is (usage_log.bytes_max).",
+            &[],
+            whole(bytes),
+        ),
+    ]
+}

@@ -1,0 +1,150 @@
+use std::{fmt::Display, io, path::Path, str::FromStr};
+
+use nexus_usage_log::{Format, Query, ReportError, Reports, Time};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+/// What is asked of the usage log, as texts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub(crate) window: Option<String>,
+    pub(crate) group_by: Vec<String>,
+    pub(crate) filters: Vec<String>,
+    pub(crate) from: Option<String>,
+    pub(crate) to: Option<String>,
+    pub(crate) zone: Option<String>,
+    pub(crate) order: Vec<String>,
+    pub(crate) limit: Option<usize>,
+}
+
+/// Something of it cannot be understood; the text names it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct AskedWrong(String);
+
+impl Asked {
+    pub(crate) fn read(&self) -> Result<Query, AskedWrong> {
+        Ok(Query {
+            window: one("window", self.window.as_deref())?,
+            group_by: all("group-by", &self.group_by)?,
+            filters: all("where", &self.filters)?,
+            from: self.from.as_deref().map(|text| moment("from", text)).transpose()?,
+            to: self.to.as_deref().map(|text| moment("to", text)).transpose()?,
+            zone: one("zone", self.zone.as_deref())?.unwrap_or_default(),
+            order: all("order", &self.order)?,
+            limit: self.limit,
+            ..Query::default()
+        })
+    }
+}
+
+/// Makes the report from the file, also beside a hub that writes it.
+pub(crate) fn write(file: &Path, query: &Query, format: Format, out: &mut dyn io::Write) -> Result<(), ReportError> {
+    let report = Reports::open(file)?.report(query)?;
+    report
+        .write(format, out)
+        .map_err(|error| ReportError::Output(file.display().to_string(), error))
+}
+
+fn one<T: FromStr<Err: Display>>(name: &str, text: Option<&str>) -> Result<Option<T>, AskedWrong> {
+    let read = text.map(str::parse).transpose();
+    read.map_err(|error| AskedWrong(format!("{name}: {error}")))
+}
+
+/// Each text may hold several behind commas.
+fn all<T: FromStr<Err: Display>>(name: &str, texts: &[String]) -> Result<Vec<T>, AskedWrong> {
+    let parts = texts
+        .iter()
+        .flat_map(|text| text.split(','))
+        .filter(|part| !part.is_empty());
+    let read: Result<_, T::Err> = parts.map(str::parse).collect();
+    read.map_err(|error| AskedWrong(format!("{name}: {error}")))
+}
+
+/// RFC 3339, a day (its beginning in UTC), or seconds since 1970.
+fn moment(name: &str, text: &str) -> Result<Time, AskedWrong> {
+    let seconds = text.parse().ok().or_else(|| {
+        let whole = if text.len() == "2026-11-01".len() {
+            format!("{text}T00:00:00Z")
+        } else {
+            text.to_owned()
+        };
+        Some(OffsetDateTime::parse(&whole, &Rfc3339).ok()?.unix_timestamp())
+    });
+    let wrong = || {
+        AskedWrong(format!(
+            "{name}: expected 2026-11-01T12:00:00Z, 2026-11-01 or seconds since 1970, got {text:?}"
+        ))
+    };
+    seconds.map(Time::from_seconds).ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_read_in_three_forms() {
+        let check = |text: &str, expected: Option<i64>| {
+            let read = moment("from", text).ok().map(Time::seconds);
+            assert_eq!(read, expected, "{text}");
+        };
+        check("1970-01-02T00:00:01Z", Some(86_401));
+        check("1970-01-01T01:00:00+01:00", Some(0));
+        check("1970-01-02", Some(86_400));
+        check("86400", Some(86_400));
+        check("-1", Some(-1));
+        check("yesterday", None);
+        check("", None);
+    }
+
+    #[test]
+    fn what_cannot_be_asked_is_named() {
+        let check = |asked: Asked, expected: &str| {
+            let error = asked.read().unwrap_err().to_string();
+            assert!(error.starts_with(expected), "{error}");
+        };
+        let text = |text: &str| Some(text.to_owned());
+        check(
+            Asked {
+                window: text("2s"),
+                ..Asked::default()
+            },
+            "window: ",
+        );
+        check(
+            Asked {
+                group_by: vec!["key,colour".to_owned()],
+                ..Asked::default()
+            },
+            "group-by: ",
+        );
+        check(
+            Asked {
+                filters: vec!["status".to_owned()],
+                ..Asked::default()
+            },
+            "where: ",
+        );
+        check(
+            Asked {
+                zone: text("Mars/Olympus"),
+                ..Asked::default()
+            },
+            "zone: ",
+        );
+        check(
+            Asked {
+                order: vec!["beauty".to_owned()],
+                ..Asked::default()
+            },
+            "order: ",
+        );
+        check(
+            Asked {
+                to: text("soon"),
+                ..Asked::default()
+            },
+            "to: ",
+        );
+    }
+}

@@ -1,0 +1,182 @@
+//! The usage log: every request that was charged, once, however it ended; and reports of it beside the running hub.
+
+use std::os::unix::fs::PermissionsExt;
+
+use tokio::io::AsyncWriteExt;
+
+use crate::harness::{Hub, fits, hub, until};
+
+const REPORT: &str = "/api/v1/usage/report";
+
+/// The report as CSV, without its header.
+async fn rows(hub: &Hub, query: &str) -> Vec<String> {
+    let reply = hub.get(&format!("{REPORT}?format=csv&{query}")).send().await;
+    assert_eq!(reply.status, 200, "{query}: {reply}");
+    reply.text().lines().skip(1).map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn every_request_is_one_record() {
+    let hub = hub().start().await;
+    let key = hub.new_key("ci", &["--scope", "write"]).await;
+    let before = rows(&hub, "group_by=key,status&where=key=ci,route!=/nothing").await;
+    for (request, body, client) in [
+        ("POST /m", "help", "a"),
+        ("PUT /m", "12.5", "a"),
+        ("PUT /m", "no number", "b"),
+        ("GET /m", "", "b"),
+        ("DELETE /m", "", ""),
+    ] {
+        let (method, target) = request.split_once(' ').unwrap();
+        let request = hub
+            .request(method, target)
+            .key(&key)
+            .body(body)
+            .header("x-client-id", client);
+        request.send().await;
+    }
+    assert!(before.len() <= 1, "{before:?}");
+    let report = rows(
+        &hub,
+        "group_by=client,method,route,status,outcome&where=key=ci&where=route=/%7Bmetric%7D",
+    )
+    .await;
+    let lines: Vec<String> = report
+        .iter()
+        .map(|line| line.rsplit_once(',').unwrap().0.to_owned())
+        .filter(|line| !line.contains("/nothing") && !line.starts_with(",GET"))
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            ",DELETE,/{metric},204,complete,1,0,0,0",
+            "a,POST,/{metric},201,complete,1,4,7,7",
+            "a,PUT,/{metric},204,complete,1,4,0,0",
+            "b,GET,/{metric},403,complete,1,0,32,32",
+            "b,PUT,/{metric},400,complete,1,9,28,28",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn calls_and_bytes_of_the_log_are_those_of_the_usage() {
+    let mut hub = hub().start().await;
+    for n in 0..20 {
+        hub.put(&format!("/m/inc?n={n}&__type__=counter")).send().await;
+        hub.get("/__metrics").send().await;
+    }
+    hub.restart().await;
+    let usage = hub.get("/api/v1/admin/usage").send().await.json();
+    let used = |field: &str| usage["usage"][0][field].as_u64().unwrap();
+    let (requests, egress) = (used("api_requests"), used("egress_bytes"));
+    // The request for the usage itself came after what it tells.
+    let report = rows(&hub, "where=route!=/api/v1/admin/usage").await;
+    let numbers: Vec<u64> = report[0].split(',').map(|number| number.parse().unwrap()).collect();
+    assert_eq!((numbers[0], numbers[2]), (requests, egress), "{report:?} {usage}");
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_is_logged_as_one() {
+    let hub = hub().plain().start().await;
+    let mut stream = hub.connect().await;
+    let half = format!(
+        "POST /api/v1/batch HTTP/1.1\r\nhost: hub\r\nx-api-key: {}\r\ncontent-length: 1000\r\n\r\n[{{\"op\":",
+        hub.key
+    );
+    stream.write_all(half.as_bytes()).await.unwrap();
+    drop(stream);
+    let found = until("its record", async || {
+        let report = rows(&hub, "group_by=status,outcome&where=route=/api/v1/batch").await;
+        (!report.is_empty()).then_some(report)
+    })
+    .await;
+    // Whether it was answered before its end was noticed, or not.
+    let aborted = fits(&found[0], "0,aborted,1,7,…") || fits(&found[0], "400,…,1,7,…");
+    assert!(found.len() == 1 && aborted, "{found:?}");
+}
+
+#[tokio::test]
+async fn records_outlive_kill_9() {
+    let mut hub = hub().start().await;
+    for _ in 0..10 {
+        hub.get("/nothing").send().await;
+    }
+    // A report has what waits stored.
+    let count = async |hub: &Hub| rows(hub, "where=route=/%7Bmetric%7D").await;
+    let before = count(&hub).await;
+    assert!(before[0].starts_with("10,"), "{before:?}");
+    hub.crash().await;
+    assert_eq!(count(&hub).await, before);
+}
+
+#[tokio::test]
+async fn reports_are_asked_for_as_the_answer_says() {
+    let hub = hub().start().await;
+    hub.get("/nothing").send().await;
+    for (query, expected) in [
+        ("", "200 …\"bytes_in\":0,…\"calls\":…"),
+        ("?window=1s&group_by=key", "200 …\"key\":\"admin\",…\"window\":\"2…"),
+        ("?window=2s", "400 window: …\n"),
+        ("?group_by=colour", "400 group-by: …colour…\n"),
+        ("?where=status", "400 where: …\n"),
+        ("?zone=Nowhere", "400 zone: …\n"),
+        ("?from=soon", "400 from: …\n"),
+        ("?limit=0", "400 limit …\n"),
+        ("?format=xml", "400 format: …\n"),
+        ("?windows=1s", "400 unknown parameter \"windows\"…\n"),
+    ] {
+        hub.check(&format!("GET {REPORT}{query}"), "", expected).await;
+    }
+    let client = hub.new_key("client", &[]).await;
+    assert_eq!(hub.get(REPORT).key(&client).send().await.status, 403);
+    // The command reads the same beside the running hub.
+    let said = hub
+        .setup
+        .command_line(&[
+            "usage",
+            "report",
+            "--state",
+            "state",
+            "--group-by",
+            "key",
+            "--format",
+            "csv",
+        ])
+        .await;
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(
+        said.output.starts_with("key,calls,") && said.output.contains("\nadmin,"),
+        "{said:?}"
+    );
+    let wrong = hub.setup.command_line(&["usage", "report", "--window", "2s"]).await;
+    assert_eq!(wrong.code, Some(64), "{wrong:?}");
+}
+
+#[tokio::test]
+async fn without_a_usage_log_nothing_is_written() {
+    let hub = hub().config("usage_log: { enabled: false }").start().await;
+    hub.check(
+        &format!("GET {REPORT}"),
+        "",
+        "404 this hub keeps no usage log (usage_log.enabled)\n",
+    )
+    .await;
+    hub.check("GET /__metrics?prefix=metric_nexus_usage_log", "", "200")
+        .await;
+}
+
+#[tokio::test]
+async fn what_is_kept_of_requests_is_for_the_owner_alone() {
+    let hub = hub().start().await;
+    hub.get("/nothing").send().await;
+    for name in [
+        "usage.db",
+        "usage.db-wal",
+        "usage-log.db",
+        "usage-log.db-wal",
+        "usage-log.db.lock",
+    ] {
+        let mode = std::fs::metadata(hub.state().join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+}

@@ -1,0 +1,298 @@
+use std::{
+    collections::VecDeque,
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use tokio::time::Instant;
+
+use super::{
+    TailCounts, TailSettings,
+    file_id::{FileId, Place},
+    followed::{Followed, Look},
+    position::{Position, ReadFile},
+};
+use crate::Event;
+
+/// By how much the time of a change may lag behind the clock. What is taken up too early is read twice, which is harmless.
+const CLOCK_SLACK: Duration = Duration::from_secs(1);
+
+/// What is not read although its name begins like the log's.
+const PACKED: [&str; 6] = ["gz", "xz", "zst", "bz2", "lz4", "zip"];
+
+/// The log and the files that it was before.
+#[derive(Debug)]
+pub(super) struct Files {
+    settings: Arc<TailSettings>,
+    /// The oldest first.
+    followed: VecDeque<Followed>,
+    /// Which of them has the log's name.
+    current: Option<Place>,
+    /// Files changed before this need not be looked at when a rotation shows that there may be some.
+    looked_at: SystemTime,
+    kept: Position,
+    /// What is to be counted.
+    pub(super) seen: TailCounts,
+}
+
+/// Lines of one file.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub(super) file: FileId,
+    pub(super) events: Vec<Event>,
+    pub(super) malformed: u64,
+    pub(super) too_long: u64,
+    /// Up to here.
+    pub(super) until: u64,
+    pub(super) is_in_long_line: bool,
+}
+
+impl Batch {
+    pub(super) fn new(file: FileId, is_in_long_line: bool) -> Self {
+        Batch {
+            file,
+            events: Vec::new(),
+            malformed: 0,
+            too_long: 0,
+            until: 0,
+            is_in_long_line,
+        }
+    }
+}
+
+/// A file in the log's directory.
+struct Sibling {
+    file: File,
+    place: Place,
+    id: Option<FileId>,
+    changed_at: SystemTime,
+}
+
+impl Files {
+    /// Takes up where the position file says.
+    pub(super) fn open(settings: Arc<TailSettings>) -> io::Result<Self> {
+        let kept = Position::read(&settings.position_path)?;
+        let mut files = Files {
+            looked_at: kept.saved_at(),
+            followed: VecDeque::new(),
+            current: None,
+            kept: Position::default(),
+            seen: TailCounts::default(),
+            settings,
+        };
+        if !kept.files.is_empty() {
+            files.resume(&kept)?;
+        }
+        Ok(files)
+    }
+
+    pub(super) fn behind_bytes(&self) -> u64 {
+        self.followed.iter().map(Followed::behind_bytes).sum()
+    }
+
+    /// Looks for files, and reads lines of the first that has some. Blocks the thread.
+    pub(super) fn read(&mut self, now: Instant) -> Option<Batch> {
+        match self.try_read(now) {
+            Ok(batch) => batch,
+            Err(error) => {
+                self.seen.failures += 1;
+                tracing::warn!(%error, path = %self.settings.path.display(), "cannot read an access log");
+                None
+            }
+        }
+    }
+
+    pub(super) fn stored(&mut self, batch: &Batch) {
+        let followed = self
+            .followed
+            .iter_mut()
+            .find(|followed| followed.id == Some(batch.file));
+        if let Some(followed) = followed {
+            followed.stored(batch);
+        }
+    }
+
+    /// Keeps how far everything is read, if that has changed.
+    pub(super) fn keep_position(&mut self) -> io::Result<()> {
+        let read = self.followed.iter().filter_map(|followed| {
+            let offset = followed.offset;
+            followed.id.map(|id| ReadFile { id, offset })
+        });
+        let files: Vec<_> = read.collect();
+        if files != self.kept.files {
+            let position = Position::new(files);
+            position.write(&self.settings.position_path)?;
+            self.kept = position;
+        }
+        Ok(())
+    }
+
+    fn try_read(&mut self, now: Instant) -> io::Result<Option<Batch>> {
+        self.find(now)?;
+        for followed in &mut self.followed {
+            if let Look::Truncated = followed.look(now)? {
+                self.seen.truncations += 1;
+                let path = self.settings.path.display();
+                tracing::warn!(%path, "an access log was truncated: lines that were not read yet are lost");
+            }
+        }
+        self.give_up(now);
+        for followed in &self.followed {
+            if let Some(batch) = followed.read(&self.settings)? {
+                return Ok(Some(batch));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Sees which file has the log's name.
+    fn find(&mut self, now: Instant) -> io::Result<()> {
+        let metadata = match fs::metadata(&self.settings.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            metadata => metadata?,
+        };
+        if self.current == Some(Place::of(&metadata)) {
+            return Ok(());
+        }
+        // Another one may have taken the name by now: the next look tells.
+        let Some(found) = Sibling::open(&self.settings.path)? else {
+            return Ok(());
+        };
+        if self.current.is_some() {
+            self.seen.rotations += 1;
+            self.take_up_missed(found.place, now)?;
+        }
+        self.current = Some(found.place);
+        self.follow(found, 0, now);
+        self.looked_at = SystemTime::now();
+        Ok(())
+    }
+
+    fn follow(&mut self, found: Sibling, offset: u64, now: Instant) {
+        if self.followed.iter().all(|followed| followed.place != found.place) {
+            let followed = Followed::new(found.file, found.place, found.id, offset, now);
+            self.followed.push_back(followed);
+        }
+    }
+
+    /// Finds the files of an earlier run again, and those that were there in between.
+    fn resume(&mut self, kept: &Position) -> io::Result<()> {
+        let now = Instant::now();
+        let mut siblings = self.siblings()?;
+        for read in &kept.files {
+            let found = siblings.iter().position(|sibling| sibling.id == Some(read.id));
+            match found {
+                Some(index) => {
+                    let sibling = siblings.swap_remove(index);
+                    self.current = Some(sibling.place);
+                    self.follow(sibling, read.offset, now);
+                }
+                None => {
+                    self.seen.lost_files += 1;
+                    let path = self.settings.path.display();
+                    tracing::warn!(%path, inode = read.id.place.inode, "an access log is gone that was not read to its end");
+                }
+            }
+        }
+        let current = fs::metadata(&self.settings.path).map(|metadata| Place::of(&metadata));
+        self.take_up(siblings, current.ok(), now);
+        Ok(())
+    }
+
+    /// Between two looks the log may have been rotated more than once.
+    fn take_up_missed(&mut self, current: Place, now: Instant) -> io::Result<()> {
+        let siblings = self.siblings()?;
+        self.take_up(siblings, Some(current), now);
+        Ok(())
+    }
+
+    /// Follows what is not known yet and was written since we looked last, but not copies of what is.
+    fn take_up(&mut self, siblings: Vec<Sibling>, current: Option<Place>, now: Instant) {
+        let mut missed: Vec<_> = siblings
+            .into_iter()
+            .filter(|sibling| sibling.changed_at + CLOCK_SLACK >= self.looked_at && Some(sibling.place) != current)
+            .filter(|sibling| {
+                let head = sibling.id.map(|id| id.head_crc);
+                let is_copy = |known: &Followed| known.id.map(|id| id.head_crc) == head;
+                head.is_some() && !self.followed.iter().any(is_copy)
+            })
+            .collect();
+        missed.sort_by_key(|sibling| sibling.changed_at);
+        for sibling in missed {
+            self.follow(sibling, 0, now);
+        }
+    }
+
+    /// Lets go of rotated files that have been quiet for long enough, and of the oldest if there are too many.
+    fn give_up(&mut self, now: Instant) {
+        let current = self.current;
+        let settings = &*self.settings;
+        let seen = &mut self.seen;
+        self.followed.retain(|followed| {
+            let is_over = Some(followed.place) != current
+                && followed.quiet_since + settings.rotated_kept <= now
+                && followed.read_is_over(settings);
+            // A process that was killed while it wrote leaves a line without an end.
+            seen.malformed += u64::from(is_over && followed.behind_bytes() > 0);
+            !is_over
+        });
+        while self.followed.len() > self.settings.rotated_files_max + 1 {
+            self.followed.pop_front();
+            self.seen.lost_files += 1;
+        }
+    }
+
+    /// The log, and what else begins with its name.
+    fn siblings(&self) -> io::Result<Vec<Sibling>> {
+        let path = &self.settings.path;
+        let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
+            return Ok(Vec::new());
+        };
+        let directory = if directory.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            directory
+        };
+        let begins_alike = |path: &PathBuf| {
+            let beginning = name.as_encoded_bytes();
+            let is_packed = path
+                .extension()
+                .is_some_and(|end| PACKED.iter().any(|packed| end == *packed));
+            let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+            name.starts_with(beginning) && !is_packed && *path != self.settings.position_path
+        };
+        let mut siblings = Vec::new();
+        for entry in fs::read_dir(directory)? {
+            let path = entry?.path();
+            if begins_alike(&path) {
+                siblings.extend(Sibling::open(&path)?);
+            }
+        }
+        Ok(siblings)
+    }
+}
+
+impl Sibling {
+    /// None if it is gone, or no file.
+    fn open(path: &Path) -> io::Result<Option<Self>> {
+        let is_file = fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
+        if !is_file {
+            return Ok(None);
+        }
+        let file = match File::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            file => file?,
+        };
+        let metadata = file.metadata()?;
+        let place = Place::of(&metadata);
+        Ok(Some(Sibling {
+            id: FileId::read(place, &file)?,
+            place,
+            changed_at: metadata.modified()?,
+            file,
+        }))
+    }
+}
