@@ -27,11 +27,13 @@
 //! WebSockets through it. Clients speak HTTP/1.1 without TLS: put a terminator before it, or a handshake into `serve`. The upstream is
 //! spoken to in HTTP/1.1 too. `X-Forwarded-For` is continued: an upstream may believe its last entry.
 //!
+//! On a terminal it says each second what moved and how many wait for bandwidth; at its end it prints a line of JSON for each key.
 //! It uses one state directory: `usage.db` (each key's month), `usage-log.db` and `usage-spool` (the log). One gateway at a time.
 
 mod account;
 mod activity;
 mod args;
+mod connection;
 mod gateway;
 mod headers;
 mod keys;

@@ -1,6 +1,6 @@
 //! What the gateway itself answers, as RFC 9457 has it.
 
-use std::time::Duration;
+use std::{error::Error, io, iter::successors, time::Duration};
 
 use bytes::Bytes;
 use http::{
@@ -8,6 +8,7 @@ use http::{
     header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 use http_body_util::Full;
+use hyper_util::client::legacy::Error as ClientError;
 use nexus_usage::Refusal;
 use serde_json::json;
 
@@ -32,6 +33,24 @@ impl Problem {
     pub(crate) fn no_key() -> Self {
         let detail = "a key is needed that is known here: X-API-Key: KEY, or Authorization: Bearer KEY";
         Problem::new(StatusCode::UNAUTHORIZED, detail)
+    }
+
+    /// The upstream gives no answer: the request's own body may be the reason.
+    pub(crate) fn of_upstream(error: &ClientError) -> Self {
+        let sources = || successors(error.source(), |error| (*error).source());
+        if let Some(refusal) = sources().find_map(|source| source.downcast_ref()) {
+            return Problem::used_up(refusal);
+        }
+        let mut io_errors = sources().filter_map(|source| source.downcast_ref::<io::Error>());
+        if io_errors.any(|error| error.kind() == io::ErrorKind::TimedOut) {
+            let detail = "the upstream did not accept a connection in time";
+            return Problem::new(StatusCode::GATEWAY_TIMEOUT, detail);
+        }
+        let detail = match error.is_connect() {
+            true => "the upstream cannot be reached",
+            false => "the upstream failed",
+        };
+        Problem::new(StatusCode::BAD_GATEWAY, detail)
     }
 
     /// A monthly limit is used up.

@@ -1,12 +1,6 @@
 //! From a request to its answer.
 
-use std::{
-    error::Error,
-    io,
-    net::SocketAddr,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{
@@ -18,16 +12,16 @@ use http_body::Body as _;
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper_util::{
-    client::legacy::{Client, Error as ClientError, connect::HttpConnector},
+    client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
-use nexus_throttle::Limiter;
 use nexus_usage_log::layer::{MeteredRequest, Note};
 
 use crate::{
     account::Account,
     activity::{Activity, UnderWay},
     args::Serve,
+    connection::Connection,
     headers,
     keys::Keyring,
     paid::Paid,
@@ -45,30 +39,6 @@ pub(crate) struct Proxy {
     upstream: Authority,
     idle_timeout: Duration,
     under_way: UnderWay,
-}
-
-/// A client's connection.
-pub(crate) struct Connection {
-    peer: SocketAddr,
-    /// Below that of the key which was used last.
-    node: Mutex<Option<Limiter>>,
-}
-
-impl Connection {
-    pub(crate) fn new(peer: SocketAddr) -> Self {
-        Connection {
-            peer,
-            node: Mutex::new(None),
-        }
-    }
-
-    fn node_below(&self, key: &Limiter) -> Limiter {
-        let mut node = self.node.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = node
-            .take()
-            .filter(|node| node.parent().is_some_and(|parent| parent.is(key)));
-        node.insert(known.unwrap_or_else(|| key.child())).clone()
-    }
 }
 
 impl Proxy {
@@ -116,7 +86,7 @@ impl Proxy {
         let activity = Activity::new(self.idle_timeout, self.under_way.clone());
         let request = request.map(|body| Paid::request(body, admitted.received, node.clone(), activity.clone()));
         let response = tokio::select! {
-            response = self.client.request(request) => response.map_err(|error| problem_of(&error))?,
+            response = self.client.request(request) => response.map_err(|error| Problem::of_upstream(&error))?,
             stalled = activity.clone().stalled() => {
                 return Err(Problem::new(StatusCode::GATEWAY_TIMEOUT, stalled.to_string()));
             }
@@ -157,29 +127,4 @@ impl Proxy {
 fn uri(authority: &Authority, path: &PathAndQuery) -> Option<Uri> {
     let uri = Uri::builder().scheme(Scheme::HTTP).authority(authority.clone());
     uri.path_and_query(path.clone()).build().ok()
-}
-
-/// Why there is no answer: the request's own body may be the reason.
-fn problem_of(error: &ClientError) -> Problem {
-    let sources = || std::iter::successors(error.source(), |error| (*error).source());
-    if let Some(refusal) = sources().find_map(|source| source.downcast_ref()) {
-        return Problem::used_up(refusal);
-    }
-    let timed_out = |source: &(dyn Error + 'static)| {
-        source
-            .downcast_ref::<io::Error>()
-            .is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
-    };
-    if sources().any(timed_out) {
-        return Problem::new(
-            StatusCode::GATEWAY_TIMEOUT,
-            "the upstream did not accept a connection in time",
-        );
-    }
-    let what = if error.is_connect() {
-        "cannot be reached"
-    } else {
-        "failed"
-    };
-    Problem::new(StatusCode::BAD_GATEWAY, format!("the upstream {what}"))
 }

@@ -18,15 +18,12 @@ use tokio::{
 };
 use tower::{Layer, service_fn};
 
-use crate::{
-    args::Serve,
-    proxy::{Connection, Proxy},
-};
+use crate::{args::Serve, connection::Connection, proxy::Proxy};
 
 /// How long to wait when the operating system has no connection to give, mostly for want of file descriptors.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 
-/// How large the head of a message may be, and how much of a body is read at once.
+/// About how large the head of a message may be, and how much of a body is read at once.
 pub(crate) const BUFFER_BYTES_MAX: usize = 64 << 10;
 
 /// Serves until it is stopped, then lets what is under way end, for as long as the settings say. Returns how many connections were

@@ -11,6 +11,7 @@
 
 mod accounting;
 mod curl;
+mod limits;
 mod passing;
 mod process;
 mod upstream;

@@ -2,8 +2,11 @@
 
 use std::{
     io::{Read, Write},
-    net::{TcpListener, TcpStream},
+    net::{SocketAddr, TcpListener, TcpStream},
+    time::Duration,
 };
+
+use socket2::{Domain, Socket, Type};
 
 use crate::{
     PATIENCE, curl, is_ready,
@@ -126,6 +129,32 @@ fn an_upstream_that_fails_is_said_to() {
     let mut place = Place::with_example_keys(&upstream);
     place.upstream = nobody;
     check(&place.start(&[]), "Hello", "/bytes/1", &[], 502);
+}
+
+#[test]
+fn an_upstream_that_accepts_nobody_is_not_waited_for() {
+    if !is_ready() {
+        return;
+    }
+    // Nothing is accepted, so its queue fills, and then a connection is not even answered.
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+    socket.bind(&any.into()).unwrap();
+    socket.listen(0).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    let connect = || TcpStream::connect_timeout(&address, Duration::from_millis(200)).ok();
+    let queue: Vec<TcpStream> = std::iter::from_fn(connect).collect();
+    let upstream = Upstream::start();
+    let mut place = Place::with_example_keys(&upstream);
+    place.upstream = address;
+    check(
+        &place.start(&["--connect-timeout-seconds", "0.2"]),
+        "Hello",
+        "/bytes/1",
+        &[],
+        504,
+    );
+    drop(queue);
 }
 
 #[test]
