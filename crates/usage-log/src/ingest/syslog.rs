@@ -127,7 +127,7 @@ impl SyslogReceiver {
     }
 
     /// Receives until `shutdown` is done, then stores what has arrived, for [`SyslogSettings::drain_max`] at most. Dropping
-    /// the future drops what waits, uncounted. Each socket has a run of its own.
+    /// the future drops what waits, uncounted. One run for each receiver: another socket has another one.
     ///
     /// # Errors
     /// The socket fails.

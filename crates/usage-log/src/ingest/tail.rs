@@ -182,6 +182,7 @@ impl Shared {
         counts.malformed += batch.malformed;
         counts.too_long += batch.too_long;
         files.stored(&batch);
+        counts.behind_bytes = files.behind_bytes();
         true
     }
 

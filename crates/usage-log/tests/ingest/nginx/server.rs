@@ -17,6 +17,9 @@ use axum::{Router, extract::Path as PathOf, routing::get};
 use super::hub::{Hub, KEY, NAME, free_port};
 use crate::harness::{PATIENCE, Seconds, World, eventually};
 
+/// Where the Lua module is.
+pub(super) const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/nginx");
+
 const MODULES: &str = "/usr/lib/nginx/modules";
 
 /// Whether NGINX and its Lua module are there. Loud if not, and a failure where all must run.
@@ -164,8 +167,9 @@ impl Drop for Nginx {
         }
         if std::thread::panicking() {
             let said = fs::read_to_string(self.directory.join("error.log")).unwrap_or_default();
-            let is_of_syslog = |line: &&str| line.contains("send() to syslog failed");
-            let said: Vec<_> = said.lines().filter(|line| !is_of_syslog(line)).collect();
+            // Of a syslog that nobody receives there is one for each request.
+            let is_of_syslog = |line: &&str| line.contains("send() to syslog failed") || line.contains("refused)");
+            let said: Vec<_> = said.lines().filter(|line| !is_of_syslog(line)).take(50).collect();
             eprintln!("NGINX said:\n{}", said.join("\n"));
         }
     }
@@ -190,8 +194,7 @@ fn children(process: u32) -> Vec<u32> {
 /// The blocks of the `http` block's Lua and of the location are those of a usage logging that was published long before
 /// this one, with the name of the module changed.
 fn configuration(directory: &Path, port: u16, service: u16, hub: &Hub, queue: &str) -> String {
-    let module = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/nginx");
-    let (directory, module, syslog) = (directory.display(), module.display(), hub.ports.syslog);
+    let (directory, syslog) = (directory.display(), hub.ports.syslog);
     format!(
         r#"
 load_module {MODULES}/ndk_http_module.so;
@@ -212,7 +215,7 @@ http {{
     fastcgi_temp_path temp-fastcgi;
     uwsgi_temp_path temp-uwsgi;
     scgi_temp_path temp-scgi;
-    lua_package_path "{module}/?.lua;;";
+    lua_package_path "{EXAMPLE}/?.lua;;";
     lua_ssl_trusted_certificate {directory}/ca.crt;
     log_format own '$msec $bytes_sent';
     log_format metric_nexus escape=json
@@ -238,8 +241,8 @@ l:watch(ngx.shared.usage_logging)
         keepalive_requests 1000000;
         proxy_http_version 1.1;
         proxy_set_header Connection "";
-        set_by_lua_block $usage_sequence {{ return require("metric_nexus").sequence(ngx.shared.usage_logging) }}
 location / {{
+set_by_lua_block $usage_sequence {{ return require("metric_nexus").sequence(ngx.shared.usage_logging) }}
 proxy_pass http://service;
 log_by_lua_block {{
 local payload = {{
