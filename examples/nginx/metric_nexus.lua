@@ -19,6 +19,9 @@ local COUNTERS = { "saved", "sent", "dropped_full", "dropped_refused", "gaps", "
 -- For so long the others wait for a worker that died while it posted. A post that takes longer is repeated by another.
 local LEASE_SECONDS = 5
 
+-- Between two attempts while the hub does not answer; by chance up to half as much again.
+local RETRY_SECONDS_MAX = 20
+
 -- A number that was taken so long ago without an event under it will never have one.
 local GAP_SECONDS = 1
 
@@ -75,8 +78,8 @@ local function count(dict, name, by)
     dict:incr(name, by or 1)
 end
 
--- Completes what the caller says by what NGINX knows. `bytes` and `timestamp` are the names of the hub's `bytes_out` and
--- `time` in other usage logs.
+-- Completes what the caller says by what NGINX knows. A payload may say `bytes` for `bytes_out`, and `timestamp` for
+-- `time`.
 local function event_of(payload)
     local var = ngx.var
     local event = {
@@ -387,7 +390,7 @@ function _M:watch(dict)
         if not ok then
             ngx.log(ngx.ERR, "usage logging: ", done)
         end
-        delay = (ok and done) and self.interval or min(delay * 2, 30)
+        delay = (ok and done) and self.interval or min(delay * 2, RETRY_SECONDS_MAX)
         if ngx.worker.exiting() then
             return drain_at_exit(self)
         end
