@@ -19,9 +19,6 @@ local COUNTERS = { "saved", "sent", "dropped_full", "dropped_refused", "gaps", "
 -- For so long the others wait for a worker that died while it posted. A post that takes longer is repeated by another.
 local LEASE_SECONDS = 5
 
--- Between two attempts while the hub does not answer; by chance up to half as much again.
-local RETRY_SECONDS_MAX = 20
-
 -- A number that was taken so long ago without an event under it will never have one.
 local GAP_SECONDS = 1
 
@@ -342,6 +339,7 @@ end
 --   server_name  the name in the hub's certificate; default: the host
 --   batch        how many events go together; default 2000
 --   interval     how many seconds lie between two looks at the queue; default 1
+--   retry        how many seconds lie between two attempts at most while the hub does not answer; default 20
 --   timeout      how many seconds a step of a post may take; default 5
 --   exit         how many seconds a worker that ends goes on posting; default 10
 -- The authority that the hub's certificate must be from is NGINX's `lua_ssl_trusted_certificate`.
@@ -363,6 +361,7 @@ function _M.new(options)
         server_name = setting(options, "server_name", host),
         batch = max(1, min(5000, number("batch", 2000))),
         interval = number("interval", 1),
+        retry = number("retry", 20),
         timeout = number("timeout", 5),
         exit = number("exit", 10),
     }
@@ -390,7 +389,7 @@ function _M:watch(dict)
         if not ok then
             ngx.log(ngx.ERR, "usage logging: ", done)
         end
-        delay = (ok and done) and self.interval or min(delay * 2, RETRY_SECONDS_MAX)
+        delay = (ok and done) and self.interval or min(delay * 2, self.retry)
         if ngx.worker.exiting() then
             return drain_at_exit(self)
         end

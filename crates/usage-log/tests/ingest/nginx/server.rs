@@ -80,6 +80,7 @@ impl Nginx {
             .env("METRIC_NEXUS_SERVER_NAME", NAME)
             .env("METRIC_NEXUS_KEY", KEY)
             .env("METRIC_NEXUS_INTERVAL", "0.2")
+            .env("METRIC_NEXUS_RETRY", "1")
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
@@ -203,6 +204,7 @@ env METRIC_NEXUS_HUB;
 env METRIC_NEXUS_SERVER_NAME;
 env METRIC_NEXUS_KEY;
 env METRIC_NEXUS_INTERVAL;
+env METRIC_NEXUS_RETRY;
 daemon off;
 user root;
 worker_processes 2;
