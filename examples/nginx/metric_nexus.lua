@@ -16,9 +16,6 @@ local format, gsub, concat = string.format, string.gsub, table.concat
 
 local COUNTERS = { "saved", "sent", "dropped_full", "dropped_refused", "gaps", "failures" }
 
--- For so long the others wait for a worker that died while it posted. A post that takes longer is repeated by another.
-local LEASE_SECONDS = 5
-
 -- A number that was taken so long ago without an event under it will never have one.
 local GAP_SECONDS = 1
 
@@ -274,19 +271,21 @@ local function remove(dict, next)
     end
 end
 
-local function take_lease(dict)
+-- For as long as a step of a post may take: then the others repeat what a worker that died was posting.
+local function take_lease(self)
+    local dict = self.dict
     local own, now = ngx.worker.pid(), ngx.now()
     if dict:get("lease_owner") ~= own and dict:get("lease_until") > now then
         return false
     end
     dict:set("lease_owner", own)
-    dict:set("lease_until", now + LEASE_SECONDS)
+    dict:set("lease_until", now + self.timeout)
     return true
 end
 
 -- Posts all that waits. Whether it could.
 local function drain(self)
-    while take_lease(self.dict) do
+    while take_lease(self) do
         local events, next, gaps = peek(self)
         if next == self.dict:get("head") then
             self.dict:set("lease_until", 0)
@@ -340,7 +339,7 @@ end
 --   batch        how many events go together; default 2000
 --   interval     how many seconds lie between two looks at the queue; default 1
 --   retry        how many seconds lie between two attempts at most while the hub does not answer; default 20
---   timeout      how many seconds a step of a post may take; default 5
+--   timeout      how many seconds a step of a post may take, and the others wait for a worker that died; default 10
 --   exit         how many seconds a worker that ends goes on posting; default 10
 -- The authority that the hub's certificate must be from is NGINX's `lua_ssl_trusted_certificate`.
 function _M.new(options)
@@ -362,7 +361,7 @@ function _M.new(options)
         batch = max(1, min(5000, number("batch", 2000))),
         interval = number("interval", 1),
         retry = number("retry", 20),
-        timeout = number("timeout", 5),
+        timeout = number("timeout", 10),
         exit = number("exit", 10),
     }
     return setmetatable(self, { __index = _M })

