@@ -16,9 +16,6 @@ local format, gsub, concat = string.format, string.gsub, table.concat
 
 local COUNTERS = { "saved", "sent", "dropped_full", "dropped_refused", "gaps", "failures" }
 
--- For so long the others wait for a worker that died while it posted. A post that takes longer is repeated by another.
-local LEASE_SECONDS = 5
-
 -- A number that was taken so long ago without an event under it will never have one.
 local GAP_SECONDS = 1
 
@@ -75,8 +72,8 @@ local function count(dict, name, by)
     dict:incr(name, by or 1)
 end
 
--- Completes what the caller says by what NGINX knows. `bytes` and `timestamp` are the names of the hub's `bytes_out` and
--- `time` in other usage logs.
+-- Completes what the caller says by what NGINX knows. A payload may say `bytes` for `bytes_out`, and `timestamp` for
+-- `time`.
 local function event_of(payload)
     local var = ngx.var
     local event = {
@@ -274,19 +271,21 @@ local function remove(dict, next)
     end
 end
 
-local function take_lease(dict)
+-- For as long as a step of a post may take: then the others repeat what a worker that died was posting.
+local function take_lease(self)
+    local dict = self.dict
     local own, now = ngx.worker.pid(), ngx.now()
     if dict:get("lease_owner") ~= own and dict:get("lease_until") > now then
         return false
     end
     dict:set("lease_owner", own)
-    dict:set("lease_until", now + LEASE_SECONDS)
+    dict:set("lease_until", now + self.timeout)
     return true
 end
 
 -- Posts all that waits. Whether it could.
 local function drain(self)
-    while take_lease(self.dict) do
+    while take_lease(self) do
         local events, next, gaps = peek(self)
         if next == self.dict:get("head") then
             self.dict:set("lease_until", 0)
@@ -339,7 +338,8 @@ end
 --   server_name  the name in the hub's certificate; default: the host
 --   batch        how many events go together; default 2000
 --   interval     how many seconds lie between two looks at the queue; default 1
---   timeout      how many seconds a step of a post may take; default 5
+--   retry        how many seconds lie between two attempts at most while the hub does not answer; default 20
+--   timeout      how many seconds a step of a post may take, and the others wait for a worker that died; default 10
 --   exit         how many seconds a worker that ends goes on posting; default 10
 -- The authority that the hub's certificate must be from is NGINX's `lua_ssl_trusted_certificate`.
 function _M.new(options)
@@ -360,7 +360,8 @@ function _M.new(options)
         server_name = setting(options, "server_name", host),
         batch = max(1, min(5000, number("batch", 2000))),
         interval = number("interval", 1),
-        timeout = number("timeout", 5),
+        retry = number("retry", 20),
+        timeout = number("timeout", 10),
         exit = number("exit", 10),
     }
     return setmetatable(self, { __index = _M })
@@ -387,7 +388,7 @@ function _M:watch(dict)
         if not ok then
             ngx.log(ngx.ERR, "usage logging: ", done)
         end
-        delay = (ok and done) and self.interval or min(delay * 2, 30)
+        delay = (ok and done) and self.interval or min(delay * 2, self.retry)
         if ngx.worker.exiting() then
             return drain_at_exit(self)
         end

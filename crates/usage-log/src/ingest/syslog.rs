@@ -1,7 +1,9 @@
 //! Access logs that come as datagrams, as NGINX sends them: `access_log syslog:server=…` over UDP or a unix socket.
 //!
 //! It is the quick way, not the lossless one: what a full socket or a network drops is gone, and seen only in the
-//! sequence of what does arrive. A [`tail`](super::tail) of the same lines makes up for it, for an id is stored once.
+//! sequence of what does arrive. A unix socket is full by the count of datagrams (`net.unix.max_dgram_qlen`), a UDP socket
+//! by their bytes (`SO_RCVBUF`, `net.core.rmem_default`).
+//! A [`tail`](super::tail) of the same lines makes up for it, for an id is stored once.
 
 mod message;
 mod sequence;
@@ -76,7 +78,7 @@ pub struct SyslogCounts {
     pub missing: u64,
 }
 
-/// Where datagrams come from. How many fit into the socket is up to whoever makes it.
+/// Where datagrams come from. How much fits into the socket is up to whoever makes it.
 #[derive(Debug)]
 pub enum Datagrams {
     /// From the network.
@@ -126,8 +128,8 @@ impl SyslogReceiver {
         *self.shared.counts()
     }
 
-    /// Receives until `shutdown` is done, then stores what has arrived, for [`SyslogSettings::drain_max`] at most. Dropping
-    /// the future drops what waits, uncounted. Each socket has a run of its own.
+    /// Receives until `shutdown` is done, then stores what it has received, for [`SyslogSettings::drain_max`] at most. Dropping
+    /// the future drops what waits, uncounted. One run for each receiver: another socket has another one.
     ///
     /// # Errors
     /// The socket fails.
@@ -143,19 +145,25 @@ impl SyslogReceiver {
             ended
         };
         let mut stored = std::pin::pin!(self.shared.store(arrived));
-        tokio::select! {
+        let ended = tokio::select! {
             ended = received => {
-                if tokio::time::timeout(settings.drain_max, stored).await.is_err() {
-                    let mut counts = self.shared.counts();
-                    let left = counts.received - counts.recorded - counts.malformed - counts.truncated - counts.dropped;
-                    counts.dropped += left;
-                }
+                // What is left when the time is up is counted below.
+                drop(tokio::time::timeout(settings.drain_max, stored).await);
                 ended
             }
             // The log is closed: nothing can be stored any more.
             () = &mut stored => Ok(()),
-        }
+        };
+        let mut counts = self.shared.counts();
+        counts.dropped = counts.received - counts.recorded - counts.malformed - counts.truncated;
+        ended
     }
+}
+
+/// Why a datagram says nothing.
+enum Unread {
+    Malformed,
+    Truncated,
 }
 
 impl Shared {
@@ -179,34 +187,36 @@ impl Shared {
     }
 
     fn take(&self, datagram: &[u8], waiting: &mpsc::Sender<Event>, sequences: &mut Sequences) {
-        let settings = &self.settings;
-        let line = message::line(datagram);
-        let item = line.map(|line| access_log::parse(line, &settings.origin, &settings.limits, Time::now()));
-        let is_cut_off = datagram.len() > settings.datagram_bytes_max
-            || line.is_some_and(|line| line.starts_with(b"{") && !line.ends_with(b"}"));
+        let item = self.read(datagram);
         let mut counts = self.counts();
         counts.received += 1;
-        let item = match item {
-            _ if is_cut_off => {
-                counts.truncated += 1;
-                return;
+        match item {
+            Ok(item) => {
+                if let Some((stream, number)) = &item.sequence {
+                    sequences.note(stream, *number);
+                    counts.missing = sequences.missing();
+                }
+                self.pass(item, waiting, &mut counts);
             }
-            Some(Ok(item)) => item,
-            Some(Err(error)) => {
-                tracing::debug!(%error, "a line that came by syslog is not understood");
-                counts.malformed += 1;
-                return;
-            }
-            None => {
-                counts.malformed += 1;
-                return;
-            }
-        };
-        if let Some((stream, number)) = &item.sequence {
-            sequences.note(stream, *number);
-            counts.missing = sequences.missing();
+            Err(Unread::Malformed) => counts.malformed += 1,
+            Err(Unread::Truncated) => counts.truncated += 1,
         }
-        self.pass(item, waiting, &mut counts);
+    }
+
+    fn read(&self, datagram: &[u8]) -> Result<Item, Unread> {
+        let settings = &self.settings;
+        if datagram.len() > settings.datagram_bytes_max {
+            return Err(Unread::Truncated);
+        }
+        let line = message::line(datagram).ok_or(Unread::Malformed)?;
+        access_log::parse(line, &settings.origin, &settings.limits, Time::now()).map_err(|error| {
+            tracing::debug!(%error, "a line that came by syslog is not understood");
+            if line.starts_with(b"{") && !line.ends_with(b"}") {
+                Unread::Truncated
+            } else {
+                Unread::Malformed
+            }
+        })
     }
 
     fn pass(&self, item: Item, waiting: &mpsc::Sender<Event>, counts: &mut SyslogCounts) {

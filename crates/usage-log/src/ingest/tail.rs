@@ -11,6 +11,7 @@ mod file_id;
 mod files;
 mod followed;
 mod position;
+mod sibling;
 
 use std::{
     future::Future,
@@ -24,7 +25,8 @@ use tokio::time::{Instant, sleep};
 
 use super::{Limits, Origin, deliver::deliver};
 use crate::UsageLog;
-use files::{Batch, Files};
+use files::Files;
+use followed::Batch;
 
 /// What is followed, and how.
 #[derive(Debug, Clone)]
@@ -182,6 +184,7 @@ impl Shared {
         counts.malformed += batch.malformed;
         counts.too_long += batch.too_long;
         files.stored(&batch);
+        counts.behind_bytes = files.behind_bytes();
         true
     }
 

@@ -1,8 +1,6 @@
 use std::{
     collections::VecDeque,
-    fs::{self, File},
-    io,
-    path::{Path, PathBuf},
+    fs, io,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -11,17 +9,14 @@ use tokio::time::Instant;
 
 use super::{
     TailCounts, TailSettings,
-    file_id::{FileId, Place},
-    followed::{Followed, Look},
+    file_id::Place,
+    followed::{Batch, Followed, Look},
     position::{Position, ReadFile},
+    sibling::Sibling,
 };
-use crate::Event;
 
 /// By how much the time of a change may lag behind the clock. What is taken up too early is read twice, which is harmless.
 const CLOCK_SLACK: Duration = Duration::from_secs(1);
-
-/// What is not read although its name begins like the log's.
-const PACKED: [&str; 6] = ["gz", "xz", "zst", "bz2", "lz4", "zip"];
 
 /// The log and the files that it was before.
 #[derive(Debug)]
@@ -36,39 +31,6 @@ pub(super) struct Files {
     kept: Position,
     /// What is to be counted.
     pub(super) seen: TailCounts,
-}
-
-/// Lines of one file.
-#[derive(Debug)]
-pub(super) struct Batch {
-    pub(super) file: FileId,
-    pub(super) events: Vec<Event>,
-    pub(super) malformed: u64,
-    pub(super) too_long: u64,
-    /// Up to here.
-    pub(super) until: u64,
-    pub(super) is_in_long_line: bool,
-}
-
-impl Batch {
-    pub(super) fn new(file: FileId, is_in_long_line: bool) -> Self {
-        Batch {
-            file,
-            events: Vec::new(),
-            malformed: 0,
-            too_long: 0,
-            until: 0,
-            is_in_long_line,
-        }
-    }
-}
-
-/// A file in the log's directory.
-struct Sibling {
-    file: File,
-    place: Place,
-    id: Option<FileId>,
-    changed_at: SystemTime,
 }
 
 impl Files {
@@ -155,6 +117,7 @@ impl Files {
             metadata => metadata?,
         };
         if self.current == Some(Place::of(&metadata)) {
+            self.looked_at = SystemTime::now();
             return Ok(());
         }
         // Another one may have taken the name by now: the next look tells.
@@ -181,7 +144,7 @@ impl Files {
     /// Finds the files of an earlier run again, and those that were there in between.
     fn resume(&mut self, kept: &Position) -> io::Result<()> {
         let now = Instant::now();
-        let mut siblings = self.siblings()?;
+        let mut siblings = Sibling::all(&self.settings)?;
         for read in &kept.files {
             let found = siblings.iter().position(|sibling| sibling.id == Some(read.id));
             match found {
@@ -204,7 +167,7 @@ impl Files {
 
     /// Between two looks the log may have been rotated more than once.
     fn take_up_missed(&mut self, current: Place, now: Instant) -> io::Result<()> {
-        let siblings = self.siblings()?;
+        let siblings = Sibling::all(&self.settings)?;
         self.take_up(siblings, Some(current), now);
         Ok(())
     }
@@ -243,56 +206,5 @@ impl Files {
             self.followed.pop_front();
             self.seen.lost_files += 1;
         }
-    }
-
-    /// The log, and what else begins with its name.
-    fn siblings(&self) -> io::Result<Vec<Sibling>> {
-        let path = &self.settings.path;
-        let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
-            return Ok(Vec::new());
-        };
-        let directory = if directory.as_os_str().is_empty() {
-            Path::new(".")
-        } else {
-            directory
-        };
-        let begins_alike = |path: &PathBuf| {
-            let beginning = name.as_encoded_bytes();
-            let is_packed = path
-                .extension()
-                .is_some_and(|end| PACKED.iter().any(|packed| end == *packed));
-            let name = path.file_name().unwrap_or_default().as_encoded_bytes();
-            name.starts_with(beginning) && !is_packed && *path != self.settings.position_path
-        };
-        let mut siblings = Vec::new();
-        for entry in fs::read_dir(directory)? {
-            let path = entry?.path();
-            if begins_alike(&path) {
-                siblings.extend(Sibling::open(&path)?);
-            }
-        }
-        Ok(siblings)
-    }
-}
-
-impl Sibling {
-    /// None if it is gone, or no file.
-    fn open(path: &Path) -> io::Result<Option<Self>> {
-        let is_file = fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
-        if !is_file {
-            return Ok(None);
-        }
-        let file = match File::open(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            file => file?,
-        };
-        let metadata = file.metadata()?;
-        let place = Place::of(&metadata);
-        Ok(Some(Sibling {
-            id: FileId::read(place, &file)?,
-            place,
-            changed_at: metadata.modified()?,
-            file,
-        }))
     }
 }

@@ -5,9 +5,53 @@ use tokio::time::Instant;
 use super::{
     TailSettings,
     file_id::{FileId, Place},
-    files::Batch,
 };
-use crate::{Time, ingest::access_log};
+use crate::{Event, Time, ingest::access_log};
+
+/// Lines of one file.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub(super) file: FileId,
+    pub(super) events: Vec<Event>,
+    pub(super) malformed: u64,
+    pub(super) too_long: u64,
+    /// Up to here.
+    pub(super) until: u64,
+    pub(super) is_in_long_line: bool,
+}
+
+impl Batch {
+    fn new(file: FileId, is_in_long_line: bool) -> Self {
+        Batch {
+            file,
+            events: Vec::new(),
+            malformed: 0,
+            too_long: 0,
+            until: 0,
+            is_in_long_line,
+        }
+    }
+
+    fn take(&mut self, line: &[u8], at: u64, settings: &TailSettings) {
+        if std::mem::take(&mut self.is_in_long_line) || line.len() > settings.line_bytes_max {
+            self.too_long += 1;
+            return;
+        }
+        match access_log::parse(line, &settings.origin, &settings.limits, Time::now()) {
+            Ok(item) => {
+                let event = item.into_event(&settings.origin, || format!("{}:{at}", self.file).into());
+                self.events.push(event);
+            }
+            Err(error) => {
+                if self.malformed == 0 {
+                    let path = settings.path.display();
+                    tracing::warn!(%error, %path, at, "a line of an access log is not understood");
+                }
+                self.malformed += 1;
+            }
+        }
+    }
+}
 
 /// A file that is being read.
 #[derive(Debug)]
@@ -105,27 +149,5 @@ impl Followed {
     pub(super) fn stored(&mut self, batch: &Batch) {
         self.offset = batch.until;
         self.is_in_long_line = batch.is_in_long_line;
-    }
-}
-
-impl Batch {
-    fn take(&mut self, line: &[u8], at: u64, settings: &TailSettings) {
-        if std::mem::take(&mut self.is_in_long_line) || line.len() > settings.line_bytes_max {
-            self.too_long += 1;
-            return;
-        }
-        match access_log::parse(line, &settings.origin, &settings.limits, Time::now()) {
-            Ok(item) => {
-                let event = item.into_event(&settings.origin, || format!("{}:{at}", self.file).into());
-                self.events.push(event);
-            }
-            Err(error) => {
-                if self.malformed == 0 {
-                    let path = settings.path.display();
-                    tracing::warn!(%error, %path, at, "a line of an access log is not understood");
-                }
-                self.malformed += 1;
-            }
-        }
     }
 }
