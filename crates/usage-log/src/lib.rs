@@ -16,9 +16,16 @@ mod spool;
 mod spooler;
 mod writer;
 
+<<<<<<< HEAD
 pub mod ingest;
+=======
+#[cfg(any(feature = "bigquery", feature = "postgres"))]
+mod blocking;
+>>>>>>> wip-sinks
 #[cfg(feature = "tower")]
 pub mod layer;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod report;
 mod sink;
 mod sqlite;
@@ -28,6 +35,8 @@ pub use counts::{Counts, Dropped};
 pub use id::{Event, ForeignId, Id, Stored, Timing, WriterId};
 pub use labels::Labels;
 pub use log::{StartError, StoreError, UsageLog};
+#[cfg(feature = "postgres")]
+pub use postgres::{PostgresSettings, PostgresSettingsError, PostgresSink};
 pub use record::{Dimensions, Outcome, Record, UnknownOutcome};
 pub use report::{
     Column, Direction, Filter, Format, Measure, Order, OrderBy, ParseColumnError, Query, Report, ReportError,

@@ -2,7 +2,7 @@
 
 mod adjustments;
 mod day;
-mod digest;
+pub(crate) mod digest;
 mod ids;
 mod level;
 mod raw;
@@ -22,6 +22,15 @@ pub(crate) use adjustments::read as read_adjustments;
 pub(crate) use level::{Cut, Level};
 pub(crate) use schema::check_version;
 pub use settings::SqliteSettings;
+#[cfg(feature = "postgres")]
+pub(crate) use {
+    adjustments::late,
+    day::Day,
+    raw::columns,
+    rollup::{Sums, coarser},
+    series::collapse,
+    writers::column,
+};
 
 use crate::{Entry, Gap, Id, Sink, SinkError, Stored, Tended, Time};
 use raw::Row;

@@ -30,6 +30,24 @@ pub struct Adjustment {
     pub amounts: Amounts,
 }
 
+/// Sums of records that belong to closed hours, by hour and series, with how many records they are of.
+type Late = HashMap<(i64, i64), (u64, Amounts)>;
+
+/// Which of the records that are counted belong to hours that are closed.
+pub(crate) fn late(counted: impl Iterator<Item = (Time, i64, Amounts)>, now: Time, closes_after: Duration) -> Late {
+    let open_since = Level::Hour.floor(now.before(closes_after).seconds());
+    let mut late = Late::new();
+    for (ended_at, series, more) in counted {
+        let hour = Level::Hour.floor(ended_at.seconds());
+        if hour < open_since {
+            let (records, amounts) = late.entry((hour, series)).or_default();
+            *records += 1;
+            *amounts += more;
+        }
+    }
+    late
+}
+
 /// Notes which of the rows belong to hours that are closed.
 pub(super) fn add(
     connection: &Connection,
@@ -37,16 +55,12 @@ pub(super) fn add(
     now: Time,
     closes_after: Duration,
 ) -> rusqlite::Result<()> {
-    let open_since = Level::Hour.floor(now.before(closes_after).seconds());
-    let mut late: HashMap<(i64, i64), (u64, Amounts)> = HashMap::new();
-    for row in rows.iter().filter(|row| row.counts()) {
-        let hour = Level::Hour.floor(row.ended_at.seconds());
-        if hour < open_since {
-            let (records, amounts) = late.entry((hour, row.id.series)).or_default();
-            *records += 1;
-            *amounts += row.amounts;
-        }
-    }
+    let counted = rows.iter().filter(|row| row.counts());
+    let late = late(
+        counted.map(|row| (row.ended_at, row.id.series, row.amounts)),
+        now,
+        closes_after,
+    );
     let mut statement =
         connection.prepare_cached("INSERT INTO adjustment VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?;
     for ((hour, series), (records, amounts)) in late {

@@ -4,22 +4,34 @@ pub(crate) const DAY_SECONDS: i64 = 86_400;
 
 /// A day in UTC: days since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Day(i64);
+pub(crate) struct Day(i64);
 
 impl Day {
-    pub(super) fn of(time: Time) -> Self {
+    pub(crate) fn of(time: Time) -> Self {
         Day(time.seconds().div_euclid(DAY_SECONDS))
     }
 
+    /// When it begins, in seconds since 1970.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn first_second(self) -> i64 {
+        self.0 * DAY_SECONDS
+    }
+
+    /// The day after.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn next(self) -> Self {
+        Day(self.0 + 1)
+    }
+
     /// The name of the day's table: `PREFIX_YYYYMMDD`.
-    pub(super) fn table(self, prefix: &str) -> String {
+    pub(crate) fn table(self, prefix: &str) -> String {
         let start = jiff::Timestamp::from_second(self.0 * DAY_SECONDS).unwrap_or_default();
         let date = start.to_zoned(jiff::tz::TimeZone::UTC).date();
         format!("{prefix}_{:04}{:02}{:02}", date.year(), date.month(), date.day())
     }
 
     /// The day whose table has this name.
-    pub(super) fn of_table(prefix: &str, table: &str) -> Option<Self> {
+    pub(crate) fn of_table(prefix: &str, table: &str) -> Option<Self> {
         let digits = table.strip_prefix(prefix)?.strip_prefix('_')?;
         let part = |range: std::ops::Range<usize>| digits.get(range)?.parse::<i16>().ok();
         let month = i8::try_from(part(4..6)?).ok()?;

@@ -3,15 +3,15 @@ use sha2::{Digest as _, Sha256};
 use crate::{Dimensions, ForeignId, Record, Timing};
 
 /// Names something in few bytes: the first half of its SHA-256.
-pub(super) type Digest = [u8; 16];
+pub(crate) type Digest = [u8; 16];
 
-pub(super) fn dimensions(dimensions: &Dimensions) -> Digest {
+pub(crate) fn dimensions(dimensions: &Dimensions) -> Digest {
     let mut hasher = Sha256::new();
     add_dimensions(&mut hasher, dimensions);
     finish(hasher)
 }
 
-pub(super) fn account(dimensions: &Dimensions) -> Digest {
+pub(crate) fn account(dimensions: &Dimensions) -> Digest {
     let mut hasher = Sha256::new();
     for text in [&dimensions.key, &dimensions.tenant, &dimensions.service] {
         add_text(&mut hasher, text);
@@ -20,7 +20,7 @@ pub(super) fn account(dimensions: &Dimensions) -> Digest {
     finish(hasher)
 }
 
-pub(super) fn id(id: &ForeignId) -> Digest {
+pub(crate) fn id(id: &ForeignId) -> Digest {
     let mut hasher = Sha256::new();
     for text in [&id.scope, &id.source, &id.id] {
         add_text(&mut hasher, text);
@@ -29,7 +29,7 @@ pub(super) fn id(id: &ForeignId) -> Digest {
 }
 
 /// Tells two events under the same id apart.
-pub(super) fn content(record: &Record, timing: Timing) -> i64 {
+pub(crate) fn content(record: &Record, timing: Timing) -> i64 {
     let mut hasher = Sha256::new();
     add_dimensions(&mut hasher, &record.dimensions);
     let amounts = &record.amounts;

@@ -65,7 +65,7 @@ impl<'a> Row<'a> {
 }
 
 /// Amounts in the order of their columns.
-pub(super) fn columns(amounts: &Amounts) -> [i64; 5] {
+pub(crate) fn columns(amounts: &Amounts) -> [i64; 5] {
     [
         amounts.calls,
         amounts.bytes_in,

@@ -9,7 +9,7 @@ use super::{
 use crate::Amounts;
 
 /// Sums by bucket and series (or account).
-type Sums = HashMap<(i64, i64), Amounts, foldhash::fast::RandomState>;
+pub(crate) type Sums = HashMap<(i64, i64), Amounts, foldhash::fast::RandomState>;
 
 /// Adds rows to the sums of all levels.
 pub(super) fn add(connection: &Connection, rows: &[Row<'_>]) -> rusqlite::Result<()> {
@@ -30,7 +30,8 @@ pub(super) fn add(connection: &Connection, rows: &[Row<'_>]) -> rusqlite::Result
     Ok(())
 }
 
-fn coarser(sums: &Sums, level: Level) -> Sums {
+/// The sums of a coarser level.
+pub(crate) fn coarser(sums: &Sums, level: Level) -> Sums {
     let mut coarse = Sums::default();
     for ((bucket, series), amounts) in sums {
         *coarse.entry((level.floor(*bucket), *series)).or_default() += *amounts;

@@ -70,7 +70,7 @@ impl SeriesIds {
     }
 }
 
-fn collapse(dimensions: &Dimensions) -> Dimensions {
+pub(crate) fn collapse(dimensions: &Dimensions) -> Dimensions {
     Dimensions {
         route: OTHER.into(),
         client: "".into(),

@@ -53,7 +53,7 @@ impl Default for SqliteSettings {
 
 impl SqliteSettings {
     /// How long ids are kept: never shorter than an event may be late.
-    pub(super) fn ids_kept(&self) -> Duration {
+    pub(crate) fn ids_kept(&self) -> Duration {
         self.ids_kept.max(self.late_max).max(40 * DAY)
     }
 }

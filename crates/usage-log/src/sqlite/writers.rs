@@ -100,6 +100,6 @@ pub(super) fn note_gap(connection: &Connection, gap: Gap, now: Time) -> rusqlite
 }
 
 /// A number as a column can hold it.
-pub(super) fn column(number: u64) -> i64 {
+pub(crate) fn column(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
