@@ -16,12 +16,9 @@ mod spool;
 mod spooler;
 mod writer;
 
-<<<<<<< HEAD
-pub mod ingest;
-=======
 #[cfg(any(feature = "bigquery", feature = "postgres"))]
 mod blocking;
->>>>>>> wip-sinks
+pub mod ingest;
 #[cfg(feature = "tower")]
 pub mod layer;
 #[cfg(feature = "postgres")]
