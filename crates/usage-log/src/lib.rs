@@ -16,6 +16,8 @@ mod spool;
 mod spooler;
 mod writer;
 
+#[cfg(feature = "bigquery")]
+mod bigquery;
 #[cfg(any(feature = "bigquery", feature = "postgres"))]
 mod blocking;
 pub mod ingest;
@@ -26,8 +28,12 @@ mod postgres;
 mod report;
 mod sink;
 mod sqlite;
+#[cfg(any(feature = "bigquery", feature = "postgres"))]
+mod trust;
 
 pub use amounts::Amounts;
+#[cfg(feature = "bigquery")]
+pub use bigquery::{BearerToken, BigQuerySettings, BigQuerySettingsError, BigQuerySink};
 pub use counts::{Counts, Dropped};
 pub use id::{Event, ForeignId, Id, Stored, Timing, WriterId};
 pub use labels::Labels;

@@ -1,12 +1,11 @@
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, time::Duration};
 
-use rustls::{ClientConfig, RootCertStore, crypto::CryptoProvider};
-use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 use tokio::time::timeout;
 use tokio_postgres::{Client, Config, Connection, NoTls, Socket, config::SslMode, tls::TlsStream};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{PostgresSettings, PostgresSettingsError, error::Failure, schema};
+use crate::trust;
 
 /// Whom to connect to, and how.
 pub(super) struct Connector {
@@ -31,7 +30,7 @@ impl Connector {
             config.application_name("nexus-usage-log");
         }
         let tls = match config.get_ssl_mode() {
-            SslMode::Require => Some(MakeRustlsConnect::new(tls_config(settings)?)),
+            SslMode::Require => Some(MakeRustlsConnect::new(tls(settings)?)),
             _ => None,
         };
         if tls.is_none() {
@@ -86,29 +85,7 @@ fn drive<T: TlsStream + Unpin + Send + 'static>(connection: Connection<Socket, T
     });
 }
 
-fn tls_config(settings: &PostgresSettings) -> Result<ClientConfig, PostgresSettingsError> {
-    const AUTHORITIES: &str = "the authorities for PostgreSQL cannot be read";
-    let mut roots = RootCertStore::empty();
-    match &settings.authorities {
-        Some(pem) => {
-            for certificate in CertificateDer::pem_slice_iter(pem) {
-                let certificate = certificate.map_err(|error| PostgresSettingsError::because(AUTHORITIES, error))?;
-                roots
-                    .add(certificate)
-                    .map_err(|error| PostgresSettingsError::because(AUTHORITIES, error))?;
-            }
-        }
-        None => {
-            let found = rustls_native_certs::load_native_certs();
-            roots.add_parsable_certificates(found.certs);
-        }
-    }
-    let provider = match CryptoProvider::get_default() {
-        Some(provider) => provider.clone(),
-        None => Arc::new(rustls::crypto::ring::default_provider()),
-    };
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| PostgresSettingsError::because("TLS cannot be set up", error))?;
-    Ok(config.with_root_certificates(roots).with_no_client_auth())
+fn tls(settings: &PostgresSettings) -> Result<rustls::ClientConfig, PostgresSettingsError> {
+    trust::tls_config(settings.authorities.as_deref())
+        .map_err(|error| PostgresSettingsError::because("TLS for PostgreSQL cannot be set up", error))
 }
