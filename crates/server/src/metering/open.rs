@@ -57,8 +57,8 @@ impl Metering {
                 }
             };
             runtime.block_on(async move {
-                let (usage, kept) = match begin(&settings, &file).await {
-                    Ok(opened) => opened,
+                let Begun { usage, kept, file } = match begin(&settings, &file).await {
+                    Ok(begun) => begun,
                     Err(error) => {
                         let _ = opened.send(Err(error));
                         return nexus_usage::Closed::default();
@@ -69,7 +69,11 @@ impl Metering {
                 let _ = opened.send(Ok((usage.clone(), kept)));
                 drop(opened);
                 let deadline = stopped.await.unwrap_or(FORGOTTEN);
-                usage.close(deadline).await
+                let closed = usage.close(deadline).await;
+                if let Some(file) = file {
+                    file.close().await;
+                }
+                closed
             })
         })?;
         let (usage, kept) = wait
@@ -93,12 +97,25 @@ fn time(at: nexus_usage::Timestamp) -> String {
     crate::clock::rfc3339(u64::try_from(at.as_millis()).unwrap_or(0))
 }
 
+struct Begun {
+    usage: Usage,
+    kept: Kept,
+    /// To be closed at the end.
+    file: Option<Ledger>,
+}
+
 /// A file that cannot be written keeps nobody from being served: what is used is then counted in memory. One that makes no sense does.
-async fn begin(config: &config::Usage, file: &Path) -> Result<(Usage, Kept), MeteringError> {
+async fn begin(config: &config::Usage, file: &Path) -> Result<Begun, MeteringError> {
     let wrong = |error| MeteringError::Checkpoints(file.to_owned(), error);
     let error = match Checkpoints::open(file).await {
-        Ok(checkpoints) => match Usage::open(settings(config, Some(checkpoints))?).await {
-            Ok(usage) => return Ok((usage, Kept::InFile)),
+        Ok(checkpoints) => match Usage::open(settings(config, Some(checkpoints.clone()))?).await {
+            Ok(usage) => {
+                return Ok(Begun {
+                    usage,
+                    kept: Kept::InFile,
+                    file: Some(checkpoints.ledger()),
+                });
+            }
             Err(OpenError::Checkpoints(error)) => error,
             Err(error) => return Err(error.into()),
         },
@@ -108,7 +125,11 @@ async fn begin(config: &config::Usage, file: &Path) -> Result<(Usage, Kept), Met
         return Err(wrong(error));
     }
     tracing::error!(file = %file.display(), %error, "what keys use is counted in memory only until the hub is started again");
-    Ok((Usage::open(settings(config, None)?).await?, Kept::InMemory))
+    Ok(Begun {
+        usage: Usage::open(settings(config, None)?).await?,
+        kept: Kept::InMemory,
+        file: None,
+    })
 }
 
 fn settings(config: &config::Usage, checkpoints: Option<Checkpoints>) -> Result<Settings, MeteringError> {
