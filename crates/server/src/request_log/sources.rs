@@ -51,7 +51,7 @@ async fn receive(log: UsageLog, address: String, shutdown: Shutdown) -> io::Resu
     } else {
         Datagrams::Udp(UdpSocket::bind(&address).await?)
     };
-    let receiver = SyslogReceiver::new(log, SyslogSettings::new(origin("syslog")));
+    let receiver = SyslogReceiver::new(log, SyslogSettings::new(origin()));
     receiver.run(datagrams, async move { shutdown.fired().await }).await
 }
 
@@ -60,17 +60,17 @@ async fn follow(log: UsageLog, path: String, positions: Arc<Path>, shutdown: Shu
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
         .collect();
-    let settings = TailSettings::new(&path, positions.join(format!("{name}.position")), origin(&path));
+    let settings = TailSettings::new(&path, positions.join(format!("{name}.position")), origin());
     Tail::new(log, settings)
         .run(async move { shutdown.fired().await })
         .await
 }
 
-/// Ids of a log are unique within its source.
-fn origin(source: &str) -> Origin {
+/// One for all of them, so that a request that comes by its log and by syslog counts once.
+fn origin() -> Origin {
     Origin {
         scope: "hub".into(),
-        source: source.into(),
+        source: "access-log".into(),
         ..Origin::default()
     }
 }
