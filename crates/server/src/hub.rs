@@ -87,6 +87,13 @@ impl Hub {
                     .api
                     .request_log
                     .clone()
+                    .compare(self.shared.api.metering.clone(), fired.clone()),
+            ),
+            tokio::spawn(
+                self.shared
+                    .api
+                    .request_log
+                    .clone()
                     .collect(self.config().usage_log.clone(), fired.clone()),
             ),
         ];

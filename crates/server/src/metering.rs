@@ -12,7 +12,8 @@ use std::{
     time::Duration,
 };
 
-use nexus_usage::{Backend, Closed, Limits, Meter, Mode, RegisterError, Usage};
+use nexus_usage::{Amount, Backend, Calendar, Closed, Ledger, Limits, Meter, Mode, RegisterError, Usage};
+use nexus_usage_log::Time;
 use tokio::sync::oneshot;
 
 pub(crate) use metrics::families;
@@ -26,6 +27,9 @@ pub(crate) struct Metering {
     usage: Usage,
     mode: Mode,
     kept: Kept,
+    calendar: Calendar,
+    /// What this hub and those before it on its state have counted.
+    file: Option<Ledger>,
     thread: Arc<Thread>,
 }
 
@@ -47,6 +51,16 @@ struct Thread {
 impl Metering {
     pub(crate) fn usage(&self) -> &Usage {
         &self.usage
+    }
+
+    /// When this month began, and what all keys have used in it on this state; nothing if that is not kept.
+    pub(crate) async fn charged_here(&self) -> Option<(Time, Amount)> {
+        let month = self.usage.current_period();
+        self.usage.checkpoint().await.ok()?;
+        let rows = self.file.as_ref()?.report(month, month).await.ok()?;
+        let charged = rows.iter().fold(Amount::ZERO, |sum, row| sum.plus(row.totals.used()));
+        let began = Time::from_nanos(self.calendar.start(month).as_millis().saturating_mul(1_000_000));
+        Some((began, charged))
     }
 
     /// Counts the key of this name from now on.

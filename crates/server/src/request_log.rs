@@ -1,5 +1,6 @@
 //! The usage log: a record of every request that was charged to a key, in `usage-log.db`.
 
+mod difference;
 mod metrics;
 mod report;
 mod sources;
@@ -24,6 +25,7 @@ pub(crate) use metrics::families;
 pub(crate) use report::{Asked, AskedWrong, write as write_report};
 
 use crate::{config, shutdown::Shutdown};
+use difference::Difference;
 
 /// The usage log, if there is one. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -41,6 +43,7 @@ struct Shared {
     /// The file is as large as it may be.
     full: AtomicBool,
     left_out: AtomicU64,
+    difference: Difference,
     routes: RwLock<HashSet<Arc<str>>>,
 }
 
@@ -82,6 +85,7 @@ impl RequestLog {
                 bytes_max: config.bytes_max,
                 full: AtomicBool::new(false),
                 left_out: AtomicU64::new(0),
+                difference: Difference::default(),
                 routes: RwLock::default(),
             })),
         })
@@ -163,6 +167,12 @@ impl RequestLog {
         if let Some(shared) = &self.shared {
             shared.log.flush(deadline);
         }
+    }
+
+    /// What was charged less what was logged, when it was looked at last.
+    fn difference(&self, field: nexus_usage::Field) -> i64 {
+        let shared = self.shared.as_ref();
+        shared.map_or(0, |shared| shared.difference.of(field).load(Relaxed))
     }
 
     fn counts(&self) -> Option<(Counts, u64, u64)> {

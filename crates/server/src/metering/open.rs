@@ -47,6 +47,7 @@ impl Metering {
         let (opened, wait) = mpsc::sync_channel(1);
         let (stop, stopped) = oneshot::channel();
         let calendar = Calendar::new(&config.zone, config.anchor_day)?;
+        let months = calendar.clone();
         let (settings, file) = (config.clone(), file.to_owned());
         let thread = thread::Builder::new().name("usage".to_owned()).spawn(move || {
             let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -65,8 +66,8 @@ impl Metering {
                     }
                 };
                 tokio::spawn(reached::log(usage.clone()));
-                tokio::spawn(compact::daily(usage.ledger(), calendar));
-                let _ = opened.send(Ok((usage.clone(), kept)));
+                tokio::spawn(compact::daily(usage.ledger(), months));
+                let _ = opened.send(Ok((usage.clone(), kept, file.clone())));
                 drop(opened);
                 let deadline = stopped.await.unwrap_or(FORGOTTEN);
                 let closed = usage.close(deadline).await;
@@ -76,7 +77,7 @@ impl Metering {
                 closed
             })
         })?;
-        let (usage, kept) = wait
+        let (usage, kept, file) = wait
             .recv()
             .map_err(|_| io::Error::other("its thread ended at once"))??;
         for at in usage.status().crashed {
@@ -86,6 +87,8 @@ impl Metering {
             usage,
             mode: config.mode,
             kept,
+            calendar,
+            file,
             thread: Arc::new(Thread {
                 running: Mutex::new(Some((stop, thread))),
             }),

@@ -1,4 +1,5 @@
 use nexus_metric::Kind;
+use nexus_usage::Field;
 
 use super::RequestLog;
 use crate::{
@@ -41,6 +42,15 @@ pub(crate) fn families(log: &RequestLog) -> Vec<OwnFamily> {
                 .map(|(reason, count)| sample(&[("reason", reason)], whole(count)))
                 .collect(),
         },
+        OwnFamily {
+            name: "metric_nexus_usage_log_difference".to_owned(),
+            help: "What was charged to keys on this hub this month, less what its usage log has of it; looked at every minute.".to_owned(),
+            kind: Kind::Gauge,
+            samples: Field::ALL
+                .into_iter()
+                .map(|field| sample(&[("field", field.name())], signed(log.difference(field))))
+                .collect(),
+        },
         gauge(
             "metric_nexus_usage_log_pending",
             "Records that wait to be stored.",
@@ -54,4 +64,9 @@ pub(crate) fn families(log: &RequestLog) -> Vec<OwnFamily> {
             whole(bytes),
         ),
     ]
+}
+
+#[expect(clippy::cast_precision_loss, reason = "beyond 2^53 the nearest double is shown")]
+fn signed(number: i64) -> f64 {
+    number as f64
 }

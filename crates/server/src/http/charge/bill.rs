@@ -1,6 +1,9 @@
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering::Relaxed},
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
 };
 
 use axum::http::StatusCode;
@@ -27,7 +30,8 @@ pub(super) struct About {
 pub(super) struct Bill {
     log: RequestLog,
     about: About,
-    began: Instant,
+    /// What stands in the usage log already: a download of an hour is not to appear in its last second.
+    sliced: Mutex<Sliced>,
     /// What it was answered, or 0.
     status: AtomicU16,
     /// Whether its last body has come to its end.
@@ -37,6 +41,16 @@ pub(super) struct Bill {
     received: Way,
     sent: Way,
 }
+
+/// What of a request was logged in slices.
+#[derive(Debug)]
+struct Sliced {
+    until: Instant,
+    used: Amount,
+}
+
+/// How long a slice is of a request that goes on.
+const SLICE: Duration = Duration::from_secs(10);
 
 /// One direction.
 #[derive(Debug, Default)]
@@ -58,7 +72,10 @@ impl Bill {
         Bill {
             log,
             about,
-            began: Instant::now(),
+            sliced: Mutex::new(Sliced {
+                until: Instant::now(),
+                used: Amount::ZERO,
+            }),
             status: AtomicU16::new(0),
             complete: AtomicBool::new(false),
             received: way(Field::IngressBytes),
@@ -91,6 +108,18 @@ impl Bill {
     /// So many bytes more flowed.
     pub(super) fn flowed(&self, direction: Direction, bytes: usize) {
         self.way(direction).0.bytes.fetch_add(whole(bytes), Relaxed);
+        let mut sliced = self.sliced.lock().unwrap_or_else(PoisonError::into_inner);
+        if sliced.until.elapsed() >= SLICE {
+            self.log.record(|| self.record(&mut sliced, 0, Outcome::Ongoing));
+        }
+    }
+
+    fn used(&self) -> Amount {
+        Amount {
+            api_requests: 1,
+            egress_bytes: self.sent.bytes.load(Relaxed),
+            ingress_bytes: self.received.bytes.load(Relaxed),
+        }
     }
 
     /// It is answered with this status.
@@ -103,12 +132,22 @@ impl Bill {
         self.complete.store(true, Relaxed);
     }
 
-    fn record(&self, used: Amount) -> Record {
-        let status = self.status.load(Relaxed);
-        let outcome = match (self.complete.load(Relaxed), status) {
+    fn outcome(&self) -> Outcome {
+        match (self.complete.load(Relaxed), self.status.load(Relaxed)) {
             (true, _) => Outcome::Complete,
             (false, 500..) => Outcome::Error,
             (false, _) => Outcome::Aborted,
+        }
+    }
+
+    /// What was used since the last slice.
+    fn record(&self, sliced: &mut Sliced, calls: u64, outcome: Outcome) -> Record {
+        let used = self.used();
+        let since = used.minus(sliced.used);
+        let took = sliced.until.elapsed();
+        *sliced = Sliced {
+            until: sliced.until + took,
+            used,
         };
         Record {
             ended_at: Time::now(),
@@ -118,16 +157,16 @@ impl Bill {
                 route: Arc::clone(&self.about.route),
                 client: Arc::clone(&self.about.client),
                 method: Arc::clone(&self.about.method),
-                status,
+                status: self.status.load(Relaxed),
                 outcome,
                 ..Dimensions::default()
             },
             amounts: Amounts {
-                calls: 1,
-                bytes_in: used.ingress_bytes,
-                bytes_out: used.egress_bytes,
-                body_bytes: used.egress_bytes,
-                duration_ns: u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX),
+                calls,
+                bytes_in: since.ingress_bytes,
+                bytes_out: since.egress_bytes,
+                body_bytes: since.egress_bytes,
+                duration_ns: u64::try_from(took.as_nanos()).unwrap_or(u64::MAX),
             },
         }
     }
@@ -146,15 +185,50 @@ fn whole(bytes: usize) -> u64 {
 
 impl Drop for Bill {
     fn drop(&mut self) {
-        let used = Amount {
-            api_requests: 1,
-            egress_bytes: self.sent.bytes.load(Relaxed),
-            ingress_bytes: self.received.bytes.load(Relaxed),
-        };
-        self.log.record(|| self.record(used));
+        {
+            let mut sliced = self.sliced.lock().unwrap_or_else(PoisonError::into_inner);
+            self.log.record(|| self.record(&mut sliced, 1, self.outcome()));
+        }
+        let used = self.used();
         let reservation = self.reservation.get_mut().unwrap_or_else(PoisonError::into_inner);
         if let Some(reservation) = reservation.take() {
             reservation.settle(used);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{config::UsageLog, request_log::RequestLog};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_long_answer_is_logged_in_slices_that_add_up() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("usage-log.db");
+        let log = RequestLog::open(&UsageLog::default(), &file, &directory.path().join("spill")).unwrap();
+        let bill = Bill::new(None, log.clone(), About::default());
+        for seconds in [1, 10, 3, 10] {
+            tokio::time::advance(Duration::from_secs(seconds)).await;
+            bill.flowed(Direction::Write, 100);
+        }
+        bill.answered(StatusCode::OK);
+        bill.completed();
+        drop(bill);
+        log.flush(Duration::from_secs(10));
+        let query = nexus_usage_log::Query {
+            group_by: vec!["outcome".parse().unwrap()],
+            ..nexus_usage_log::Query::default()
+        };
+        let report = nexus_usage_log::Reports::open(&file).unwrap().report(&query).unwrap();
+        let rows: Vec<_> = report
+            .rows
+            .iter()
+            .map(|row| (row.group.join(""), row.amounts.calls, row.amounts.bytes_out))
+            .collect();
+        let row = |outcome: &str, calls, bytes| (outcome.to_owned(), calls, bytes);
+        assert_eq!(rows, [row("complete", 1, 0), row("ongoing", 0, 400)]);
+        let took: u64 = report.rows.iter().map(|row| row.amounts.duration_ns).sum();
+        assert_eq!(took, 24_000_000_000);
     }
 }
