@@ -337,7 +337,10 @@ fn every_kind_of_mistake_in_the_file() {
         "limits: {series_mx: 3}",
         &["limits.series_mx: unknown setting; did you mean `series_max`?"],
     );
-    check("scrape: {x: 1}", &["scrape.x: unknown setting; known here: created, gzip_parts_bytes_max"]);
+    check(
+        "scrape: {x: 1}",
+        &["scrape.x: unknown setting; known here: created, gzip_parts_bytes_max"],
+    );
     check(
         "listen: a:1\nhost: b\nport: 2",
         &[
