@@ -11,6 +11,7 @@ use nexus_throttle::{Direction, Limiter, Rate, ThrottledListener};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    sync::Barrier,
     task::JoinSet,
     time::{Instant, timeout_at},
 };
@@ -66,16 +67,15 @@ async fn run(arguments: &Arguments) -> io::Result<bool> {
 
     let mut serving = JoinSet::new();
     serving.spawn(accept(listener, arguments.clients, Arc::clone(&pattern)));
-    let began = Instant::now();
-    let time = Duration::from_secs(arguments.seconds);
+    let course = Course {
+        pattern,
+        began: Instant::now(),
+        time: Duration::from_secs(arguments.seconds),
+        all_done: Arc::new(Barrier::new(usize::try_from(arguments.clients).unwrap_or(usize::MAX))),
+    };
     let mut clients = JoinSet::new();
     for _ in 0..arguments.clients {
-        clients.spawn(download(
-            TcpStream::connect(address).await?,
-            Arc::clone(&pattern),
-            began,
-            time,
-        ));
+        clients.spawn(download(TcpStream::connect(address).await?, course.clone()));
     }
     let mut downloads = Vec::new();
     while let Some(done) = clients.join_next().await {
@@ -126,7 +126,37 @@ struct Download {
     first: Duration,
 }
 
-async fn download(mut stream: TcpStream, pattern: Arc<[u8]>, began: Instant, time: Duration) -> io::Result<Download> {
+/// What all clients know.
+#[derive(Clone)]
+struct Course {
+    pattern: Arc<[u8]>,
+    began: Instant,
+    time: Duration,
+    all_done: Arc<Barrier>,
+}
+
+/// Counts for as long as it is told to, from the first byte on, and then goes on reading until all others are done as well: who
+/// came last would otherwise be alone at the end, and rightly get what there is.
+async fn download(mut stream: TcpStream, course: Course) -> io::Result<Download> {
+    let got = count(&mut stream, &course).await?;
+    let mut buffer = vec![0; BUFFER_BYTES];
+    let others = course.all_done.wait();
+    tokio::pin!(others);
+    loop {
+        tokio::select! {
+            _ = &mut others => return Ok(got),
+            read = stream.read(&mut buffer) => {
+                read?;
+            }
+        }
+    }
+}
+
+async fn count(stream: &mut TcpStream, course: &Course) -> io::Result<Download> {
+    let Course {
+        pattern, began, time, ..
+    } = course;
+    let (began, time) = (*began, *time);
     let mut buffer = vec![0; BUFFER_BYTES];
     let mut at = 0;
     let mut first = None;
