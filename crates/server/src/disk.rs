@@ -39,6 +39,9 @@ pub(crate) trait Disk: Send + Sync + fmt::Debug {
     fn create_directory(&self, path: &Path) -> io::Result<()>;
     /// Whether there is a file of that name.
     fn is_there(&self, path: &Path) -> io::Result<bool>;
+    /// Has what was appended to a file reach the disk early, so that the next [`DiskFile::sync`] of it, by whoever writes it,
+    /// takes little time. Promises nothing: whatever goes wrong, that sync fails, too.
+    fn write_back(&self, path: &Path);
 }
 
 /// A file that is being written.
@@ -90,6 +93,11 @@ impl Disk for RealDisk {
 
     fn is_there(&self, path: &Path) -> io::Result<bool> {
         fs::exists(path)
+    }
+
+    fn write_back(&self, path: &Path) {
+        // By a descriptor of its own: Linux tells each of them of an error once, so the writer's is told of this one as well.
+        drop(File::open(path).and_then(|file| file.sync_data()));
     }
 }
 

@@ -58,9 +58,27 @@ use crate::{
     settings::Settings, store::Store,
 };
 
-/// What the handlers work with. Cheap to clone.
+/// What the handlers work with. Cheap to clone: every request does, for each layer.
 #[derive(Debug, Clone)]
-pub(crate) struct Api {
+pub(crate) struct Api(Arc<Services>);
+
+impl Api {
+    pub(crate) fn new(services: Services) -> Self {
+        Api(Arc::new(services))
+    }
+}
+
+impl std::ops::Deref for Api {
+    type Target = Services;
+
+    fn deref(&self) -> &Services {
+        &self.0
+    }
+}
+
+/// The parts of the hub that handlers call.
+#[derive(Debug)]
+pub(crate) struct Services {
     pub(crate) store: Store,
     pub(crate) keyring: Keyring,
     pub(crate) clients: Clients,

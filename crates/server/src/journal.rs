@@ -152,6 +152,14 @@ impl Journal {
         Ok(())
     }
 
+    /// Has the segment that is being written reach the disk early, from another thread than the one that writes it.
+    pub(crate) fn write_back(disk: &dyn Disk, directory: &Path) -> io::Result<()> {
+        if let Some(number) = segment::list(disk, directory)?.last() {
+            disk.write_back(&directory.join(segment::file_name(*number)));
+        }
+        Ok(())
+    }
+
     /// Removes every segment before the one that is being written. A snapshot of all they hold must be durable.
     pub(crate) fn remove_older_than(disk: &dyn Disk, directory: &Path, number: u64) -> io::Result<()> {
         for old in segment::list(disk, directory)?.into_iter().filter(|old| *old < number) {

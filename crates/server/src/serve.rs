@@ -10,6 +10,7 @@
 mod activity;
 mod connection;
 mod counters;
+mod exchanges;
 mod handshake;
 mod limits;
 mod metered;

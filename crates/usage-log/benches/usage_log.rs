@@ -86,6 +86,7 @@ impl Texts {
                 calls: 1,
                 bytes_in: 200,
                 bytes_out: (mixed % 100_000) as u64,
+                body_bytes_in: 50,
                 body_bytes: (mixed % 100_000) as u64,
                 duration_ns: 1_000_000,
             },

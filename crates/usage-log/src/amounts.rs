@@ -6,10 +6,12 @@ use std::ops::AddAssign;
 pub struct Amounts {
     /// Requests. 0 in an interim slice of a long response, whose last record has the 1; more in an aggregate.
     pub calls: u64,
-    /// Bytes that the service received.
+    /// Bytes that the service received: with heads and framing where they are known, as NGINX's `$request_length`.
     pub bytes_in: u64,
-    /// Bytes that the service sent: with headers and framing where they are known, as NGINX's `$bytes_sent`.
+    /// Bytes that the service sent: with heads and framing where they are known, as NGINX's `$bytes_sent`.
     pub bytes_out: u64,
+    /// Bytes of request bodies alone.
+    pub body_bytes_in: u64,
     /// Bytes of response bodies alone, as NGINX's `$body_bytes_sent`.
     pub body_bytes: u64,
     /// How long it took, in nanoseconds.
@@ -27,6 +29,7 @@ impl AddAssign for Amounts {
         add(&mut self.calls, other.calls);
         add(&mut self.bytes_in, other.bytes_in);
         add(&mut self.bytes_out, other.bytes_out);
+        add(&mut self.body_bytes_in, other.body_bytes_in);
         add(&mut self.body_bytes, other.body_bytes);
         add(&mut self.duration_ns, other.duration_ns);
     }

@@ -12,7 +12,7 @@
 //! `status` | 0 to 999 | 0
 //! `outcome` | `complete`, `aborted`, `error`, `ongoing` | `complete`
 //! `calls` | how many requests it stands for | 1
-//! `bytes_in`, `bytes_out`, `body_bytes` | as in [`Amounts`](crate::Amounts) | 0
+//! `bytes_in`, `bytes_out`, `body_bytes_in`, `body_bytes` | as in [`Amounts`](crate::Amounts) | 0
 //! `duration_seconds` | how long it took, with fractions | 0
 //! `sequence` | `STREAM:NUMBER`, by which [`syslog`] sees what is missing | nothing is seen
 //! `labels` | an object of more values | none

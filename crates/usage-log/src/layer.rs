@@ -3,6 +3,7 @@
 mod body;
 mod exchange;
 mod future;
+mod head;
 mod meter;
 mod note;
 mod service;
@@ -15,6 +16,7 @@ use tower_layer::Layer;
 pub use body::{MeteredRequest, MeteredResponse};
 pub use exchange::{Exchange, Wire, WireBytes, WireMeter};
 pub use future::ResponseFuture;
+pub use head::{request_head_bytes, response_head_bytes};
 pub use note::{Details, Note};
 pub use service::Metered;
 

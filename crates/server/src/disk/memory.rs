@@ -123,6 +123,8 @@ impl Disk for MemoryDisk {
     fn is_there(&self, path: &Path) -> io::Result<bool> {
         Ok(self.get(path).is_some())
     }
+
+    fn write_back(&self, _path: &Path) {}
 }
 
 #[derive(Debug)]

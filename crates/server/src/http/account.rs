@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::{ConnectInfo, MatchedPath, Request, State},
+    extract::{MatchedPath, Request, State},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -11,6 +11,7 @@ use super::{Api, error::Problem};
 use crate::{
     auth::{ApiKey, Denied, Scope, credentials},
     clock::now_ms,
+    serve::ConnectionInfo,
 };
 
 /// Who sent the request.
@@ -54,15 +55,13 @@ pub(super) async fn authenticate(State(api): State<Api>, mut request: Request, n
 
 /// A client is told apart by the id that it sends, else by its address.
 fn note_client(api: &Api, key: &ApiKey, request: &Request) {
-    let address = || {
-        request
-            .extensions()
-            .get::<ConnectInfo<std::net::SocketAddr>>()
-            .map_or_else(String::new, |info| info.0.ip().to_string())
-    };
     match client_id(request) {
         Some(id) => api.clients.note(&key.name, id, now_ms()),
-        None => api.clients.note(&key.name, &address(), now_ms()),
+        None => {
+            if let Some(connection) = request.extensions().get::<ConnectionInfo>() {
+                api.clients.note_address(&key.name, connection.peer.ip(), now_ms());
+            }
+        }
     }
 }
 

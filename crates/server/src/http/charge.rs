@@ -1,6 +1,7 @@
 //! Every request is on the account of its key: whether it may go on, how fast its bodies flow, and what it used.
 
 mod bill;
+mod heads;
 mod paid;
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use nexus_usage::{Amount, Reservation};
 
 use self::{
     bill::{About, Bill},
+    heads::Heads,
     paid::Paid,
 };
 use super::{Api, Caller, error::Problem};
@@ -74,11 +76,11 @@ pub(super) async fn charge(State(api): State<Api>, request: Request, next: Next)
     match announced(response.body()).map(|bytes| bill.reserve(Direction::Write, bytes)) {
         Some(Err(refusal)) => {
             let refused = Problem::from(Refused::UsedUp(refusal)).into_response();
-            bill.answered(refused.status());
+            bill.answered(&refused);
             refused
         }
         Some(Ok(())) | None => {
-            bill.answered(response.status());
+            bill.answered(&response);
             if response.body().is_end_stream() {
                 bill.completed();
             }
@@ -103,6 +105,7 @@ fn about(api: &Api, caller: &Caller, request: &Request) -> About {
         route: log.route(route),
         client: super::account::client_id(request).map_or_else(Arc::default, Arc::from),
         method: log.route(known(request.method())),
+        heads: Heads::of(request),
     }
 }
 

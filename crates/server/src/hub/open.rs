@@ -17,7 +17,7 @@ use crate::{
     disk::RealDisk,
     exposition::Parts,
     files,
-    http::Api,
+    http::{Api, Services},
     lock::{Lock, LockError},
     metering::{Metering, MeteringError},
     own_metrics::OwnMetrics,
@@ -125,7 +125,7 @@ fn open(config: Config, terminal: bool) -> Result<Started, Reason> {
         accounts.clone(),
     );
     let parts = Parts::new(config.scrape.gzip_parts_bytes_max);
-    let api = Api {
+    let api = Api::new(Services {
         store,
         keyring,
         clients,
@@ -138,7 +138,7 @@ fn open(config: Config, terminal: bool) -> Result<Started, Reason> {
         metering,
         request_log,
         parts,
-    };
+    });
     let hub = Hub {
         shared: Arc::new(Shared {
             api,

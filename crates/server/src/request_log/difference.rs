@@ -82,8 +82,8 @@ fn logged(file: &Path, since: Time) -> Result<Amount, ReportError> {
     Ok(report.rows.iter().fold(Amount::ZERO, |sum, row| {
         sum.plus(Amount {
             api_requests: row.amounts.calls,
-            egress_bytes: row.amounts.bytes_out,
-            ingress_bytes: row.amounts.bytes_in,
+            egress_bytes: row.amounts.body_bytes,
+            ingress_bytes: row.amounts.body_bytes_in,
         })
     }))
 }

@@ -5,6 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 
+use nexus_usage_log::layer::Exchange;
+
+use super::exchanges::Exchanges;
 use crate::bandwidth::{KeyBandwidth, Pace};
 
 /// The connection a request came on: an extension of every request.
@@ -31,6 +34,11 @@ impl ConnectionInfo {
         }
     }
 
+    /// The request is over, and waits for its last bytes to be written, to be told what it took. Under HTTP/1.1.
+    pub(crate) fn ended(&self, exchange: Exchange) {
+        self.activity.exchanges.ended(exchange);
+    }
+
     /// Bytes received on this connection so far, TLS included.
     #[cfg(test)]
     pub(crate) fn wire_bytes_in(&self) -> u64 {
@@ -44,6 +52,8 @@ impl ConnectionInfo {
 pub(super) struct Activity {
     /// How the stream waits for its turn.
     pub(super) pace: Arc<Pace>,
+    /// Which bytes belong to which request.
+    pub(super) exchanges: Exchanges,
     pub(super) wire_in: AtomicU64,
     pub(super) wire_out: AtomicU64,
     /// The last write found no room: the client is not taking what was sent before.
@@ -142,5 +152,6 @@ impl Drop for UnderWay {
         self.set_answering(false);
         self.activity.requests.fetch_sub(1, Relaxed);
         self.activity.served.fetch_add(1, Relaxed);
+        self.activity.exchanges.over();
     }
 }

@@ -79,7 +79,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Metered<T> {
     }
 }
 
-/// A stream above TLS: notes when a request begins to arrive.
+/// A stream above TLS: notes when a request begins to arrive, and what passes.
 #[derive(Debug)]
 pub(super) struct Decrypted<T> {
     inner: T,
@@ -90,6 +90,18 @@ impl<T> Decrypted<T> {
     pub(super) fn new(inner: T, activity: Arc<Activity>) -> Self {
         Self { inner, activity }
     }
+
+    fn note_write(&self, written: &Poll<io::Result<usize>>) {
+        if let Poll::Ready(Ok(bytes)) = written {
+            self.activity.exchanges.went(u64::try_from(*bytes).unwrap_or(u64::MAX));
+        }
+    }
+}
+
+impl<T> Drop for Decrypted<T> {
+    fn drop(&mut self) {
+        self.activity.exchanges.closed();
+    }
 }
 
 impl<T: AsyncRead + Unpin> AsyncRead for Decrypted<T> {
@@ -97,6 +109,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Decrypted<T> {
         let (read, bytes) = poll_counted(&mut self.inner, cx, buf);
         if bytes > 0 {
             self.activity.note_arrival();
+            self.activity.exchanges.came(bytes);
         }
         read
     }
@@ -104,7 +117,9 @@ impl<T: AsyncRead + Unpin> AsyncRead for Decrypted<T> {
 
 impl<T: AsyncWrite + Unpin> AsyncWrite for Decrypted<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(cx, buf)
+        let written = Pin::new(&mut self.inner).poll_write(cx, buf);
+        self.note_write(&written);
+        written
     }
 
     fn poll_write_vectored(
@@ -112,7 +127,9 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Decrypted<T> {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write_vectored(cx, bufs)
+        let written = Pin::new(&mut self.inner).poll_write_vectored(cx, bufs);
+        self.note_write(&written);
+        written
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -120,6 +137,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Decrypted<T> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.activity.exchanges.flushed();
         Pin::new(&mut self.inner).poll_flush(cx)
     }
 

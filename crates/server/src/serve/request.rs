@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::ConnectInfo;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -57,7 +56,6 @@ impl Requests {
     /// Lets the router answer. The request is under way from here until its answer is dropped.
     pub(super) async fn answer(self, request: Request<Incoming>) -> Result<Response<Answer>, Infallible> {
         let mut under_way = self.info.activity.begin();
-        let peer = self.info.peer;
         let mut request = request.map(|inner| Arriving {
             inner,
             patience: self.body_idle_timeout,
@@ -65,7 +63,6 @@ impl Requests {
             counters: self.counters,
             activity: self.info.activity.clone(),
         });
-        request.extensions_mut().insert(ConnectInfo(peer));
         request.extensions_mut().insert(self.info);
         let answer = self.app.oneshot(request.map(Body::new)).await?;
         Ok(answer.map(|inner| {

@@ -134,14 +134,24 @@ impl Snapshotter {
 
     fn take_alone(&self, queue: &SyncSender<Command>) -> Result<SnapshotTaken, SnapshotError> {
         let io_error = |error| SnapshotError::Io(self.files.snapshot.clone(), error);
+        self.write_back();
         let Begun { position, segment } = ask(queue, Command::BeginSnapshot)?.map_err(io_error)?;
-        let sync = || ask(queue, Command::Sync).unwrap_or_else(|error| Err(io::Error::other(error.to_string())));
+        let sync = || {
+            self.write_back();
+            ask(queue, Command::Sync).unwrap_or_else(|error| Err(io::Error::other(error.to_string())))
+        };
         let taken = self
             .files
             .write_snapshot(&self.catalog, position, sync)
             .map_err(io_error)?;
         self.files.remove_segments_before(segment);
         Ok(taken)
+    }
+
+    /// So that the writer, whom everybody waits for, has little left to sync.
+    fn write_back(&self) {
+        // Whatever is wrong with the journal, the writer finds it, and says it.
+        drop(Journal::write_back(&*self.files.disk, &self.files.journal));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::harness::{Hub, fits, hub, until};
 
@@ -41,20 +41,20 @@ async fn every_request_is_one_record() {
         "group_by=client,method,route,status,outcome&where=key=ci&where=route=/%7Bmetric%7D",
     )
     .await;
-    let lines: Vec<String> = report
+    let lines: Vec<&String> = report
         .iter()
-        .map(|line| line.rsplit_once(',').unwrap().0.to_owned())
         .filter(|line| !line.contains("/nothing") && !line.starts_with(",GET"))
         .collect();
-    assert_eq!(
-        lines,
-        [
-            ",DELETE,/{metric},204,complete,1,0,0,0",
-            "a,POST,/{metric},201,complete,1,4,7,7",
-            "a,PUT,/{metric},204,complete,1,4,0,0",
-            "b,GET,/{metric},403,complete,1,0,32,32",
-            "b,PUT,/{metric},400,complete,1,9,28,28",
-        ]
+    let expected = [
+        ",DELETE,/{metric},204,complete,1,…,…,0,0,…",
+        "a,POST,/{metric},201,complete,1,…,…,4,7,…",
+        "a,PUT,/{metric},204,complete,1,…,…,4,0,…",
+        "b,GET,/{metric},403,complete,1,…,…,0,32,…",
+        "b,PUT,/{metric},400,complete,1,…,…,9,28,…",
+    ];
+    assert!(
+        lines.len() == expected.len() && lines.iter().zip(expected).all(|(line, expected)| fits(line, expected)),
+        "{lines:?}"
     );
 }
 
@@ -68,11 +68,98 @@ async fn calls_and_bytes_of_the_log_are_those_of_the_usage() {
     hub.restart().await;
     let usage = hub.get("/api/v1/admin/usage").send().await.json();
     let used = |field: &str| usage["usage"][0][field].as_u64().unwrap();
-    let (requests, egress) = (used("api_requests"), used("egress_bytes"));
+    let used = ["api_requests", "ingress_bytes", "egress_bytes"].map(used);
     // The request for the usage itself came after what it tells.
     let report = rows(&hub, "where=route!=/api/v1/admin/usage").await;
     let numbers: Vec<u64> = report[0].split(',').map(|number| number.parse().unwrap()).collect();
-    assert_eq!((numbers[0], numbers[2]), (requests, egress), "{report:?} {usage}");
+    assert_eq!([numbers[0], numbers[3], numbers[4]], used, "{report:?} {usage}");
+}
+
+/// Each request on a connection of its own, ended by the hub, so that all of it is known here to the byte.
+#[tokio::test]
+async fn bytes_of_a_request_are_all_that_it_took() {
+    for setup in [hub(), hub().plain()] {
+        let hub = setup.start().await;
+        hub.post("/m?__type__=counter").send().await;
+        let chunked = format!(
+            "PUT /m/add HTTP/1.1\r\nhost: hub\r\nconnection: close\r\nx-api-key: {}\r\ntransfer-encoding: chunked\r\n\r\n1\r\n4\r\n1\r\n2\r\n0\r\n\r\n",
+            hub.key
+        );
+        let requests = [
+            hub.put("/m/inc").header("x-client-id", "put").to_bytes(),
+            hub.get("/m").header("x-client-id", "read").to_bytes(),
+            hub.request("HEAD", "/m").header("x-client-id", "head").to_bytes(),
+            hub.get("/nothing").header("x-client-id", "missing").to_bytes(),
+            // The answer is chunked.
+            hub.get("/__metrics").header("x-client-id", "scrape").to_bytes(),
+            chunked.replacen("host", "x-client-id: chunked\r\nhost", 1).into_bytes(),
+        ];
+        let mut expected = Vec::new();
+        for (client, request) in ["put", "read", "head", "missing", "scrape", "chunked"]
+            .into_iter()
+            .zip(requests)
+        {
+            let answer = hub.exchange(&request).await;
+            expected.push(format!("{client},1,{},{},", request.len(), answer.len()));
+        }
+        expected.sort();
+        let report = rows(&hub, "group_by=client&where=client!=").await;
+        let is_same = report
+            .iter()
+            .zip(&expected)
+            .all(|(row, expected)| row.starts_with(expected));
+        assert!(is_same && report.len() == expected.len(), "{report:?} {expected:?}");
+    }
+}
+
+/// Those that nobody is charged for, too, take nothing from their neighbours.
+#[tokio::test]
+async fn bytes_of_requests_on_one_connection_add_up_to_what_passed() {
+    let hub = hub().plain().start().await;
+    let request = |method: &str, target: &str, more: &str| {
+        let key = &hub.key;
+        format!("{method} {target} HTTP/1.1\r\nhost: hub\r\nx-api-key: {key}\r\n{more}\r\n")
+    };
+    // All at once: the second is there before the first is answered.
+    let together = [
+        request("GET", "/nothing", "x-client-id: all\r\n"),
+        request("POST", "/m", "content-length: 4\r\nx-client-id: all\r\n") + "help",
+        request("GET", "/__metrics", "x-client-id: all\r\n"),
+        request(
+            "PUT",
+            "/m",
+            "content-length: 1\r\nconnection: close\r\nx-client-id: all\r\n",
+        ) + "7",
+    ]
+    .concat();
+    let answers = hub.exchange(together.as_bytes()).await;
+    let report = rows(&hub, "where=client=all").await;
+    let expected = format!("4,{},{},5,", together.len(), answers.len());
+    assert!(report[0].starts_with(&expected), "{report:?} {expected:?}");
+
+    // One after the other, a stranger's in between.
+    let mut stream = hub.connect().await;
+    let mut took = Vec::new();
+    for (client, key) in [("one", &*hub.key), ("", "wrong"), ("two", &*hub.key)] {
+        let close = if client == "two" { "connection: close\r\n" } else { "" };
+        let request =
+            format!("GET /nothing HTTP/1.1\r\nhost: hub\r\nx-api-key: {key}\r\nx-client-id: {client}\r\n{close}\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        // Each answer here is one line behind its head.
+        while !fits(&String::from_utf8_lossy(&answer), "…\r\n\r\n…\n") {
+            assert!(stream.read_buf(&mut answer).await.unwrap() > 0, "{answer:?}");
+        }
+        took.push(format!("{client},1,{},{},", request.len(), answer.len()));
+    }
+    let mut rest = Vec::new();
+    stream.read_to_end(&mut rest).await.unwrap();
+    assert!(rest.is_empty(), "{rest:?}");
+    let report = rows(&hub, "group_by=client&where=client!=,client!=all").await;
+    assert!(
+        report.len() == 2 && report[0].starts_with(&took[0]) && report[1].starts_with(&took[2]),
+        "{report:?} {took:?}"
+    );
 }
 
 #[tokio::test]
@@ -91,7 +178,9 @@ async fn a_client_that_goes_away_is_logged_as_one() {
     })
     .await;
     // Whether it was answered before its end was noticed, or not.
-    let aborted = fits(&found[0], "0,aborted,1,7,…") || fits(&found[0], "400,…,1,7,…");
+    let bytes = half.len();
+    let aborted =
+        fits(&found[0], &format!("0,aborted,1,{bytes},0,7,0,…")) || fits(&found[0], &format!("400,…,1,{bytes},…,7,…"));
     assert!(found.len() == 1 && aborted, "{found:?}");
 }
 
@@ -114,7 +203,7 @@ async fn reports_are_asked_for_as_the_answer_says() {
     let hub = hub().start().await;
     hub.get("/nothing").send().await;
     for (query, expected) in [
-        ("", "200 …\"bytes_in\":0,…\"calls\":…"),
+        ("", "200 …\"bytes_in\":…\"calls\":…"),
         ("?window=1s&group_by=key", "200 …\"key\":\"admin\",…\"window\":\"2…"),
         ("?window=2s", "400 window: …\n"),
         ("?group_by=colour", "400 group-by: …colour…\n"),

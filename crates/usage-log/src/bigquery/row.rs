@@ -74,6 +74,7 @@ fn values(id: &str, entry: &Entry, is_quarantined: bool, now: Time) -> Value {
         "calls": amounts.calls.to_string(),
         "bytes_in": amounts.bytes_in.to_string(),
         "bytes": amounts.bytes_out.to_string(),
+        "body_bytes_in": amounts.body_bytes_in.to_string(),
         "body_bytes": amounts.body_bytes.to_string(),
         "duration_ns": amounts.duration_ns.to_string(),
         "foreign_id": foreign_id,

@@ -106,6 +106,7 @@ impl Item {
             calls: fields.amount("calls")?.unwrap_or(1),
             bytes_in: fields.amount("bytes_in")?.unwrap_or_default(),
             bytes_out: fields.amount("bytes_out")?.unwrap_or_default(),
+            body_bytes_in: fields.amount("body_bytes_in")?.unwrap_or_default(),
             body_bytes: fields.amount("body_bytes")?.unwrap_or_default(),
             duration_ns: fields
                 .parsed("duration_seconds", "seconds, not negative", value::duration_ns)?

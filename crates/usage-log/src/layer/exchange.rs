@@ -40,7 +40,9 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    pub(super) fn new(log: UsageLog, record: Record, sliced: Amounts) -> Self {
+    /// One whose last record is `record`, behind slices that add up to `sliced`.
+    #[must_use]
+    pub fn new(log: UsageLog, record: Record, sliced: Amounts) -> Self {
         Exchange {
             log,
             record: Some(record),

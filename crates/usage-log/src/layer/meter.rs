@@ -1,9 +1,9 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use http::{HeaderMap, Method, Request, Response, StatusCode, header::CONTENT_LENGTH};
+use http::{Method, Request, Response, StatusCode, header::CONTENT_LENGTH};
 use tokio::time::Instant;
 
-use super::{Exchange, Note, Shared, Wire};
+use super::{Exchange, Note, Shared, Wire, request_head_bytes, response_head_bytes};
 use crate::{Amounts, Dimensions, Outcome, Record};
 
 /// What is counted for one request.
@@ -31,9 +31,8 @@ struct State {
 impl Meter {
     pub(super) fn begin<B>(shared: Arc<Shared>, request: &mut Request<B>) -> Arc<Self> {
         let note = request.extensions_mut().get_or_insert_default::<Note>().clone();
-        let line = request.method().as_str().len() + request.uri().path_and_query().map_or(1, |uri| uri.as_str().len());
         let amounts = Amounts {
-            bytes_in: head_bytes(line + " HTTP/1.1\r\n".len() + 1, request.headers()),
+            bytes_in: request_head_bytes(request),
             ..Amounts::default()
         };
         Arc::new(Meter {
@@ -55,10 +54,9 @@ impl Meter {
     /// The response's head is there. Says how many bytes its body must have, if that is known.
     pub(super) fn answered<B: http_body::Body>(&self, response: &Response<B>) -> Option<u64> {
         let status = response.status();
-        let line = "HTTP/1.1 200 \r\n".len() + status.canonical_reason().map_or(0, str::len);
         let mut state = self.lock();
         state.status = status.as_u16();
-        state.amounts.bytes_out += head_bytes(line, response.headers());
+        state.amounts.bytes_out += response_head_bytes(response);
         let has_body = !self.is_head
             && !status.is_informational()
             && !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
@@ -74,6 +72,7 @@ impl Meter {
     pub(super) fn came(&self, bytes: u64) {
         let mut state = self.lock();
         state.amounts.bytes_in += bytes;
+        state.amounts.body_bytes_in += bytes;
         self.slice(state);
     }
 
@@ -149,14 +148,6 @@ impl Meter {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The bytes of a head as HTTP/1.1 writes it, without what a server adds.
-fn head_bytes(line: usize, headers: &HeaderMap) -> u64 {
-    let fields = headers
-        .iter()
-        .map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
-    (line + fields.sum::<usize>() + "\r\n".len()) as u64
 }
 
 /// Ends a request when it is dropped: what is dropped before its end was given up by the peer, unless the service panicked.

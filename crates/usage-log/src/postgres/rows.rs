@@ -73,22 +73,23 @@ async fn copy<'a>(
     if rows.peek().is_none() {
         return Ok(());
     }
-    let mut types = vec![Type::INT8; 10];
+    let mut types = vec![Type::INT8; 11];
     types.push(Type::TEXT);
-    let columns_of = "arrived_ns, ended_ns, series, calls, bytes_in, bytes_out, body_bytes, duration_ns, writer, sequence, foreign_id";
+    let columns_of = "arrived_ns, ended_ns, series, calls, bytes_in, bytes_out, body_bytes_in, body_bytes, duration_ns, writer, sequence, foreign_id";
     let copy = format!("COPY {table} ({columns_of}) FROM STDIN BINARY");
     let mut writer = pin!(BinaryCopyInWriter::new(transaction.copy_in(&copy).await?, &types));
     let arrived = now.nanos();
     for row in rows {
         let ended = row.ended_at.nanos();
-        let [calls, bytes_in, bytes_out, body_bytes, duration_ns] = columns(&row.amounts);
-        let values: [&(dyn ToSql + Sync); 11] = [
+        let [calls, bytes_in, bytes_out, body_bytes_in, body_bytes, duration_ns] = columns(&row.amounts);
+        let values: [&(dyn ToSql + Sync); 12] = [
             &arrived,
             &ended,
             &row.series,
             &calls,
             &bytes_in,
             &bytes_out,
+            &body_bytes_in,
             &body_bytes,
             &duration_ns,
             &row.writer,

@@ -3,7 +3,7 @@ use tokio_postgres::{Client, Error};
 use super::{error::Failure, lock};
 
 /// The version of `schema.sql`.
-pub(super) const VERSION: i32 = 1;
+pub(super) const VERSION: i32 = 2;
 
 /// Makes the tables if there are none; refuses those of another version.
 pub(super) async fn prepare(client: &mut Client) -> Result<(), Failure> {

@@ -55,6 +55,7 @@ CREATE TABLE nexus_usage_log_raw (
     calls bigint NOT NULL,
     bytes_in bigint NOT NULL,
     bytes_out bigint NOT NULL,
+    body_bytes_in bigint NOT NULL,
     body_bytes bigint NOT NULL,
     duration_ns bigint NOT NULL,
     writer bigint,
@@ -74,6 +75,7 @@ CREATE TABLE nexus_usage_log_adjustments (
     calls bigint NOT NULL,
     bytes_in bigint NOT NULL,
     bytes_out bigint NOT NULL,
+    body_bytes_in bigint NOT NULL,
     body_bytes bigint NOT NULL,
     duration_ns bigint NOT NULL
 );
@@ -92,6 +94,7 @@ CREATE TABLE nexus_usage_log_by_second (
     calls bigint NOT NULL,
     bytes_in bigint NOT NULL,
     bytes_out bigint NOT NULL,
+    body_bytes_in bigint NOT NULL,
     body_bytes bigint NOT NULL,
     duration_ns bigint NOT NULL,
     PRIMARY KEY (bucket, series)
@@ -103,7 +106,7 @@ CREATE TABLE nexus_usage_log_by_day (LIKE nexus_usage_log_by_second INCLUDING AL
 -- The records, readable.
 CREATE VIEW nexus_usage_log_records AS
     SELECT to_timestamp(div(ended_ns, 1000) / 1000000.0) AS ended_at, ended_ns, key, tenant, service, route, client, method,
-        source, status, outcome, labels, calls, bytes_in, bytes_out, body_bytes, duration_ns, foreign_id
+        source, status, outcome, labels, calls, bytes_in, bytes_out, body_bytes_in, body_bytes, duration_ns, foreign_id
     FROM nexus_usage_log_raw AS raw JOIN nexus_usage_log_series AS series ON series.id = raw.series;
 
-INSERT INTO nexus_usage_log (version) VALUES (1);
+INSERT INTO nexus_usage_log (version) VALUES (2);

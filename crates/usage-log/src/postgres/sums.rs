@@ -38,7 +38,14 @@ pub(super) fn table(level: Level) -> String {
 
 /// Sums stop at the largest number of a column, since PostgreSQL's would be an error.
 async fn merge(transaction: &Transaction<'_>, level: Level, sums: Sums) -> Result<(), Error> {
-    const AMOUNTS: [&str; 5] = ["calls", "bytes_in", "bytes_out", "body_bytes", "duration_ns"];
+    const AMOUNTS: [&str; 6] = [
+        "calls",
+        "bytes_in",
+        "bytes_out",
+        "body_bytes_in",
+        "body_bytes",
+        "duration_ns",
+    ];
     let mut sums: Vec<_> = sums.into_iter().collect();
     sums.sort_unstable_by_key(|(place, _)| *place);
     let added = AMOUNTS.map(|amount| {
@@ -48,21 +55,23 @@ async fn merge(transaction: &Transaction<'_>, level: Level, sums: Sums) -> Resul
         )
     });
     let merge = format!(
-        "INSERT INTO {table} AS sums (bucket, series, calls, bytes_in, bytes_out, body_bytes, duration_ns)
-         SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7)
+        "INSERT INTO {table} AS sums (bucket, series, calls, bytes_in, bytes_out, body_bytes_in, body_bytes, duration_ns)
+         SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)
          ON CONFLICT (bucket, series) DO UPDATE SET {added}",
         table = table(level),
         added = added.join(", "),
     );
     let buckets: Vec<i64> = sums.iter().map(|((bucket, _), _)| *bucket).collect();
     let series: Vec<i64> = sums.iter().map(|((_, series), _)| *series).collect();
-    let [calls, bytes_in, bytes_out, body_bytes, duration_ns] = turned(sums.iter().map(|(_, amounts)| amounts));
-    let parameters: Parameters<'_, 7> = [
+    let [calls, bytes_in, bytes_out, body_bytes_in, body_bytes, duration_ns] =
+        turned(sums.iter().map(|(_, amounts)| amounts));
+    let parameters: Parameters<'_, 8> = [
         (&buckets, Type::INT8_ARRAY),
         (&series, Type::INT8_ARRAY),
         (&calls, Type::INT8_ARRAY),
         (&bytes_in, Type::INT8_ARRAY),
         (&bytes_out, Type::INT8_ARRAY),
+        (&body_bytes_in, Type::INT8_ARRAY),
         (&body_bytes, Type::INT8_ARRAY),
         (&duration_ns, Type::INT8_ARRAY),
     ];
@@ -88,9 +97,10 @@ pub(super) async fn adjust(
     let hours: Vec<i64> = late.keys().map(|(hour, _)| *hour).collect();
     let series: Vec<i64> = late.keys().map(|(_, series)| *series).collect();
     let records: Vec<i64> = late.values().map(|(records, _)| column(*records)).collect();
-    let [calls, bytes_in, bytes_out, body_bytes, duration_ns] = turned(late.values().map(|(_, amounts)| amounts));
+    let [calls, bytes_in, bytes_out, body_bytes_in, body_bytes, duration_ns] =
+        turned(late.values().map(|(_, amounts)| amounts));
     let now = now.nanos();
-    let parameters: Parameters<'_, 9> = [
+    let parameters: Parameters<'_, 10> = [
         (&now, Type::INT8),
         (&hours, Type::INT8_ARRAY),
         (&series, Type::INT8_ARRAY),
@@ -98,18 +108,19 @@ pub(super) async fn adjust(
         (&calls, Type::INT8_ARRAY),
         (&bytes_in, Type::INT8_ARRAY),
         (&bytes_out, Type::INT8_ARRAY),
+        (&body_bytes_in, Type::INT8_ARRAY),
         (&body_bytes, Type::INT8_ARRAY),
         (&duration_ns, Type::INT8_ARRAY),
     ];
     let add = "INSERT INTO nexus_usage_log_adjustments
-        (made_ns, hour, series, records, calls, bytes_in, bytes_out, body_bytes, duration_ns)
-        SELECT $1, n.* FROM unnest($2, $3, $4, $5, $6, $7, $8, $9) AS n";
+        (made_ns, hour, series, records, calls, bytes_in, bytes_out, body_bytes_in, body_bytes, duration_ns)
+        SELECT $1, n.* FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $10) AS n";
     transaction.query_typed(add, &parameters).await.map(drop)
 }
 
 /// Amounts by column.
-fn turned<'a>(amounts: impl Iterator<Item = &'a Amounts>) -> [Vec<i64>; 5] {
-    let mut turned: [Vec<i64>; 5] = Default::default();
+fn turned<'a>(amounts: impl Iterator<Item = &'a Amounts>) -> [Vec<i64>; 6] {
+    let mut turned: [Vec<i64>; 6] = Default::default();
     for amounts in amounts {
         for (column, amount) in turned.iter_mut().zip(columns(amounts)) {
             column.push(amount);

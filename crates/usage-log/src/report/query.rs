@@ -87,6 +87,8 @@ pub enum Measure {
     BytesIn,
     /// Bytes sent.
     BytesOut,
+    /// Bytes of bodies received.
+    BodyBytesIn,
     /// Bytes of bodies sent.
     BodyBytes,
     /// Time spent.
@@ -95,10 +97,11 @@ pub enum Measure {
 
 impl Measure {
     /// All, in the order of the formats.
-    pub const ALL: [Measure; 5] = [
+    pub const ALL: [Measure; 6] = [
         Self::Calls,
         Self::BytesIn,
         Self::BytesOut,
+        Self::BodyBytesIn,
         Self::BodyBytes,
         Self::Duration,
     ];
@@ -110,6 +113,7 @@ impl Measure {
             Self::Calls => "calls",
             Self::BytesIn => "bytes_in",
             Self::BytesOut => "bytes_out",
+            Self::BodyBytesIn => "body_bytes_in",
             Self::BodyBytes => "body_bytes",
             Self::Duration => "duration_ns",
         }
@@ -122,6 +126,7 @@ impl Measure {
             Self::Calls => amounts.calls,
             Self::BytesIn => amounts.bytes_in,
             Self::BytesOut => amounts.bytes_out,
+            Self::BodyBytesIn => amounts.body_bytes_in,
             Self::BodyBytes => amounts.body_bytes,
             Self::Duration => amounts.duration_ns,
         }

@@ -189,7 +189,7 @@ impl<'a> Sums<'a> {
         places: &Places,
     ) -> Result<(), ReportError> {
         let mut statement = connection.prepare_cached(&format!(
-            "SELECT bucket, series, calls, bytes_in, bytes_out, body_bytes, duration_ns FROM {}
+            "SELECT bucket, series, calls, bytes_in, bytes_out, body_bytes_in, body_bytes, duration_ns FROM {}
              WHERE bucket >= ?1 AND bucket < ?2 ORDER BY bucket",
             cut.table(scan.level)
         ))?;
@@ -228,7 +228,8 @@ fn amounts(row: &SqlRow<'_>) -> rusqlite::Result<Amounts> {
         calls: number(2)?,
         bytes_in: number(3)?,
         bytes_out: number(4)?,
-        body_bytes: number(5)?,
-        duration_ns: number(6)?,
+        body_bytes_in: number(5)?,
+        body_bytes: number(6)?,
+        duration_ns: number(7)?,
     })
 }

@@ -28,6 +28,7 @@ impl Encoder {
             put(into, amounts.calls);
             put(into, amounts.bytes_in);
             put(into, amounts.bytes_out);
+            put(into, amounts.body_bytes_in);
             put(into, amounts.body_bytes);
             put(into, amounts.duration_ns);
         }
@@ -67,8 +68,8 @@ impl Decoder {
     pub(super) fn take_all(&mut self, mut from: &[u8], count: u32) -> Option<Vec<Record>> {
         let from = &mut from;
         let mut before = 0_i64;
-        // Each record has at least seven bytes: a wrong count cannot ask for much memory.
-        let mut records = Vec::with_capacity((from.len() / 7).min(count as usize));
+        // Each record has at least eight bytes: a wrong count cannot ask for much memory.
+        let mut records = Vec::with_capacity((from.len() / 8).min(count as usize));
         for _ in 0..count {
             let dimensions = self.take_dimensions(from)?;
             before = before.wrapping_add(take_signed(from)?);
@@ -76,6 +77,7 @@ impl Decoder {
                 calls: take(from)?,
                 bytes_in: take(from)?,
                 bytes_out: take(from)?,
+                body_bytes_in: take(from)?,
                 body_bytes: take(from)?,
                 duration_ns: take(from)?,
             };
@@ -132,11 +134,11 @@ mod tests {
     fn records() -> impl Strategy<Value = Vec<Record>> {
         let text = || proptest::sample::select(vec!["", "a", "acme", "größe", "x".repeat(300).leak()]);
         let dimensions = (text(), text(), text(), any::<u16>(), 0..4_usize, text());
-        let record = (dimensions, any::<i64>(), any::<[u64; 5]>());
+        let record = (dimensions, any::<i64>(), any::<[u64; 6]>());
         proptest::collection::vec(record, 0..50).prop_map(|rows| {
             rows.into_iter()
                 .map(
-                    |((key, service, client, status, outcome, label), ended_at, [a, b, c, d, e])| Record {
+                    |((key, service, client, status, outcome, label), ended_at, [a, b, c, d, e, f])| Record {
                         ended_at: Time::from_nanos(ended_at),
                         dimensions: Dimensions {
                             key: key.into(),
@@ -151,8 +153,9 @@ mod tests {
                             calls: a,
                             bytes_in: b,
                             bytes_out: c,
-                            body_bytes: d,
-                            duration_ns: e,
+                            body_bytes_in: d,
+                            body_bytes: e,
+                            duration_ns: f,
                         },
                     },
                 )

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use crate::WriterId;
 
 /// Says what the file is, and the version of its form.
-const MAGIC: [u8; 8] = *b"NxUsage1";
+const MAGIC: [u8; 8] = *b"NxUsage2";
 /// Magic, number, writer.
 pub(super) const HEADER_BYTES: usize = 8 + 8 + 16;
 

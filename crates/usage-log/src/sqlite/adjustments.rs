@@ -62,9 +62,9 @@ pub(super) fn add(
         closes_after,
     );
     let mut statement =
-        connection.prepare_cached("INSERT INTO adjustment VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?;
+        connection.prepare_cached("INSERT INTO adjustment VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")?;
     for ((hour, series), (records, amounts)) in late {
-        let [calls, bytes_in, bytes_out, body_bytes, duration_ns] = columns(&amounts);
+        let [calls, bytes_in, bytes_out, body_bytes_in, body_bytes, duration_ns] = columns(&amounts);
         statement.execute(params![
             now.nanos(),
             hour,
@@ -73,6 +73,7 @@ pub(super) fn add(
             calls,
             bytes_in,
             bytes_out,
+            body_bytes_in,
             body_bytes,
             duration_ns
         ])?;
@@ -84,7 +85,7 @@ pub(super) fn add(
 pub(crate) fn read(connection: &Connection, from: Time, to: Time, max: usize) -> rusqlite::Result<Vec<Adjustment>> {
     let mut statement = connection.prepare_cached(
         "SELECT made_ns, hour, key, tenant, service, status, SUM(records), SUM(calls), SUM(bytes_in), SUM(bytes_out),
-                SUM(body_bytes), SUM(duration_ns)
+                SUM(body_bytes_in), SUM(body_bytes), SUM(duration_ns)
          FROM adjustment JOIN series ON series.id = adjustment.series
          WHERE hour >= ?1 AND hour < ?2
          GROUP BY made_ns, hour, account ORDER BY made_ns, hour, key, service, status LIMIT ?3",
@@ -111,8 +112,9 @@ fn adjustment(row: &SqlRow<'_>) -> rusqlite::Result<Adjustment> {
             calls: number(7)?,
             bytes_in: number(8)?,
             bytes_out: number(9)?,
-            body_bytes: number(10)?,
-            duration_ns: number(11)?,
+            body_bytes_in: number(10)?,
+            body_bytes: number(11)?,
+            duration_ns: number(12)?,
         },
     })
 }

@@ -37,6 +37,7 @@ pub(crate) fn content(record: &Record, timing: Timing) -> i64 {
         amounts.calls,
         amounts.bytes_in,
         amounts.bytes_out,
+        amounts.body_bytes_in,
         amounts.body_bytes,
         amounts.duration_ns,
     ] {

@@ -46,14 +46,15 @@ impl<'a> Row<'a> {
     }
 
     fn insert(&self, statement: &mut Statement<'_>) -> rusqlite::Result<()> {
-        let [calls, bytes_in, bytes_out, body_bytes, duration_ns] = columns(&self.amounts);
+        let [calls, bytes_in, bytes_out, body_bytes_in, body_bytes, duration_ns] = columns(&self.amounts);
         let nanos = self.ended_at.nanos();
-        let values: [&dyn ToSql; 10] = [
+        let values: [&dyn ToSql; 11] = [
             &nanos,
             &self.id.series,
             &calls,
             &bytes_in,
             &bytes_out,
+            &body_bytes_in,
             &body_bytes,
             &duration_ns,
             &self.writer,
@@ -65,11 +66,12 @@ impl<'a> Row<'a> {
 }
 
 /// Amounts in the order of their columns.
-pub(crate) fn columns(amounts: &Amounts) -> [i64; 5] {
+pub(crate) fn columns(amounts: &Amounts) -> [i64; 6] {
     [
         amounts.calls,
         amounts.bytes_in,
         amounts.bytes_out,
+        amounts.body_bytes_in,
         amounts.body_bytes,
         amounts.duration_ns,
     ]
@@ -108,8 +110,8 @@ impl Days {
                 None => ("arrived_ns, ", arrived + ", "),
             };
             let mut statement = connection.prepare_cached(&format!(
-                "INSERT INTO {table}({column}ended_ns, series, calls, bytes_in, bytes_out, body_bytes, duration_ns,
-                    writer, sequence, foreign_id) VALUES ({value}?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
+                "INSERT INTO {table}({column}ended_ns, series, calls, bytes_in, bytes_out, body_bytes_in, body_bytes, duration_ns,
+                    writer, sequence, foreign_id) VALUES ({value}?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
             ))?;
             rows.iter().try_for_each(|row| row.insert(&mut statement))?;
         }

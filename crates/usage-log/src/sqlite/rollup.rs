@@ -42,12 +42,13 @@ pub(crate) fn coarser(sums: &Sums, level: Level) -> Sums {
 /// Sums stop at the largest number of a column, since SQLite's would go on as floating-point numbers.
 fn merge(connection: &Connection, table: &str, sums: &Sums) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached(&format!(
-        "INSERT INTO {table}(bucket, series, calls, bytes_in, bytes_out, body_bytes, duration_ns)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+        "INSERT INTO {table}(bucket, series, calls, bytes_in, bytes_out, body_bytes_in, body_bytes, duration_ns)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
          ON CONFLICT(bucket, series) DO UPDATE SET
             calls = MIN(calls + excluded.calls, {max}),
             bytes_in = MIN(bytes_in + excluded.bytes_in, {max}),
             bytes_out = MIN(bytes_out + excluded.bytes_out, {max}),
+            body_bytes_in = MIN(body_bytes_in + excluded.body_bytes_in, {max}),
             body_bytes = MIN(body_bytes + excluded.body_bytes, {max}),
             duration_ns = MIN(duration_ns + excluded.duration_ns, {max})",
         max = Amounts::MAX,
@@ -56,13 +57,14 @@ fn merge(connection: &Connection, table: &str, sums: &Sums) -> rusqlite::Result<
     let mut sums: Vec<_> = sums.iter().collect();
     sums.sort_unstable_by_key(|(place, _)| **place);
     for ((bucket, series), amounts) in sums {
-        let [calls, bytes_in, bytes_out, body_bytes, duration_ns] = columns(amounts);
+        let [calls, bytes_in, bytes_out, body_bytes_in, body_bytes, duration_ns] = columns(amounts);
         statement.execute(params![
             bucket,
             series,
             calls,
             bytes_in,
             bytes_out,
+            body_bytes_in,
             body_bytes,
             duration_ns
         ])?;

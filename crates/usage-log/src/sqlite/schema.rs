@@ -6,7 +6,7 @@ use super::level::{Cut, Level};
 
 /// "NxUL": says what the file is.
 const APPLICATION_ID: i32 = 0x4e78_554c;
-const VERSION: i32 = 1;
+const VERSION: i32 = 2;
 
 /// `FULL`: a transaction that is answered survives the loss of power; one sync a batch. Large batches make the log that is
 /// written ahead grow to some 16 MiB between two checkpoints.
@@ -36,12 +36,12 @@ const TABLES: &str = "
         PRIMARY KEY(writer, last)) STRICT, WITHOUT ROWID;
     CREATE TABLE adjustment(
         made_ns INTEGER NOT NULL, hour INTEGER NOT NULL, series INTEGER NOT NULL, records INTEGER NOT NULL,
-        calls INTEGER NOT NULL, bytes_in INTEGER NOT NULL, bytes_out INTEGER NOT NULL, body_bytes INTEGER NOT NULL,
+        calls INTEGER NOT NULL, bytes_in INTEGER NOT NULL, bytes_out INTEGER NOT NULL, body_bytes_in INTEGER NOT NULL, body_bytes INTEGER NOT NULL,
         duration_ns INTEGER NOT NULL) STRICT;
     CREATE INDEX adjustment_by_hour ON adjustment(hour);
     CREATE TABLE quarantine(
         arrived_ns INTEGER NOT NULL, ended_ns INTEGER NOT NULL, series INTEGER NOT NULL,
-        calls INTEGER NOT NULL, bytes_in INTEGER NOT NULL, bytes_out INTEGER NOT NULL, body_bytes INTEGER NOT NULL,
+        calls INTEGER NOT NULL, bytes_in INTEGER NOT NULL, bytes_out INTEGER NOT NULL, body_bytes_in INTEGER NOT NULL, body_bytes INTEGER NOT NULL,
         duration_ns INTEGER NOT NULL, writer INTEGER, sequence INTEGER, foreign_id TEXT) STRICT;
     CREATE TABLE kept(level TEXT PRIMARY KEY, since INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 ";
@@ -76,7 +76,7 @@ fn all_tables() -> String {
                 sql,
                 "CREATE TABLE {}(
                     bucket INTEGER NOT NULL, series INTEGER NOT NULL, calls INTEGER NOT NULL,
-                    bytes_in INTEGER NOT NULL, bytes_out INTEGER NOT NULL, body_bytes INTEGER NOT NULL,
+                    bytes_in INTEGER NOT NULL, bytes_out INTEGER NOT NULL, body_bytes_in INTEGER NOT NULL, body_bytes INTEGER NOT NULL,
                     duration_ns INTEGER NOT NULL, PRIMARY KEY(bucket, series)) STRICT, WITHOUT ROWID;",
                 cut.table(level)
             );
@@ -92,5 +92,5 @@ fn all_tables() -> String {
 /// The columns of a record in the table of its day.
 pub(super) const RAW_COLUMNS: &str = "
     ended_ns INTEGER NOT NULL, series INTEGER NOT NULL, calls INTEGER NOT NULL, bytes_in INTEGER NOT NULL,
-    bytes_out INTEGER NOT NULL, body_bytes INTEGER NOT NULL, duration_ns INTEGER NOT NULL,
+    bytes_out INTEGER NOT NULL, body_bytes_in INTEGER NOT NULL, body_bytes INTEGER NOT NULL, duration_ns INTEGER NOT NULL,
     writer INTEGER, sequence INTEGER, foreign_id TEXT";

@@ -35,6 +35,7 @@ pub fn record(key: &str, status: u16, bytes_out: u64, ended_at: Time) -> Record 
             calls: 1,
             bytes_in: 100,
             bytes_out,
+            body_bytes_in: 10,
             body_bytes: bytes_out.saturating_sub(50),
             duration_ns: 1_000,
         },

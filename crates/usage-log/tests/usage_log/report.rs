@@ -202,7 +202,7 @@ fn a_report_is_what_plain_sql_over_the_raw_rows_says() {
         ] {
             let sql = format!(
                 "SELECT ended_ns / 1000000000 / {seconds} * {seconds} AS w, CAST({column} AS TEXT) AS g,
-                        SUM(calls), SUM(bytes_in), SUM(bytes_out), SUM(body_bytes), SUM(raw.duration_ns)
+                        SUM(calls), SUM(bytes_in), SUM(bytes_out), SUM(body_bytes_in), SUM(body_bytes), SUM(raw.duration_ns)
                  FROM (SELECT * FROM raw_20261025 UNION ALL SELECT * FROM raw_20261026 UNION ALL SELECT * FROM raw_20261027)
                       AS raw JOIN series ON series.id = raw.series GROUP BY w, g ORDER BY w, g"
             );
@@ -216,8 +216,9 @@ fn a_report_is_what_plain_sql_over_the_raw_rows_says() {
                         calls: number(2)?,
                         bytes_in: number(3)?,
                         bytes_out: number(4)?,
-                        body_bytes: number(5)?,
-                        duration_ns: number(6)?,
+                        body_bytes_in: number(5)?,
+                        body_bytes: number(6)?,
+                        duration_ns: number(7)?,
                     },
                 })
             });
@@ -272,10 +273,10 @@ fn the_hour_that_comes_twice_is_two_windows() {
     };
     let mut csv = Vec::new();
     reports.report(&query).unwrap().write(Format::Csv, &mut csv).unwrap();
-    let expected = "window,calls,bytes_in,bytes_out,body_bytes,duration_ns\r\n\
-        2026-10-25T02:00:00+02:00,2,200,2,0,2000\r\n\
-        2026-10-25T02:00:00+01:00,2,200,2,0,2000\r\n\
-        2026-10-25T03:00:00+01:00,1,100,1,0,1000\r\n";
+    let expected = "window,calls,bytes_in,bytes_out,body_bytes_in,body_bytes,duration_ns\r\n\
+        2026-10-25T02:00:00+02:00,2,200,2,20,0,2000\r\n\
+        2026-10-25T02:00:00+01:00,2,200,2,20,0,2000\r\n\
+        2026-10-25T03:00:00+01:00,1,100,1,10,0,1000\r\n";
     assert_eq!(String::from_utf8(csv).unwrap(), expected);
 }
 
@@ -298,19 +299,19 @@ fn the_formats_say_the_same() {
     };
     check(
         "csv",
-        "key,label.plan,calls,bytes_in,bytes_out,body_bytes,duration_ns\r\n\
-         \"a, \"\"b\"\"\",gold,1,100,1000,950,1000\r\nacme,,1,100,7,0,1000\r\n",
+        "key,label.plan,calls,bytes_in,bytes_out,body_bytes_in,body_bytes,duration_ns\r\n\
+         \"a, \"\"b\"\"\",gold,1,100,1000,10,950,1000\r\nacme,,1,100,7,10,0,1000\r\n",
     );
     check(
         "table",
-        "key       label.plan  calls  bytes_in  bytes_out  body_bytes  duration_ns\n\
-         a, \\\"b\\\"  gold            1       100       1000         950         1000\n\
-         acme                      1       100          7           0         1000\n",
+        "key       label.plan  calls  bytes_in  bytes_out  body_bytes_in  body_bytes  duration_ns\n\
+         a, \\\"b\\\"  gold            1       100       1000             10         950         1000\n\
+         acme                      1       100          7             10           0         1000\n",
     );
     check(
         "json",
-        "[\n{\"body_bytes\":950,\"bytes_in\":100,\"bytes_out\":1000,\"calls\":1,\"duration_ns\":1000,\"key\":\"a, \\\"b\\\"\",\
-         \"label.plan\":\"gold\"},\n{\"body_bytes\":0,\"bytes_in\":100,\"bytes_out\":7,\"calls\":1,\"duration_ns\":1000,\
+        "[\n{\"body_bytes\":950,\"body_bytes_in\":10,\"bytes_in\":100,\"bytes_out\":1000,\"calls\":1,\"duration_ns\":1000,\"key\":\"a, \\\"b\\\"\",\
+         \"label.plan\":\"gold\"},\n{\"body_bytes\":0,\"body_bytes_in\":10,\"bytes_in\":100,\"bytes_out\":7,\"calls\":1,\"duration_ns\":1000,\
          \"key\":\"acme\",\"label.plan\":\"\"}\n]\n",
     );
 }

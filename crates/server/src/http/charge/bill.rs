@@ -6,12 +6,13 @@ use std::{
     time::Duration,
 };
 
-use axum::http::StatusCode;
+use axum::response::Response;
 use nexus_throttle::Direction;
 use nexus_usage::{Amount, Field, Refusal, Reservation};
 use nexus_usage_log::{Amounts, Dimensions, Outcome, Record, Time};
 use tokio::time::Instant;
 
+use super::heads::Heads;
 use crate::request_log::RequestLog;
 
 /// What the usage log says of a request, beside its bytes.
@@ -22,6 +23,8 @@ pub(super) struct About {
     pub(super) route: Arc<str>,
     pub(super) client: Arc<str>,
     pub(super) method: Arc<str>,
+    /// What it takes beside its bodies.
+    pub(super) heads: Heads,
 }
 
 /// What one request uses. Its bodies hold it together with whoever answers it; when the last of them lets it go, what it used is
@@ -122,9 +125,10 @@ impl Bill {
         }
     }
 
-    /// It is answered with this status.
-    pub(super) fn answered(&self, status: StatusCode) {
-        self.status.store(status.as_u16(), Relaxed);
+    /// It is answered so.
+    pub(super) fn answered(&self, response: &Response) {
+        self.status.store(response.status().as_u16(), Relaxed);
+        self.about.heads.answered(response);
     }
 
     /// The whole answer was handed over.
@@ -165,6 +169,7 @@ impl Bill {
                 calls,
                 bytes_in: since.ingress_bytes,
                 bytes_out: since.egress_bytes,
+                body_bytes_in: since.ingress_bytes,
                 body_bytes: since.egress_bytes,
                 duration_ns: u64::try_from(took.as_nanos()).unwrap_or(u64::MAX),
             },
@@ -187,7 +192,17 @@ impl Drop for Bill {
     fn drop(&mut self) {
         {
             let mut sliced = self.sliced.lock().unwrap_or_else(PoisonError::into_inner);
-            self.log.record(|| self.record(&mut sliced, 1, self.outcome()));
+            let before = Amounts {
+                bytes_in: sliced.used.ingress_bytes,
+                bytes_out: sliced.used.egress_bytes,
+                ..Amounts::default()
+            };
+            let exchange = self
+                .log
+                .exchange(|| self.record(&mut sliced, 1, self.outcome()), before);
+            if let Some(exchange) = exchange {
+                self.about.heads.settle(exchange);
+            }
         }
         let used = self.used();
         let reservation = self.reservation.get_mut().unwrap_or_else(PoisonError::into_inner);
@@ -212,7 +227,7 @@ mod tests {
             tokio::time::advance(Duration::from_secs(seconds)).await;
             bill.flowed(Direction::Write, 100);
         }
-        bill.answered(StatusCode::OK);
+        bill.answered(&Response::default());
         bill.completed();
         drop(bill);
         log.flush(Duration::from_secs(10));

@@ -165,6 +165,8 @@ impl Disk for ModelDisk {
     fn is_there(&self, path: &Path) -> io::Result<bool> {
         self.files.is_there(path)
     }
+
+    fn write_back(&self, _path: &Path) {}
 }
 
 impl DiskFile for ModelFile {

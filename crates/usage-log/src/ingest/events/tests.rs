@@ -181,7 +181,7 @@ fn event_as_json(event: &Event) -> Value {
         "tenant": *dimensions.tenant, "service": *dimensions.service, "route": *dimensions.route,
         "client": *dimensions.client, "method": *dimensions.method, "status": dimensions.status,
         "outcome": dimensions.outcome.name(), "calls": amounts.calls, "bytes_in": amounts.bytes_in,
-        "bytes_out": amounts.bytes_out, "body_bytes": amounts.body_bytes,
+        "bytes_out": amounts.bytes_out, "body_bytes_in": amounts.body_bytes_in, "body_bytes": amounts.body_bytes,
         "duration_seconds": format!("{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000), "labels": labels,
     })
 }
@@ -189,14 +189,14 @@ fn event_as_json(event: &Event) -> Value {
 prop_compose! {
     fn any_event()(
         texts in prop::array::uniform9("\\PC{1,8}"), nanos in 0..i64::MAX / 2, status in 0..1000_u16,
-        outcome in prop::sample::select(Outcome::ALL.to_vec()), amounts in prop::array::uniform5(0..=Amounts::MAX),
+        outcome in prop::sample::select(Outcome::ALL.to_vec()), amounts in prop::array::uniform6(0..=Amounts::MAX),
         labels in prop::collection::btree_map("\\PC{1,8}", "\\PC{1,8}", 0..4),
     ) -> Event {
         let [id, source, key, tenant, service, route, client, method, _] = texts.map(Arc::<str>::from);
-        let [calls, bytes_in, bytes_out, body_bytes, duration_ns] = amounts;
+        let [calls, bytes_in, bytes_out, body_bytes_in, body_bytes, duration_ns] = amounts;
         let labels = Labels::new(labels);
         let dimensions = Dimensions { key, tenant, service, route, client, method, status, outcome, source: source.clone(), labels };
-        let amounts = Amounts { calls, bytes_in, bytes_out, body_bytes, duration_ns };
+        let amounts = Amounts { calls, bytes_in, bytes_out, body_bytes_in, body_bytes, duration_ns };
         let record = Record { ended_at: Time::from_nanos(nanos), dimensions, amounts };
         Event { id: ForeignId { scope: "edge".into(), source, id }, record, timing: Timing::Given }
     }
