@@ -153,25 +153,22 @@ impl Problem {
         )
     }
 
-    fn render(self, accept: &HeaderMap) -> Response {
-        let accept: Vec<&str> = accept
-            .get_all(ACCEPT)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .collect();
-        let json = accept.iter().any(|value| value.contains("json"));
-        let mut response = if json {
-            let body = serde_json::to_vec(&self).unwrap_or_default();
-            ([(CONTENT_TYPE, "application/problem+json")], body).into_response()
-        } else {
-            let lines: Vec<String> = std::iter::once(self.detail)
-                .chain(
-                    self.errors
-                        .iter()
-                        .map(|item| format!("item {}: {}", item.index, item.detail)),
-                )
-                .collect();
-            ([(CONTENT_TYPE, "text/plain; charset=utf-8")], lines.join("\n") + "\n").into_response()
+    fn render(self, form: Form) -> Response {
+        let mut response = match form {
+            Form::Json => {
+                let body = serde_json::to_vec(&self).unwrap_or_default();
+                ([(CONTENT_TYPE, "application/problem+json")], body).into_response()
+            }
+            Form::Lines => {
+                let lines: Vec<String> = std::iter::once(self.detail)
+                    .chain(
+                        self.errors
+                            .iter()
+                            .map(|item| format!("item {}: {}", item.index, item.detail)),
+                    )
+                    .collect();
+                ([(CONTENT_TYPE, "text/plain; charset=utf-8")], lines.join("\n") + "\n").into_response()
+            }
         };
         *response.status_mut() = self.status;
         response.headers_mut().extend(self.headers);
@@ -188,12 +185,31 @@ impl IntoResponse for Problem {
     }
 }
 
+/// How a failure is told.
+#[derive(Debug, Clone, Copy)]
+enum Form {
+    /// `application/problem+json`.
+    Json,
+    /// For people, and for scripts: a line, and one for each item.
+    Lines,
+}
+
+impl Form {
+    fn accepted(headers: &HeaderMap) -> Self {
+        let names_json = |value: &HeaderValue| value.to_str().is_ok_and(|value| value.contains("json"));
+        match headers.get_all(ACCEPT).iter().any(names_json) {
+            true => Form::Json,
+            false => Form::Lines,
+        }
+    }
+}
+
 /// Gives every failed answer its body, in the form that the client accepts.
 pub(super) async fn render(request: Request, next: Next) -> Response {
-    let accept = request.headers().clone();
+    let form = Form::accepted(request.headers());
     let mut response = next.run(request).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        return problem.render(&accept);
+        return problem.render(form);
     }
     if response.status() == StatusCode::METHOD_NOT_ALLOWED {
         let allow = response.headers().get(ALLOW).cloned();
@@ -204,7 +220,7 @@ pub(super) async fn render(request: Request, next: Next) -> Response {
         );
         return allow
             .map_or_else(|| problem.clone(), |allow| problem.clone().with(ALLOW, allow))
-            .render(&accept);
+            .render(form);
     }
     response
 }
