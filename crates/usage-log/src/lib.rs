@@ -42,8 +42,8 @@ pub use log::{StartError, StoreError, UsageLog};
 pub use postgres::{PostgresSettings, PostgresSettingsError, PostgresSink};
 pub use record::{Dimensions, Outcome, Record, UnknownOutcome};
 pub use report::{
-    Column, Direction, Filter, Format, Measure, Order, OrderBy, ParseColumnError, Query, Report, ReportError,
-    ReportRow, Reports, UnknownFormat, UnknownWindow, UnknownZone, Window, Zone,
+    AnchorDay, Column, Direction, Filter, Format, Measure, Order, OrderBy, ParseColumnError, Query, Report,
+    ReportError, ReportRow, Reports, UnknownAnchorDay, UnknownFormat, UnknownWindow, UnknownZone, Window, Zone,
 };
 pub use settings::{Overflow, Settings, Spill};
 pub use sink::{Entry, Gap, Sink, SinkError, Tended};

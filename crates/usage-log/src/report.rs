@@ -1,6 +1,7 @@
 //! How many calls and bytes, by window and by whatever records are grouped by: read from the sums, beside a running
 //! writer.
 
+mod anchor;
 mod column;
 mod format;
 mod plan;
@@ -12,6 +13,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 
+pub use anchor::{AnchorDay, UnknownAnchorDay};
 pub use column::{Column, Filter, ParseColumnError};
 pub use format::{Format, UnknownFormat};
 pub use query::{Direction, Measure, Order, OrderBy, Query};

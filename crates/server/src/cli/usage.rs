@@ -13,6 +13,7 @@ pub(crate) enum UsageCommand {
     #[command(after_help = "Examples:
   metric-nexus usage report --window 1s --where status=200
   metric-nexus usage report --window 1mo --group-by key,service --zone Europe/Berlin --format csv > november.csv
+  metric-nexus usage report --window 1mo --anchor-day 15 --where key=acme
   metric-nexus usage report --group-by key --order -bytes_out --limit 10
 
 Groups: key, tenant, service, route, client, method, status, outcome, source, label.NAME. Exit codes: 0 done; 1 failed;
@@ -41,6 +42,9 @@ pub(crate) struct ReportArgs {
     /// Whose days and months, such as Europe/Berlin; UTC by default
     #[arg(long, value_name = "ZONE")]
     zone: Option<String>,
+    /// On which day months begin, from 1 to 31; on the last one of a month that is shorter
+    #[arg(long, value_name = "DAY", allow_hyphen_values = true)]
+    anchor_day: Option<String>,
     /// In which order: a column or a measure (calls, bytes_in, bytes_out, …), with - before it from the largest down
     #[arg(long, value_name = "COLUMN,…", allow_hyphen_values = true)]
     order: Vec<String>,
@@ -75,6 +79,7 @@ impl ReportArgs {
             from: self.from.clone(),
             to: self.to.clone(),
             zone: self.zone.clone(),
+            anchor_day: self.anchor_day.clone(),
             order: self.order.clone(),
             limit: self.limit,
         }

@@ -32,6 +32,7 @@ const ROWS_MAX: usize = 1_000_000;
         ("from" = Option<String>, Query, description = "RFC 3339, a day, or seconds since 1970"),
         ("to" = Option<String>, Query, description = "exclusive"),
         ("zone" = Option<String>, Query, description = "whose days and months; UTC"),
+        ("anchor_day" = Option<u8>, Query, minimum = 1, maximum = 31, description = "on which day months begin, on the last one of a shorter month; 1"),
         ("order" = Option<Vec<String>>, Query, description = "a column or a measure; - before it turns it round"),
         ("limit" = Option<usize>, Query),
         ("format" = Option<String>, Query, description = "json, csv or table; as the client accepts")
@@ -47,7 +48,16 @@ pub(super) async fn report(
     // It tells of every key.
     caller.key.may(Scope::Admin, "")?;
     let known = [
-        "window", "group_by", "where", "from", "to", "zone", "order", "limit", "format",
+        "window",
+        "group_by",
+        "where",
+        "from",
+        "to",
+        "zone",
+        "anchor_day",
+        "order",
+        "limit",
+        "format",
     ];
     let parameters = Parameters::read(uri.query(), &known)?;
     let text = |name: &str| Ok::<_, Problem>(parameters.one(name)?.map(str::to_owned));
@@ -59,6 +69,7 @@ pub(super) async fn report(
         from: text("from")?,
         to: text("to")?,
         zone: text("zone")?,
+        anchor_day: text("anchor_day")?,
         order: list("order"),
         limit: Some(parameters.limit(ROWS_MAX, ROWS_MAX)?),
     };

@@ -1,6 +1,6 @@
 use std::{fmt::Display, io, path::Path, str::FromStr};
 
-use nexus_usage_log::{Format, Query, ReportError, Reports, Time};
+use nexus_usage_log::{AnchorDay, Format, Query, ReportError, Reports, Time, Window};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 /// What is asked of the usage log, as texts.
@@ -12,6 +12,7 @@ pub(crate) struct Asked {
     pub(crate) from: Option<String>,
     pub(crate) to: Option<String>,
     pub(crate) zone: Option<String>,
+    pub(crate) anchor_day: Option<String>,
     pub(crate) order: Vec<String>,
     pub(crate) limit: Option<usize>,
 }
@@ -23,17 +24,31 @@ pub(crate) struct AskedWrong(String);
 
 impl Asked {
     pub(crate) fn read(&self) -> Result<Query, AskedWrong> {
+        let window = one("window", self.window.as_deref())?;
         Ok(Query {
-            window: one("window", self.window.as_deref())?,
+            window,
             group_by: all("group-by", &self.group_by)?,
             filters: all("where", &self.filters)?,
             from: self.from.as_deref().map(|text| moment("from", text)).transpose()?,
             to: self.to.as_deref().map(|text| moment("to", text)).transpose()?,
             zone: one("zone", self.zone.as_deref())?.unwrap_or_default(),
+            anchor_day: self.anchor_day(window)?,
             order: all("order", &self.order)?,
             limit: self.limit,
             ..Query::default()
         })
+    }
+
+    /// Refused where it would mean nothing: whoever gives it takes the windows for months.
+    fn anchor_day(&self, window: Option<Window>) -> Result<AnchorDay, AskedWrong> {
+        let day = one("anchor-day", self.anchor_day.as_deref())?;
+        if day.is_some() && window != Some(Window::Month) {
+            let months = Window::Month.name();
+            return Err(AskedWrong(format!(
+                "anchor-day: only months begin on one, ask for windows of {months}"
+            )));
+        }
+        Ok(day.unwrap_or_default())
     }
 }
 
@@ -131,6 +146,22 @@ mod tests {
                 ..Asked::default()
             },
             "zone: ",
+        );
+        check(
+            Asked {
+                window: text("1mo"),
+                anchor_day: text("32"),
+                ..Asked::default()
+            },
+            "anchor-day: \"32\" ",
+        );
+        check(
+            Asked {
+                window: text("1d"),
+                anchor_day: text("15"),
+                ..Asked::default()
+            },
+            "anchor-day: only months ",
         );
         check(
             Asked {

@@ -1,7 +1,8 @@
 //! The usage log: every request that was charged, once, however it ended; and reports of it beside the running hub.
 
-use std::os::unix::fs::PermissionsExt;
+use std::{os::unix::fs::PermissionsExt, time::Duration};
 
+use time::OffsetDateTime;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::harness::{Hub, fits, hub, until};
@@ -209,6 +210,12 @@ async fn reports_are_asked_for_as_the_answer_says() {
         ("?group_by=colour", "400 group-by: …colour…\n"),
         ("?where=status", "400 where: …\n"),
         ("?zone=Nowhere", "400 zone: …\n"),
+        ("?window=1mo&anchor_day=0", "400 anchor-day: \"0\" …1 to 31\n"),
+        ("?window=1mo&anchor_day=32", "400 anchor-day: \"32\" …1 to 31\n"),
+        ("?window=1mo&anchor_day=first", "400 anchor-day: …\n"),
+        ("?window=1mo&anchor_day=1&anchor_day=2", "400 …anchor_day…\n"),
+        ("?window=1d&anchor_day=15", "400 anchor-day: …1mo\n"),
+        ("?anchor_day=15", "400 anchor-day: …1mo\n"),
         ("?from=soon", "400 from: …\n"),
         ("?limit=0", "400 limit …\n"),
         ("?format=xml", "400 format: …\n"),
@@ -216,6 +223,13 @@ async fn reports_are_asked_for_as_the_answer_says() {
     ] {
         hub.check(&format!("GET {REPORT}{query}"), "", expected).await;
     }
+    let yesterday = (OffsetDateTime::now_utc() - Duration::from_secs(86_400)).date();
+    let day = yesterday.day();
+    let by_anchor = rows(&hub, &format!("window=1mo&anchor_day={day}")).await;
+    assert!(
+        fits(&by_anchor[0], &format!("{yesterday}T00:00:00+00:00,…")),
+        "{by_anchor:?}"
+    );
     let client = hub.new_key("client", &[]).await;
     assert_eq!(hub.get(REPORT).key(&client).send().await.status, 403);
     // The command reads the same beside the running hub.
@@ -237,8 +251,23 @@ async fn reports_are_asked_for_as_the_answer_says() {
         said.output.starts_with("key,calls,") && said.output.contains("\nadmin,"),
         "{said:?}"
     );
-    let wrong = hub.setup.command_line(&["usage", "report", "--window", "2s"]).await;
-    assert_eq!(wrong.code, Some(64), "{wrong:?}");
+    let asked = format!("usage report --state state --window 1mo --format csv --anchor-day {day}");
+    let asked: Vec<&str> = asked.split(' ').collect();
+    let said = hub.setup.command_line(&asked).await;
+    assert!(
+        said.output.contains(&format!("\n{yesterday}T00:00:00+00:00,")),
+        "{said:?}"
+    );
+    for wrong in [
+        "--window 2s",
+        "--window 1mo --anchor-day 32",
+        "--window 1mo --anchor-day -1",
+        "--anchor-day 15",
+    ] {
+        let asked: Vec<&str> = ["usage", "report"].into_iter().chain(wrong.split(' ')).collect();
+        let said = hub.setup.command_line(&asked).await;
+        assert_eq!(said.code, Some(64), "{wrong}: {said:?}");
+    }
 }
 
 #[tokio::test]

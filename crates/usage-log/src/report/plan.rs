@@ -1,6 +1,6 @@
 //! Which sums to read: as coarse as the windows allow.
 
-use super::{Window, Zone};
+use super::{AnchorDay, Window, Zone};
 use crate::sqlite::Level;
 
 /// Seconds, the last one exclusive.
@@ -14,14 +14,14 @@ pub(super) struct Scan {
 }
 
 /// The scans that cover `range`, each second once. No bucket of theirs reaches over the end of a window.
-pub(super) fn plan(window: Option<Window>, zone: &Zone, range: Range) -> Vec<Scan> {
+pub(super) fn plan(window: Option<Window>, zone: &Zone, anchor_day: AnchorDay, range: Range) -> Vec<Scan> {
     let mut scans = Vec::new();
     match window {
         None => cover(range, Level::Day, &mut scans),
         Some(window @ (Window::Day | Window::Month)) => {
             let mut from = range.0;
             while from < range.1 {
-                let to = zone.window_end(window, from).min(range.1).max(from + 1);
+                let to = zone.window_end(window, anchor_day, from).min(range.1).max(from + 1);
                 cover((from, to), Level::Day, &mut scans);
                 from = to;
             }
@@ -92,4 +92,49 @@ fn merge(scans: Vec<Scan>) -> Vec<Scan> {
         }
     }
     merged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: i64 = 86_400;
+
+    /// 2026-01-01.
+    const NEW_YEAR: i64 = 1_767_225_600;
+
+    #[test]
+    fn months_are_read_from_the_sums_by_day_whatever_day_they_begin_on() {
+        let year = (NEW_YEAR, NEW_YEAR + 365 * DAY);
+        for anchor_day in (1..=31).map(|day| AnchorDay::try_from(day).unwrap()) {
+            let scans = plan(Some(Window::Month), &Zone::default(), anchor_day, year);
+            let days = Scan {
+                level: Level::Day,
+                range: year,
+            };
+            assert_eq!(scans, [days], "{anchor_day}");
+        }
+    }
+
+    #[test]
+    fn months_of_a_zone_are_days_and_the_hours_by_which_its_days_differ() {
+        let zone = "Europe/Berlin".parse().unwrap();
+        for anchor_day in (1..=31).map(|day| AnchorDay::try_from(day).unwrap()) {
+            let year = (NEW_YEAR, NEW_YEAR + 365 * DAY);
+            let scans = plan(Some(Window::Month), &zone, anchor_day, year);
+            let mut next = year.0;
+            for Scan { range, .. } in &scans {
+                assert_eq!(range.0, next, "{anchor_day}: a second is read twice or not at all");
+                next = range.1;
+            }
+            assert_eq!(next, year.1, "{anchor_day}");
+            let seconds = |wanted: Level| {
+                let of_level = scans.iter().filter(|scan| scan.level == wanted);
+                of_level.map(|scan| scan.range.1 - scan.range.0).sum::<i64>()
+            };
+            // Each of the twelve beginnings of a month cuts a day of UTC in two.
+            assert_eq!(seconds(Level::Hour), 12 * DAY, "{anchor_day}");
+            assert_eq!(seconds(Level::Day), 353 * DAY, "{anchor_day}");
+        }
+    }
 }

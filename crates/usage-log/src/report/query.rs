@@ -1,6 +1,6 @@
 use std::{cmp::Ordering, str::FromStr};
 
-use super::{Column, Filter, ParseColumnError, ReportRow, Window, Zone};
+use super::{AnchorDay, Column, Filter, ParseColumnError, ReportRow, Window, Zone};
 use crate::{Amounts, Time};
 
 /// What to report. The default: everything, in one row.
@@ -18,6 +18,8 @@ pub struct Query {
     pub to: Option<Time>,
     /// Whose days and months.
     pub zone: Zone,
+    /// On which day the months of [`Window::Month`] begin, at the start of the zone's day.
+    pub anchor_day: AnchorDay,
     /// In which order: by window and group where this does not decide.
     pub order: Vec<OrderBy>,
     /// How many rows, of those in front.
@@ -35,6 +37,7 @@ impl Default for Query {
             from: None,
             to: None,
             zone: Zone::default(),
+            anchor_day: AnchorDay::default(),
             order: Vec::new(),
             limit: None,
             rows_max: 1_000_000,

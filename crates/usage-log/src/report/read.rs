@@ -26,7 +26,7 @@ pub(super) fn range(connection: &Connection, query: &Query) -> Result<Option<pla
 
 /// The sums by window and group, in no order.
 pub(super) fn rows(connection: &Connection, query: &Query, range: plan::Range) -> Result<Vec<ReportRow>, ReportError> {
-    let scans = plan::plan(query.window, &query.zone, range);
+    let scans = plan::plan(query.window, &query.zone, query.anchor_day, range);
     let mut groups = Groups::default();
     let mut sums = Sums::new(query, query.from.map_or(range.0, Time::seconds));
     for scan in scans {
@@ -214,8 +214,9 @@ impl<'a> Sums<'a> {
     }
 
     fn window_of(&self, bucket: i64) -> i64 {
-        let window = self.query.window;
-        window.map_or(self.start, |window| self.query.zone.window_start(window, bucket))
+        let Query { zone, anchor_day, .. } = self.query;
+        let start = |window| zone.window_start(window, *anchor_day, bucket);
+        self.query.window.map_or(self.start, start)
     }
 }
 

@@ -1,8 +1,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use nexus_usage_log::{
-    Amounts, Clock, Column, Filter, Format, Labels, Outcome, Query, Record, ReportRow, Reports, SqliteSettings, Time,
-    UsageLog, Window,
+    Amounts, AnchorDay, Clock, Column, Filter, Format, Labels, Outcome, Query, Record, ReportRow, Reports,
+    SqliteSettings, Time, UsageLog, Window, Zone,
 };
 use proptest::prelude::*;
 
@@ -17,9 +17,10 @@ const ZONES: [&str; 6] = [
     "Pacific/Apia",
 ];
 
-/// Europe's clocks change on 2026-03-29 and 2026-10-25; these are some days around.
+/// Europe's clocks change on 2026-03-29 and 2026-10-25, and February is short; these are some days around.
 const SPRING: i64 = 1_774_742_400;
 const AUTUMN: i64 = 1_792_886_400;
+const FEBRUARY: i64 = 1_772_150_400;
 
 fn stored(records: &[Record]) -> World {
     let world = World::new();
@@ -44,7 +45,7 @@ fn by_hand(records: &[Record], query: &Query) -> Vec<ReportRow> {
         if is_inside && query.filters.iter().all(admits) {
             let window = match query.window {
                 None => query.from.unwrap_or_default(),
-                Some(window) => calendar(window, &query.zone.to_string(), record.ended_at),
+                Some(window) => calendar(window, query, record.ended_at),
             };
             let group = query.group_by.iter().map(|column| value(record, column)).collect();
             *rows.entry((window, group)).or_default() += record.amounts;
@@ -72,9 +73,13 @@ fn value(record: &Record, column: &Column) -> String {
 
 /// When the window begins, by what a calendar of the zone shows: the first instant that shows the same date and time, cut
 /// to the window, without a change of the clocks in between for windows up to an hour.
-fn calendar(window: Window, zone: &str, at: Time) -> Time {
-    let zone = jiff::tz::TimeZone::get(zone).unwrap();
+fn calendar(window: Window, query: &Query, at: Time) -> Time {
+    let zone = jiff::tz::TimeZone::get(&query.zone.to_string()).unwrap();
     let shows = |second: i64| jiff::Timestamp::from_second(second).unwrap().to_zoned(zone.clone());
+    let first = match window {
+        Window::Month => first_of_month(shows(at.seconds()).date(), query.anchor_day),
+        _ => shows(at.seconds()).date(),
+    };
     let cut = |second: i64| {
         let zoned = shows(second);
         let (date, time, offset) = (zoned.date(), zoned.time(), zoned.offset().seconds());
@@ -82,8 +87,7 @@ fn calendar(window: Window, zone: &str, at: Time) -> Time {
             Window::Second => (date, time.hour(), time.minute(), time.second(), offset),
             Window::Minute => (date, time.hour(), time.minute(), 0, offset),
             Window::Hour => (date, time.hour(), 0, 0, offset),
-            Window::Day => (date, 0, 0, 0, 0),
-            Window::Month => (date.first_of_month(), 0, 0, 0, 0),
+            Window::Day | Window::Month => (date.min(first), 0, 0, 0, 0),
         }
     };
     // Records end on whole quarters of a minute in these tests, so the search goes by those.
@@ -104,8 +108,18 @@ fn calendar(window: Window, zone: &str, at: Time) -> Time {
     Time::from_seconds(second)
 }
 
+/// The last date up to this one on which a month begins, day by day.
+fn first_of_month(date: jiff::civil::Date, anchor_day: AnchorDay) -> jiff::civil::Date {
+    let anchor_day: i8 = anchor_day.to_string().parse().unwrap();
+    let is_first = |date: &jiff::civil::Date| {
+        date.day() == anchor_day || (date.day() < anchor_day && *date == date.last_of_month())
+    };
+    let dates = std::iter::successors(Some(date), |date| date.yesterday().ok());
+    dates.into_iter().find(is_first).unwrap()
+}
+
 fn records() -> impl Strategy<Value = Vec<Record>> {
-    let days = prop_oneof![Just(SPRING), Just(AUTUMN)];
+    let days = prop_oneof![Just(SPRING), Just(AUTUMN), Just(FEBRUARY)];
     let at = (days, 0..5 * 86_400 * 4_i64).prop_map(|(day, quarter)| day - 86_400 + quarter / 4);
     let status = prop_oneof![Just(200), Just(206), Just(404)];
     let row = (at, 0..3_u8, 0..2_u8, status, 0..3_u8, any::<u32>(), 0..3_usize);
@@ -146,15 +160,19 @@ fn queries() -> impl Strategy<Value = Query> {
         "outcome=complete",
     ];
     let filters = proptest::sample::subsequence(filters, 0..2);
-    let ends = proptest::option::of((0..5 * 86_400_i64, 0..300 * 86_400_i64));
+    let days = prop_oneof![Just(SPRING), Just(FEBRUARY)].prop_map(|day| day - 86_400);
+    let begin = (days, 0..5 * 86_400_i64).prop_map(|(day, second)| day + second);
+    let ends = proptest::option::of((begin, 0..300 * 86_400_i64));
     let zone = proptest::sample::select(ZONES.to_vec());
-    (window, group_by, filters, ends, zone).prop_map(|(window, group_by, filters, ends, zone)| Query {
+    let calendar = (zone, 1..=31_u8);
+    (window, group_by, filters, ends, calendar).prop_map(|(window, group_by, filters, ends, calendar)| Query {
         window,
         group_by: group_by.into_iter().map(|name| name.parse().unwrap()).collect(),
         filters: filters.into_iter().map(|text| text.parse().unwrap()).collect(),
-        from: ends.map(|(from, _)| Time::from_seconds(SPRING - 86_400 + from)),
-        to: ends.map(|(from, length)| Time::from_seconds(SPRING - 86_400 + from + length)),
-        zone: zone.parse().unwrap(),
+        from: ends.map(|(from, _)| Time::from_seconds(from)),
+        to: ends.map(|(from, length)| Time::from_seconds(from + length)),
+        zone: calendar.0.parse().unwrap(),
+        anchor_day: calendar.1.try_into().unwrap(),
         ..Query::default()
     })
 }
@@ -258,6 +276,68 @@ fn days_have_23_and_25_hours_where_the_clocks_change() {
     assert_eq!(
         months.iter().map(|row| row.amounts.calls).collect::<Vec<_>>(),
         [94, 2, 96]
+    );
+}
+
+/// A record at noon of every day from 2026-01-01 to 2026-10-31, with a byte more each day.
+#[test]
+fn months_begin_on_the_day_that_is_asked_for_or_on_the_last_of_a_short_month() {
+    const JANUARY: i64 = 1_767_225_600;
+    let daily = (0..304_i64).map(|day| {
+        let noon = Time::from_seconds(JANUARY + day * 86_400 + 43_200);
+        record("acme", 200, day as u64, noon)
+    });
+    let world = stored(&daily.collect::<Vec<_>>());
+    let check = |zone: &str, anchor_day: u8, expected: &[(&str, u64)]| {
+        let zone: Zone = zone.parse().unwrap();
+        let rows = world.report(&Query {
+            window: Some(Window::Month),
+            zone: zone.clone(),
+            anchor_day: anchor_day.try_into().unwrap(),
+            ..Query::default()
+        });
+        let days = rows.iter().map(|row| (zone.show(row.window), row.amounts.calls));
+        let days: Vec<_> = days.take(expected.len()).collect();
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|(start, calls)| ((*start).to_owned(), *calls))
+            .collect();
+        assert_eq!(days, expected, "{zone} {anchor_day}");
+        let bytes: u64 = rows.iter().map(|row| row.amounts.bytes_out).sum();
+        assert_eq!(bytes, (0..304).sum::<u64>(), "{zone} {anchor_day}");
+    };
+    check(
+        "UTC",
+        15,
+        &[
+            ("2025-12-15T00:00:00+00:00", 14),
+            ("2026-01-15T00:00:00+00:00", 31),
+            ("2026-02-15T00:00:00+00:00", 28),
+            ("2026-03-15T00:00:00+00:00", 31),
+        ],
+    );
+    check(
+        "Europe/Berlin",
+        29,
+        &[
+            ("2025-12-29T00:00:00+01:00", 28),
+            ("2026-01-29T00:00:00+01:00", 30),
+            ("2026-02-28T00:00:00+01:00", 29),
+            ("2026-03-29T00:00:00+01:00", 31),
+            ("2026-04-29T00:00:00+02:00", 30),
+        ],
+    );
+    check(
+        "America/New_York",
+        31,
+        &[
+            ("2025-12-31T00:00:00-05:00", 30),
+            ("2026-01-31T00:00:00-05:00", 28),
+            ("2026-02-28T00:00:00-05:00", 31),
+            ("2026-03-31T00:00:00-04:00", 30),
+            ("2026-04-30T00:00:00-04:00", 31),
+            ("2026-05-31T00:00:00-04:00", 30),
+        ],
     );
 }
 
