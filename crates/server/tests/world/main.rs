@@ -14,6 +14,7 @@
 mod crash;
 mod fleet;
 mod hub;
+mod nginx;
 mod programs;
 mod prometheus;
 mod promtool;
