@@ -21,4 +21,5 @@ mod promtool;
 mod readme;
 mod shared_usage;
 mod tour;
+mod usage_events;
 mod verify;
