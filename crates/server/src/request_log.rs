@@ -26,6 +26,7 @@ pub(crate) use report::{Asked, AskedWrong, write as write_report};
 
 use crate::{config, shutdown::Shutdown};
 use difference::Difference;
+use sources::Sources;
 
 /// The usage log, if there is one. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -44,6 +45,7 @@ struct Shared {
     full: AtomicBool,
     left_out: AtomicU64,
     difference: Difference,
+    sources: Sources,
     routes: RwLock<HashSet<Arc<str>>>,
 }
 
@@ -86,6 +88,7 @@ impl RequestLog {
                 full: AtomicBool::new(false),
                 left_out: AtomicU64::new(0),
                 difference: Difference::default(),
+                sources: Sources::default(),
                 routes: RwLock::default(),
             })),
         })
@@ -183,6 +186,11 @@ impl RequestLog {
     fn difference(&self, field: nexus_usage::Field) -> i64 {
         let shared = self.shared.as_ref();
         shared.map_or(0, |shared| shared.difference.of(field).load(Relaxed))
+    }
+
+    /// Where events come from by themselves.
+    fn sources(&self) -> Option<&Sources> {
+        self.shared.as_ref().map(|shared| &shared.sources)
     }
 
     fn counts(&self) -> Option<(Counts, u64, u64)> {

@@ -413,6 +413,13 @@ fn every_kind_of_mistake_in_the_file() {
             "log.level: expected a level (off, error, warn, info, debug, trace), and module=level behind commas, got \"inof\"",
         ],
     );
+    check(
+        "usage_log: {follow: [/a, /b, /a], syslog: ['127.0.0.1:5140', '127.0.0.1:5140']}",
+        &[
+            "usage_log.syslog[1]: 127.0.0.1:5140 is named twice: leave one out",
+            "usage_log.follow[2]: /a is named twice: leave one out",
+        ],
+    );
 }
 
 #[test]

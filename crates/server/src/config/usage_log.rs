@@ -75,11 +75,15 @@ fn texts(section: &Section<'_>, name: &'static str) -> Vec<String> {
     if items.len() > SOURCES_MAX {
         section.mistake(name, format!("expected at most {SOURCES_MAX}, got {}", items.len()));
     }
-    let mut texts = Vec::new();
+    let mut texts: Vec<String> = Vec::new();
     for (index, item) in items.iter().enumerate() {
+        let place = format!("{name}[{index}]");
         match units::text(item) {
+            Ok(text) if texts.iter().any(|known| known == text) => {
+                section.mistake(&place, format!("{text} is named twice: leave one out"));
+            }
             Ok(text) => texts.push(text.to_owned()),
-            Err(error) => section.mistake(&format!("{name}[{index}]"), error),
+            Err(error) => section.mistake(&place, error),
         }
     }
     texts

@@ -1,7 +1,7 @@
 use nexus_metric::Kind;
 use nexus_usage::Field;
 
-use super::RequestLog;
+use super::{RequestLog, sources};
 use crate::{
     exposition::OwnFamily,
     own_metrics::{counter, gauge, sample, whole},
@@ -18,7 +18,7 @@ pub(crate) fn families(log: &RequestLog) -> Vec<OwnFamily> {
         ("duplicate", counts.duplicate),
     ];
     let dropped = counts.dropped.by_reason().into_iter();
-    vec![
+    let mut families = vec![
         counter(
             "metric_nexus_usage_log_received_total",
             "Records that came to the usage log.",
@@ -63,7 +63,9 @@ pub(crate) fn families(log: &RequestLog) -> Vec<OwnFamily> {
             &[],
             whole(bytes),
         ),
-    ]
+    ];
+    families.extend(log.sources().into_iter().flat_map(sources::families));
+    families
 }
 
 #[expect(clippy::cast_precision_loss, reason = "beyond 2^53 the nearest double is shown")]

@@ -1,6 +1,15 @@
 //! Where events come from by themselves: access logs that are followed, and syslog.
 
-use std::{fs, io, path::Path, sync::Arc};
+mod metrics;
+
+use std::{
+    fs, io,
+    path::Path,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+};
 
 use nexus_usage_log::{
     UsageLog,
@@ -18,52 +27,102 @@ use tokio::{
 use super::RequestLog;
 use crate::{config, shutdown::Shutdown};
 
+pub(super) use metrics::families;
+
+/// The sources of the hub's last start of serving.
+#[derive(Debug, Default)]
+pub(super) struct Sources(Mutex<Vec<Source>>);
+
+/// One source, under its name in the configuration. Cheap to clone.
+#[derive(Debug, Clone)]
+struct Source {
+    name: Arc<str>,
+    reader: Reader,
+    /// Whether it is read. What failed is not, until the hub is started again.
+    is_up: Arc<AtomicBool>,
+}
+
+#[derive(Debug, Clone)]
+enum Reader {
+    Follow(Tail),
+    Syslog(SyslogReceiver),
+}
+
 impl RequestLog {
     /// Listens and follows as the configuration says until the shutdown; what fails is logged, and the others go on.
     pub(crate) async fn collect(self, config: config::UsageLog, shutdown: Shutdown) {
         let Some(shared) = &self.shared else { return };
-        let mut sources = JoinSet::new();
-        for address in &config.syslog {
-            let receive = receive(shared.log.clone(), address.clone(), shutdown.clone());
-            sources.spawn(named(address.clone(), receive));
-        }
-        for path in &config.follow {
-            let positions = shared.positions.clone();
-            let follow = follow(shared.log.clone(), path.clone(), positions, shutdown.clone());
-            sources.spawn(named(path.clone(), follow));
-        }
-        sources.join_all().await;
+        let syslog = config.syslog.iter().map(|address| receiver(&shared.log, address));
+        let follow = config
+            .follow
+            .iter()
+            .map(|path| follower(&shared.log, path, &shared.positions));
+        let sources: Vec<Source> = syslog.chain(follow).collect();
+        shared.sources.lock().clone_from(&sources);
+        let running: JoinSet<()> = sources.into_iter().map(|source| source.run(shutdown.clone())).collect();
+        running.join_all().await;
     }
 }
 
-async fn named(source: String, work: impl Future<Output = io::Result<()>>) {
-    if let Err(error) = work.await {
-        tracing::error!(source, %error, "a source of the usage log failed; the hub goes on without it until it is started again");
+impl Sources {
+    fn lock(&self) -> MutexGuard<'_, Vec<Source>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Source {
+    fn new(name: &str, reader: Reader) -> Self {
+        Source {
+            name: name.into(),
+            reader,
+            is_up: Arc::new(AtomicBool::new(true)),
+        }
+    }
+
+    async fn run(self, shutdown: Shutdown) {
+        let fired = async move { shutdown.fired().await };
+        let ended = match &self.reader {
+            Reader::Follow(tail) => tail.run(fired).await,
+            Reader::Syslog(receiver) => match bind(&self.name).await {
+                Ok(datagrams) => receiver.run(datagrams, fired).await,
+                Err(error) => Err(error),
+            },
+        };
+        self.is_up.store(false, Relaxed);
+        if let Err(error) = ended {
+            tracing::error!(source = &*self.name, %error, "a source of the usage log failed; the hub goes on without it until it is started again");
+        }
     }
 }
 
 /// A path is a unix socket, anything else an address.
-async fn receive(log: UsageLog, address: String, shutdown: Shutdown) -> io::Result<()> {
-    let datagrams = if address.starts_with('/') {
+async fn bind(address: &str) -> io::Result<Datagrams> {
+    if address.starts_with('/') {
         // One that an earlier hub left behind.
-        drop(fs::remove_file(&address));
-        Datagrams::Unix(UnixDatagram::bind(&address)?)
+        drop(fs::remove_file(address));
+        UnixDatagram::bind(address).map(Datagrams::Unix)
     } else {
-        Datagrams::Udp(UdpSocket::bind(&address).await?)
-    };
-    let receiver = SyslogReceiver::new(log, SyslogSettings::new(origin()));
-    receiver.run(datagrams, async move { shutdown.fired().await }).await
+        UdpSocket::bind(address).await.map(Datagrams::Udp)
+    }
 }
 
-async fn follow(log: UsageLog, path: String, positions: Arc<Path>, shutdown: Shutdown) -> io::Result<()> {
-    let name: String = path
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
-        .collect();
-    let settings = TailSettings::new(&path, positions.join(format!("{name}.position")), origin());
-    Tail::new(log, settings)
-        .run(async move { shutdown.fired().await })
-        .await
+fn receiver(log: &UsageLog, address: &str) -> Source {
+    let receiver = SyslogReceiver::new(log.clone(), SyslogSettings::new(origin()));
+    Source::new(address, Reader::Syslog(receiver))
+}
+
+fn follower(log: &UsageLog, path: &str, positions: &Path) -> Source {
+    let settings = TailSettings::new(path, positions.join(position_name(path)), origin());
+    Source::new(path, Reader::Follow(Tail::new(log.clone(), settings)))
+}
+
+/// For people the end of the path, for paths that end alike a checksum of all of it.
+fn position_name(path: &str) -> String {
+    const SHOWN_CHARS_MAX: usize = 100;
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+    let left_out = path.chars().count().saturating_sub(SHOWN_CHARS_MAX);
+    let shown: String = path.chars().skip(left_out).map(plain).collect();
+    format!("{shown}-{:08x}.position", crc32fast::hash(path.as_bytes()))
 }
 
 /// One for all of them, so that a request that comes by its log and by syslog counts once.
@@ -72,5 +131,29 @@ fn origin() -> Origin {
         scope: "hub".into(),
         source: "access-log".into(),
         ..Origin::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::position_name;
+
+    #[test]
+    fn each_log_that_is_followed_has_a_position_file_of_its_own() {
+        let long = format!("/logs/{}", "é".repeat(2_000));
+        let paths = [
+            "/var/log/a-b.log",
+            "/var/log/a_b.log",
+            "/var/log/a/b.log",
+            "",
+            &long,
+            &format!("/{long}"),
+        ];
+        let names: HashSet<String> = paths.iter().map(|path| position_name(path)).collect();
+        assert_eq!(names.len(), paths.len(), "{names:?}");
+        let is_a_name = |name: &String| name.len() <= 255 && !name.contains('/');
+        assert!(names.iter().all(is_a_name), "{names:?}");
     }
 }

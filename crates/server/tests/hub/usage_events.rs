@@ -92,7 +92,11 @@ async fn access_logs_are_followed_and_syslog_is_received() {
         format!("{{\"id\":\"{id}\",\"service\":\"{service}\",\"status\":200,\"bytes_out\":{bytes}}}\n")
     };
     fs::write(&log, line("a", "files", 10)).unwrap();
-    let config = format!("usage_log: {{ follow: ['{}'], syslog: ['{free}'] }}", log.display());
+    let nowhere = setup.path("nowhere/socket").display().to_string();
+    let config = format!(
+        "usage_log: {{ follow: ['{}'], syslog: ['{free}', '{nowhere}'] }}",
+        log.display()
+    );
     let mut hub = setup.config(&config).start().await;
     until("the first line", async || {
         (sums(&hub, "files").await == Some((1, 10))).then_some(())
@@ -114,4 +118,32 @@ async fn access_logs_are_followed_and_syslog_is_received() {
         (sums(&hub, "lines").await == Some((1, 7))).then_some(())
     })
     .await;
+
+    let metrics = hub
+        .get("/__metrics?prefix=metric_nexus_usage_log_source")
+        .send()
+        .await
+        .text();
+    let (free, log) = (free.to_string(), log.display().to_string());
+    for (kind, source, up) in [("syslog", &free, 1), ("syslog", &nowhere, 0), ("follow", &log, 1)] {
+        let line = format!("_up{{kind=\"{kind}\",source=\"{source}\"}} {up}\n");
+        assert!(metrics.contains(&line), "{line} {metrics}");
+    }
+    for (family, labels, value) in [
+        (
+            "lines_total",
+            format!("fate=\"malformed\",kind=\"syslog\",source=\"{free}\""),
+            0,
+        ),
+        ("behind_bytes", format!("kind=\"follow\",source=\"{log}\""), 0),
+        ("missing", format!("kind=\"syslog\",source=\"{free}\""), 0),
+        (
+            "file_changes_total",
+            format!("change=\"rotation\",kind=\"follow\",source=\"{log}\""),
+            0,
+        ),
+    ] {
+        let line = format!("_{family}{{{labels}}} {value}\n");
+        assert!(metrics.contains(&line), "{line} {metrics}");
+    }
 }

@@ -14,10 +14,12 @@
 mod crash;
 mod fleet;
 mod hub;
+mod nginx;
 mod programs;
 mod prometheus;
 mod promtool;
 mod readme;
 mod shared_usage;
 mod tour;
+mod usage_events;
 mod verify;

@@ -1,6 +1,6 @@
 //! Programs that are not ours.
 
-use std::{env, future::Future, path::Path, process::Stdio, time::Duration};
+use std::{env, path::Path, process::Stdio, time::Duration};
 
 use tokio::{io::AsyncWriteExt, process::Command, time::timeout};
 
@@ -81,7 +81,16 @@ pub(crate) async fn run_with(
 }
 
 /// Asks again and again until there is an answer.
-pub(crate) async fn until<T, F: Future<Output = Result<T, String>>>(what: &str, mut ask: impl FnMut() -> F) -> T {
+pub(crate) async fn until<T>(what: &str, ask: impl AsyncFnMut() -> Result<T, String>) -> T {
+    until_within(what, DEADLINE, ask).await
+}
+
+/// The same for what may take longer.
+pub(crate) async fn until_within<T>(
+    what: &str,
+    deadline: Duration,
+    mut ask: impl AsyncFnMut() -> Result<T, String>,
+) -> T {
     let mut last = String::new();
     let asking = async {
         loop {
@@ -92,7 +101,7 @@ pub(crate) async fn until<T, F: Future<Output = Result<T, String>>>(what: &str, 
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    match timeout(DEADLINE, asking).await {
+    match timeout(deadline, asking).await {
         Ok(answer) => answer,
         Err(_) => panic!("waited in vain until {what}: {last}"),
     }

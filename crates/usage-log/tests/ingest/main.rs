@@ -12,6 +12,5 @@
 
 mod harness;
 
-mod nginx;
 mod syslog;
 mod tail;

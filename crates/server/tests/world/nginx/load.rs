@@ -17,14 +17,10 @@ use tokio::{
 };
 
 use super::server::Nginx;
-use crate::harness::eventually;
 
 const CLIENTS: u64 = 8;
 
-pub(super) struct Load {
-    progress: Arc<Progress>,
-    clients: JoinSet<Received>,
-}
+pub(super) struct Load(JoinSet<Received>);
 
 #[derive(Default)]
 struct Progress {
@@ -58,18 +54,11 @@ impl Load {
             pause,
         });
         let port = nginx.port;
-        let clients = (0..clients).map(|_| client(port, progress.clone())).collect();
-        Load { progress, clients }
-    }
-
-    /// Waits until so many requests were sent.
-    pub(super) async fn reached(&self, requests: u64) {
-        let is_so = || self.progress.next.load(Ordering::Relaxed) >= requests;
-        eventually("the load gets on", is_so).await;
+        Load((0..clients).map(|_| client(port, progress.clone())).collect())
     }
 
     pub(super) async fn end(self) -> Received {
-        self.clients
+        self.0
             .join_all()
             .await
             .into_iter()
