@@ -18,11 +18,11 @@
 //! | `GET /api/v1/openapi.json` | here | any |
 //! | `GET /-/healthy`, `GET /-/ready` | `health` | no key |
 //!
-//! From outside: pace the connection, count, catch panics, give errors their body, authenticate,
-//! charge the key (for the bodies of errors too), handle.
+//! What surrounds each of them is in `around`.
 
 mod account;
 mod admin;
+mod around;
 mod batch;
 mod body;
 mod charge;
@@ -46,7 +46,6 @@ use axum::{
     Json, Router, middleware,
     routing::{any, get},
 };
-use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -121,22 +120,15 @@ impl utoipa::Modify for Security {
 pub(crate) fn router(api: Api) -> Router {
     let (described, document) = described_routes().split_for_parts();
     let described = described.route("/api/v1/openapi.json", get(|| async move { Json(document) }));
-    let authenticate = middleware::from_fn_with_state(api.clone(), account::authenticate);
-    let count = middleware::from_fn_with_state(api.clone(), account::count);
-    let charge = middleware::from_fn_with_state(api.clone(), charge::charge);
+    let with_key = middleware::from_fn_with_state(api.clone(), around::with_key);
+    let without_key = middleware::from_fn_with_state(api.clone(), around::without_key);
     described
         .merge(simple::with_trailing_slash())
         .merge(scrape::name_of_no_metric())
         .merge(nothing_yet())
         .fallback(nothing)
-        .layer(middleware::from_fn(error::render))
-        .layer(charge)
-        .layer(authenticate)
-        .merge(health::routes())
-        .layer(middleware::from_fn(error::render))
-        .layer(CatchPanicLayer::custom(error::panicked))
-        .layer(count)
-        .layer(middleware::from_fn(charge::pace))
+        .layer(with_key)
+        .merge(health::routes().layer(without_key))
         .with_state(api)
 }
 

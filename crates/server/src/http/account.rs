@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::{MatchedPath, Request, State},
-    middleware::Next,
-    response::{IntoResponse, Response},
+    extract::{MatchedPath, Request},
+    http::Method,
+    response::Response,
 };
 use tokio::time::Instant;
 
@@ -34,23 +34,15 @@ impl Caller {
 /// How much of `X-Client-Id` tells clients apart.
 const CLIENT_ID_BYTES_MAX: usize = 128;
 
-/// Lets in who has a key, and notes the client.
-pub(super) async fn authenticate(State(api): State<Api>, mut request: Request, next: Next) -> Response {
+/// Who sent the request, if they have a key; notes the client.
+pub(super) fn authenticate(api: &Api, request: &Request) -> Result<Caller, Problem> {
     let found = match credentials(request.headers()) {
         Ok(credential) => api.keyring.find(credential.as_str()).ok_or_else(Problem::unknown_key),
         Err(error) => Err(error.into()),
     };
-    match found {
-        Ok(key) => {
-            note_client(&api, &key, &request);
-            request.extensions_mut().insert(Caller { key });
-            next.run(request).await
-        }
-        Err(problem) => {
-            api.own.auth_failed();
-            problem.into_response()
-        }
-    }
+    let key = found.inspect_err(|_| api.own.auth_failed())?;
+    note_client(api, &key, request);
+    Ok(Caller { key })
 }
 
 /// A client is told apart by the id that it sends, else by its address.
@@ -71,13 +63,25 @@ pub(super) fn client_id(request: &Request) -> Option<&str> {
     (!id.is_empty()).then(|| id.get(..CLIENT_ID_BYTES_MAX).unwrap_or(id))
 }
 
-/// Counts requests and how long they take until their answer begins, by route.
-pub(super) async fn count(State(api): State<Api>, request: Request, next: Next) -> Response {
-    let began = Instant::now();
-    let method = request.method().clone();
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    let response = next.run(request).await;
-    let route = route.as_ref().map_or("none", MatchedPath::as_str);
-    api.own.request(&method, route, response.status(), began.elapsed());
-    response
+/// A request that is to be counted, with the time until its answer begins, by route.
+pub(super) struct Counted {
+    began: Instant,
+    method: Method,
+    route: Option<MatchedPath>,
+}
+
+impl Counted {
+    pub(super) fn begin(request: &Request) -> Self {
+        Counted {
+            began: Instant::now(),
+            method: request.method().clone(),
+            route: request.extensions().get::<MatchedPath>().cloned(),
+        }
+    }
+
+    pub(super) fn end(self, api: &Api, answer: &Response) {
+        let route = self.route.as_ref().map_or("none", MatchedPath::as_str);
+        api.own
+            .request(&self.method, route, answer.status(), self.began.elapsed());
+    }
 }

@@ -8,9 +8,8 @@ use std::sync::Arc;
 
 use axum::{
     body::Body,
-    extract::{MatchedPath, Request, State},
+    extract::{MatchedPath, Request},
     http::{Method, Uri},
-    middleware::Next,
     response::{IntoResponse, Response},
 };
 use http_body::Body as _;
@@ -40,25 +39,26 @@ fn is_free(request: &Request) -> bool {
 }
 
 /// Tells the connection whether it may be slowed down for this request, whoever sent it.
-pub(super) async fn pace(request: Request, next: Next) -> Response {
+pub(super) fn pace(request: &Request) {
     if let Some(connection) = request.extensions().get::<ConnectionInfo>() {
         connection.set_exempt(is_operators(request.uri()));
     }
-    next.run(request).await
 }
 
 /// Lets requests go on that are within their key's limits, lets their bodies flow as fast as the key may, and counts them.
-pub(super) async fn charge(State(api): State<Api>, request: Request, next: Next) -> Response {
-    let Some(caller) = request.extensions().get::<Caller>() else {
-        return Problem::internal().into_response();
-    };
+pub(super) async fn charge(
+    api: &Api,
+    caller: Caller,
+    mut request: Request,
+    handle: impl AsyncFnOnce(Request) -> Response,
+) -> Response {
     let account = api.accounts.of(&caller.key.name);
     if let Some(connection) = request.extensions().get::<ConnectionInfo>() {
         connection.join(account.bandwidth());
     }
     let paced = !is_operators(request.uri());
     let asked = Asked::of(&request);
-    let about = about(&api, caller, &request);
+    let about = about(api, &caller, &request);
     let reservation = match asked.admit(&account).await {
         Ok(reservation) => reservation,
         Err(refused) => return Problem::from(refused).into_response(),
@@ -71,8 +71,8 @@ pub(super) async fn charge(State(api): State<Api>, request: Request, next: Next)
         let node = paced.then(|| account.bandwidth().own().clone());
         Body::new(Paid::new(body, bill.clone(), node, direction))
     };
-    let request = request.map(|body| wrap(body, Direction::Read));
-    let response = next.run(request).await;
+    request.extensions_mut().insert(caller);
+    let response = handle(request.map(|body| wrap(body, Direction::Read))).await;
     match announced(response.body()).map(|bytes| bill.reserve(Direction::Write, bytes)) {
         Some(Err(refusal)) => {
             let refused = Problem::from(Refused::UsedUp(refusal)).into_response();

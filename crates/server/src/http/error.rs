@@ -6,13 +6,10 @@
 mod usage;
 
 use axum::{
-    body::Body,
-    extract::Request,
     http::{
         HeaderMap, HeaderName, HeaderValue, StatusCode,
         header::{ACCEPT, ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
     },
-    middleware::Next,
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
@@ -187,7 +184,7 @@ impl IntoResponse for Problem {
 
 /// How a failure is told.
 #[derive(Debug, Clone, Copy)]
-enum Form {
+pub(super) enum Form {
     /// `application/problem+json`.
     Json,
     /// For people, and for scripts: a line, and one for each item.
@@ -195,7 +192,7 @@ enum Form {
 }
 
 impl Form {
-    fn accepted(headers: &HeaderMap) -> Self {
+    pub(super) fn accepted(headers: &HeaderMap) -> Self {
         let names_json = |value: &HeaderValue| value.to_str().is_ok_and(|value| value.contains("json"));
         match headers.get_all(ACCEPT).iter().any(names_json) {
             true => Form::Json,
@@ -204,10 +201,8 @@ impl Form {
     }
 }
 
-/// Gives every failed answer its body, in the form that the client accepts.
-pub(super) async fn render(request: Request, next: Next) -> Response {
-    let form = Form::accepted(request.headers());
-    let mut response = next.run(request).await;
+/// Gives a failed answer its body, in the form that the client accepts.
+pub(super) fn render(form: Form, mut response: Response) -> Response {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         return problem.render(form);
     }
@@ -226,7 +221,7 @@ pub(super) async fn render(request: Request, next: Next) -> Response {
 }
 
 /// What a client gets when a handler panicked; the panic is in the log.
-pub(super) fn panicked(_panic: Box<dyn std::any::Any + Send + 'static>) -> Response<Body> {
+pub(super) fn panicked() -> Response {
     Problem::internal().into_response()
 }
 

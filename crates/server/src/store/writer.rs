@@ -112,6 +112,9 @@ impl Writer {
             };
             match command {
                 Some(Command::Write(job)) => {
+                    // Whoever woke this thread may be about to let others come: together they cost less. If nobody
+                    // else wants the processor this returns at once.
+                    std::thread::yield_now();
                     if let Some(command) = self.group(job)
                         && !self.control(command)
                     {

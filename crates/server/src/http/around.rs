@@ -1,0 +1,45 @@
+//! What surrounds every handler. One layer, since each layer costs every request a box or two and a clone of the route.
+
+use std::panic::AssertUnwindSafe;
+
+use axum::{
+    extract::{Request, State},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use futures_util::FutureExt;
+
+use super::{
+    Api,
+    account::{self, Counted},
+    charge,
+    error::{self, Form},
+};
+
+/// For what may be asked without a key: pace the connection, count, catch panics, give errors their body.
+pub(super) async fn without_key(State(api): State<Api>, request: Request, next: Next) -> Response {
+    outside(&api, request, async |request, _| next.run(request).await).await
+}
+
+/// For everything else: inside of that, authenticate and charge the key, for the bodies of errors too.
+pub(super) async fn with_key(State(api): State<Api>, request: Request, next: Next) -> Response {
+    let inside = async |request: Request, form: Form| match account::authenticate(&api, &request) {
+        Ok(caller) => {
+            let handle = async |request| error::render(form, next.run(request).await);
+            charge::charge(&api, caller, request, handle).await
+        }
+        Err(problem) => problem.into_response(),
+    };
+    outside(&api, request, inside).await
+}
+
+async fn outside(api: &Api, request: Request, inside: impl AsyncFnOnce(Request, Form) -> Response) -> Response {
+    charge::pace(&request);
+    let counted = Counted::begin(&request);
+    let form = Form::accepted(request.headers());
+    // What a panic leaves half done is the request, which nobody sees again.
+    let answer = AssertUnwindSafe(inside(request, form)).catch_unwind().await;
+    let answer = error::render(form, answer.unwrap_or_else(|_| error::panicked()));
+    counted.end(api, &answer);
+    answer
+}
