@@ -41,13 +41,23 @@ impl Labels {
     pub fn from_pairs<N: AsRef<str>, V: AsRef<str>>(
         pairs: impl IntoIterator<Item = (N, V)>,
     ) -> Result<Self, LabelError> {
-        let mut pairs: Vec<(N, V)> = pairs.into_iter().collect();
-        pairs.sort_by(|a, b| a.0.as_ref().cmp(b.0.as_ref()));
-        // With the two quotes, the equals sign and the comma of each pair.
+        Labels::from_slice(&mut pairs.into_iter().collect::<Vec<_>>())
+    }
+
+    /// The same with pairs that may be put in order where they are.
+    ///
+    /// # Errors
+    /// See [`Labels::from_pairs`].
+    pub fn from_slice<N: AsRef<str>, V: AsRef<str>>(pairs: &mut [(N, V)]) -> Result<Self, LabelError> {
+        if !pairs.is_sorted_by(|a, b| a.0.as_ref() <= b.0.as_ref()) {
+            pairs.sort_by(|a, b| a.0.as_ref().cmp(b.0.as_ref()));
+        }
+        // With the two quotes, the equals sign and the comma of each pair; there is no comma before the first.
         let length = |(name, value): &(N, V)| name.as_ref().len() + value.as_ref().len() + 4;
-        let mut text = String::with_capacity(pairs.iter().map(length).sum());
+        let bytes = pairs.iter().map(length).sum::<usize>().saturating_sub(1);
+        let mut text = String::with_capacity(bytes);
         let mut previous: Option<&str> = None;
-        for (name, value) in &pairs {
+        for (name, value) in &*pairs {
             let (name, value) = (name.as_ref(), value.as_ref());
             check_name(name)?;
             if previous == Some(name) {
@@ -81,6 +91,12 @@ impl Labels {
         } else {
             Err(malformed())
         }
+    }
+
+    /// Whether [`Labels::from_text`] reads the text. Allocates only if a name is quoted or a value has an escape.
+    #[must_use]
+    pub fn is_text(text: &str) -> bool {
+        is_plain_text(text.as_bytes()) || Labels::from_text(text).is_ok()
     }
 
     /// The canonical text; empty if there are no labels.
@@ -131,7 +147,7 @@ impl<'a> Iterator for Iter<'a> {
         let (name, rest) = match rest.strip_prefix('"') {
             Some(quoted) => unquote(quoted)?,
             None => {
-                let (name, rest) = rest.split_at_checked(rest.find('=')?)?;
+                let (name, rest) = rest.split_at_checked(memchr::memchr(b'=', rest.as_bytes())?)?;
                 (Cow::Borrowed(name), rest)
             }
         };
@@ -146,7 +162,7 @@ impl<'a> Iterator for Iter<'a> {
 
 /// Reads up to the closing quote; gives the unescaped text and what follows the quote.
 fn unquote(text: &str) -> Option<(Cow<'_, str>, &str)> {
-    let plain = text.find(['"', '\\'])?;
+    let plain = memchr::memchr2(b'"', b'\\', text.as_bytes())?;
     let (head, tail) = text.split_at_checked(plain)?;
     if let Some(rest) = tail.strip_prefix('"') {
         return Some((Cow::Borrowed(head), rest));
@@ -164,6 +180,39 @@ fn unquote(text: &str) -> Option<(Cow<'_, str>, &str)> {
             other => value.push(other),
         }
     }
+}
+
+/// Whether it is the text of labels with legacy names and values without escapes, as nearly all are.
+fn is_plain_text(text: &[u8]) -> bool {
+    let (mut rest, mut previous) = (text, &b""[..]);
+    while !rest.is_empty() {
+        let Some((name, value)) = split_where(rest, |byte| !(byte.is_ascii_alphanumeric() || byte == b'_')) else {
+            return false;
+        };
+        let legal = !name.first().is_some_and(u8::is_ascii_digit) && !name.starts_with(b"__");
+        let Some((value, behind)) = value
+            .strip_prefix(b"=\"")
+            .and_then(|value| split_where(value, |byte| matches!(byte, b'"' | b'\\' | b'\n')))
+        else {
+            return false;
+        };
+        // The empty name is not above the one before either.
+        if !legal || name <= previous || value.is_empty() {
+            return false;
+        }
+        previous = name;
+        rest = match behind {
+            b"\"" => return true,
+            [b'"', b',', rest @ ..] => rest,
+            _ => return false,
+        };
+    }
+    text.is_empty()
+}
+
+/// Splits before the first byte that is one of those, if there is one.
+fn split_where(bytes: &[u8], is_one: impl Fn(u8) -> bool) -> Option<(&[u8], &[u8])> {
+    bytes.split_at_checked(bytes.iter().position(|byte| is_one(*byte))?)
 }
 
 fn check_name(name: &str) -> Result<(), LabelError> {
@@ -254,6 +303,7 @@ mod tests {
     fn only_the_canonical_text_is_read() {
         for text in ["", r#"a="1""#, r#""a.b"="1",c="\\\"\n,""#] {
             assert_eq!(Labels::from_text(text).unwrap().as_text(), text);
+            assert!(Labels::is_text(text), "{text}");
         }
         for text in [
             "a",
@@ -275,6 +325,7 @@ mod tests {
                 Err(LabelError::Malformed(text.into())),
                 "{text}"
             );
+            assert!(!Labels::is_text(text), "{text}");
         }
     }
 
@@ -306,6 +357,11 @@ mod tests {
             if let Ok(labels) = Labels::from_text(&text) {
                 prop_assert_eq!(labels.as_text(), text);
             }
+        }
+
+        #[test]
+        fn a_text_is_one_if_it_is_read(text in "((a|b|_|0|é|\"c\"|__a)=\"(x|\\\\n|\n|)\"[,x]?){0,3}") {
+            prop_assert_eq!(Labels::is_text(&text), Labels::from_text(&text).is_ok(), "{}", text);
         }
     }
 }

@@ -67,7 +67,8 @@ pub fn is_legacy_name(text: &str) -> bool {
 /// Whether `text` matches `[a-zA-Z_][a-zA-Z0-9_]*`.
 #[must_use]
 pub fn is_legacy_label_name(text: &str) -> bool {
-    is_legacy_name(text) && !text.contains(':')
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    text.bytes().next().is_some_and(|first| !first.is_ascii_digit()) && text.bytes().all(legal)
 }
 
 impl fmt::Display for Name {

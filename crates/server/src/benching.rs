@@ -61,8 +61,9 @@ impl Batch {
 }
 
 /// Reads a journal record back.
-pub fn decode(record: &[u8]) -> impl Sized + use<> {
-    Reader::new(record).write().expect("a record")
+pub fn decode(record: &[u8]) -> usize {
+    let write = Reader::new(record).write().expect("a record");
+    write.changes().count()
 }
 
 /// The hash that finds a series.

@@ -12,6 +12,7 @@ mod check;
 mod examine;
 mod exposed_names;
 mod family;
+mod found;
 mod idempotency;
 mod limits;
 mod locks;

@@ -5,10 +5,12 @@
 mod codec;
 mod refusal;
 mod validate;
+mod view;
 
-pub(crate) use codec::{CodecError, Reader, put_number};
+pub(crate) use codec::{CodecError, Reader, RecordedWrite, put_number};
 pub(crate) use refusal::{Reason, Refusal};
 pub(crate) use validate::RequestLimits;
+pub(crate) use view::{Amount, ChangeView, TargetView};
 
 use std::sync::Arc;
 
@@ -172,6 +174,14 @@ impl Change {
             | Change::Observe { target, .. }
             | Change::Merge { target, .. } => Some(target),
             Change::Delete { .. } | Change::DeleteMatching { .. } => None,
+        }
+    }
+
+    /// Whether both are about series, and those are of one family.
+    pub(crate) fn is_of_the_same_family(&self, other: &Self) -> bool {
+        match (self.target(), other.target()) {
+            (Some(one), Some(other)) => one.family == other.family,
+            _ => false,
         }
     }
 }

@@ -45,7 +45,8 @@ pub(super) fn write_of(changes: Vec<Change>) -> Write {
 pub(super) fn journals_as_it_is(write: &Write) {
     let bytes = write.encode();
     let mut reader = Reader::new(&bytes);
-    let read = reader.write().expect("what was encoded is read");
+    let recorded = reader.write().expect("what was encoded is read");
+    let read = recorded.write().expect("what was read once is read again");
     assert!(reader.is_at_end());
     assert_eq!(format!("{:?}", read.changes), format!("{:?}", write.changes));
     // NaN is not equal to itself, its bytes are.

@@ -9,7 +9,7 @@ use crate::{
         recovery::{self, Position},
     },
     store::State,
-    write::{Applied, Write},
+    write::{Applied, RecordedWrite},
 };
 
 const DIRECTORY: &str = "journal";
@@ -48,7 +48,7 @@ fn replays_in_order(files: &MemoryDisk, position: u64) -> bool {
     let (mut next, mut writes) = (position.checked_add(1), 0);
     let replayed = recovery::replay(files, directory, position, |frame, write| {
         assert_eq!(Some(write.first), next, "a change is applied out of order");
-        next = write.first.checked_add(write.write.changes.len().max(1) as u64);
+        next = write.first.checked_add(write.write.len().max(1) as u64);
         writes += 1;
         apply(&mut state, &write.write, write.first, frame.at_ms);
     });
@@ -82,8 +82,8 @@ fn salvages(files: &MemoryDisk, position: u64) {
     }
 }
 
-fn apply(state: &mut State, write: &Write, first: u64, at_ms: u64) {
-    let applied: Applied = state.apply(write, first, at_ms);
+fn apply(state: &mut State, write: &RecordedWrite<'_>, first: u64, at_ms: u64) {
+    let applied: Applied = state.apply_recorded(write, first, at_ms);
     if let Some(idempotency) = write.idempotency {
         state.keep_key(idempotency, &applied, at_ms);
     }

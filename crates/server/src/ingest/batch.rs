@@ -1,6 +1,9 @@
 //! `POST /api/v1/batch`: a JSON array, or one JSON object a line, of changes that happen all or not at all.
 
+#[cfg(test)]
+mod differential;
 mod item;
+mod plain;
 
 use std::fmt;
 
@@ -9,7 +12,10 @@ use serde::{
     de::{self, SeqAccess},
 };
 
-use self::item::{Before, Item};
+use self::{
+    item::{Before, Item, ItemError},
+    plain::Reader,
+};
 use crate::write::Change;
 
 /// Why a body is not a list of changes.
@@ -38,13 +44,47 @@ const BAD_ITEMS_MAX: usize = 100;
 
 /// Reads a body: an array if it begins with `[`, else objects with white space between.
 pub(crate) fn parse(body: &[u8], changes_max: usize) -> Result<Vec<Change>, BatchError> {
-    let mut items = Items {
-        changes: Vec::new(),
-        bad: Vec::new(),
-        next: 0,
-        changes_max,
-        before: Before::default(),
-    };
+    match std::str::from_utf8(body).ok().and_then(|text| quick(text, changes_max)) {
+        Some(read) => read,
+        None => thorough(body, changes_max),
+    }
+}
+
+/// Reads plain items by itself and lets `serde_json` read the others, one by one. `None` if one of them, or what is between
+/// them, is not what it should be: what exactly, [`thorough`] says.
+fn quick(text: &str, changes_max: usize) -> Option<Result<Vec<Change>, BatchError>> {
+    let mut items = Items::new(changes_max);
+    let mut reader = Reader::new(text);
+    let is_array = reader.eat(b'[');
+    if is_array && reader.eat(b']') {
+        return reader.rest().is_empty().then_some(Ok(Vec::new()));
+    }
+    while is_array || !reader.rest().is_empty() {
+        let change = match reader.change(&mut items.before) {
+            Some(change) => Ok(change),
+            None => {
+                let mut item = serde_json::Deserializer::from_str(reader.rest()).into_iter::<Item<'_>>();
+                let change = item.next()?.ok()?.change(&mut items.before);
+                reader.skip(item.byte_offset());
+                change
+            }
+        };
+        if !items.push(change) {
+            return Some(Err(BatchError::TooMany { max: changes_max }));
+        }
+        if is_array && !reader.eat(b',') {
+            if reader.eat(b']') && reader.rest().is_empty() {
+                break;
+            }
+            return None;
+        }
+    }
+    Some(items.read())
+}
+
+/// Reads all with `serde_json`, which says where it stopped and why.
+fn thorough(body: &[u8], changes_max: usize) -> Result<Vec<Change>, BatchError> {
+    let mut items = Items::new(changes_max);
     let is_array = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
     let read = if is_array {
         let mut deserializer = serde_json::Deserializer::from_slice(body);
@@ -60,16 +100,13 @@ pub(crate) fn parse(body: &[u8], changes_max: usize) -> Result<Vec<Change>, Batc
         index: items.next,
         reason: error.to_string(),
     })?;
-    if items.bad.is_empty() {
-        Ok(items.changes)
-    } else {
-        Err(BatchError::Items(items.bad))
-    }
+    items.read()
 }
 
 fn lines(body: &[u8], items: &mut Items) -> Result<(), serde_json::Error> {
     for item in serde_json::Deserializer::from_slice(body).into_iter::<Item<'_>>() {
-        if !items.push(item?) {
+        let change = item?.change(&mut items.before);
+        if !items.push(change) {
             break;
         }
     }
@@ -85,9 +122,19 @@ struct Items {
 }
 
 impl Items {
+    fn new(changes_max: usize) -> Self {
+        Items {
+            changes: Vec::new(),
+            bad: Vec::new(),
+            next: 0,
+            changes_max,
+            before: Before::default(),
+        }
+    }
+
     /// `false` if that was one too many.
-    fn push(&mut self, item: Item<'_>) -> bool {
-        match item.change(&mut self.before) {
+    fn push(&mut self, change: Result<Change, ItemError>) -> bool {
+        match change {
             Ok(change) if self.bad.is_empty() => self.changes.push(change),
             Ok(_) => {}
             Err(error) if self.bad.len() < BAD_ITEMS_MAX => self.bad.push(BadItem {
@@ -98,6 +145,14 @@ impl Items {
         }
         self.next += 1;
         self.next <= self.changes_max
+    }
+
+    fn read(self) -> Result<Vec<Change>, BatchError> {
+        if self.bad.is_empty() {
+            Ok(self.changes)
+        } else {
+            Err(BatchError::Items(self.bad))
+        }
     }
 }
 
@@ -112,7 +167,8 @@ impl<'de> de::Visitor<'de> for ArrayVisitor<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
         while let Some(item) = seq.next_element::<Item<'de>>()? {
-            if !self.0.push(item) {
+            let change = item.change(&mut self.0.before);
+            if !self.0.push(change) {
                 return Err(de::Error::custom("too many changes"));
             }
         }

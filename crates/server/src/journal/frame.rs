@@ -1,5 +1,5 @@
 use super::SEQUENCE_MAX;
-use crate::write::{Applied, CodecError, Reader, Write, put_number};
+use crate::write::{Applied, CodecError, Reader, RecordedWrite, put_number};
 
 /// Begins every frame, so that a reader can find the next one behind damage.
 pub(crate) const MAGIC: [u8; 4] = *b"NxF1";
@@ -128,7 +128,7 @@ pub(crate) fn payload_length(header: &[u8; HEADER_BYTES]) -> Option<usize> {
 }
 
 /// What the header says, if the checksum confirms it.
-pub(crate) fn check(header: &[u8; HEADER_BYTES], payload: &[u8]) -> Option<FrameHeader> {
+fn check(header: &[u8; HEADER_BYTES], payload: &[u8]) -> Option<FrameHeader> {
     let length = u32::try_from(payload.len()).ok()?;
     let (expected, rest) = header.get(8..)?.split_first_chunk()?;
     if checksum(length, rest, payload) != u32::from_le_bytes(*expected) {
@@ -150,24 +150,24 @@ pub(crate) fn check(header: &[u8; HEADER_BYTES], payload: &[u8]) -> Option<Frame
 
 /// One write of a frame, with what became of it.
 #[derive(Debug)]
-pub(crate) struct JournaledWrite {
+pub(crate) struct JournaledWrite<'a> {
     /// The sequence of its first change.
     pub(crate) first: u64,
     /// What its answer said.
     pub(crate) created: u64,
     pub(crate) deleted: u64,
-    pub(crate) write: Write,
+    pub(crate) write: RecordedWrite<'a>,
 }
 
 /// The writes in a frame's payload.
-pub(crate) fn writes(header: &FrameHeader, payload: &[u8]) -> Result<Vec<JournaledWrite>, CodecError> {
+pub(crate) fn writes<'a>(header: &FrameHeader, payload: &'a [u8]) -> Result<Vec<JournaledWrite<'a>>, CodecError> {
     let mut reader = Reader::new(payload);
     let mut first = header.first;
     let mut writes = Vec::new();
     while !reader.is_at_end() {
         let (created, deleted) = (reader.number()?, reader.number()?);
         let write = reader.write()?;
-        let used = sequences_of(write.changes.len());
+        let used = sequences_of(write.len());
         writes.push(JournaledWrite {
             first,
             created,

@@ -19,7 +19,7 @@ use super::{
     segment::{self, HeaderError, SegmentHeader},
 };
 use crate::{config::Durability, damage::Tolerance, disk::Disk};
-use frames::Frames;
+use frames::{Found, Frames};
 
 /// What reading the journal gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,7 +77,7 @@ pub(crate) fn replay(
     disk: &dyn Disk,
     directory: &Path,
     position: u64,
-    mut apply: impl FnMut(&FrameHeader, JournaledWrite),
+    mut apply: impl FnMut(&FrameHeader, JournaledWrite<'_>),
 ) -> Result<Recovered, JournalError> {
     let mut damage = Tolerance::None;
     Walk::over(disk, directory, Position::Certain(position), &mut apply, &mut damage)
@@ -113,7 +113,7 @@ pub(crate) fn salvage(
     directory: &Path,
     position: Position,
     damage: &mut Tolerance<JournalError>,
-    mut apply: impl FnMut(&FrameHeader, JournaledWrite),
+    mut apply: impl FnMut(&FrameHeader, JournaledWrite<'_>),
 ) -> Result<Recovered, JournalError> {
     Walk::over(disk, directory, position, &mut apply, damage)
 }
@@ -201,7 +201,7 @@ impl SegmentRead {
 struct Walk<'a> {
     disk: &'a dyn Disk,
     recovered: Recovered,
-    apply: &'a mut dyn FnMut(&FrameHeader, JournaledWrite),
+    apply: &'a mut dyn FnMut(&FrameHeader, JournaledWrite<'_>),
     damage: &'a mut Tolerance<JournalError>,
 }
 
@@ -210,7 +210,7 @@ impl<'a> Walk<'a> {
         disk: &'a dyn Disk,
         directory: &Path,
         position: Position,
-        apply: &'a mut dyn FnMut(&FrameHeader, JournaledWrite),
+        apply: &'a mut dyn FnMut(&FrameHeader, JournaledWrite<'_>),
         damage: &'a mut Tolerance<JournalError>,
     ) -> Result<Recovered, JournalError> {
         let mut segments = open_all(disk, directory)?;
@@ -265,11 +265,11 @@ impl<'a> Walk<'a> {
         found.needed = true;
         let mut frames = Frames::open(self.disk, &found.file)?;
         loop {
-            while let Some((frame, payload)) = frames.next()? {
-                if end.is_some_and(|end| frame.last() > end) {
+            while let Some(sound) = frames.next()? {
+                if end.is_some_and(|end| sound.frame.last() > end) {
                     return Ok(());
                 }
-                self.frame(found, frames.frame_at, &frame, &payload)?;
+                self.frame(found, &sound)?;
                 if end == Some(self.recovered.last) {
                     return Ok(());
                 }
@@ -306,13 +306,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn frame(
-        &mut self,
-        found: &mut SegmentRead,
-        offset: u64,
-        frame: &FrameHeader,
-        payload: &[u8],
-    ) -> Result<(), JournalError> {
+    fn frame(&mut self, found: &mut SegmentRead, sound: &Found<'_>) -> Result<(), JournalError> {
+        let Found { offset, frame, payload } = *sound;
         if frame.last() <= self.recovered.last {
             return Ok(());
         }
@@ -328,7 +323,7 @@ impl<'a> Walk<'a> {
                 changes: (frame.first, frame.last()),
             })?;
         }
-        match frame::writes(frame, payload) {
+        match frame::writes(&frame, payload) {
             Ok(writes) => {
                 found.frames += 1;
                 found.writes += writes.len() as u64;
@@ -336,7 +331,7 @@ impl<'a> Walk<'a> {
                 self.recovered.frames += 1;
                 self.recovered.writes += writes.len() as u64;
                 for write in writes {
-                    (self.apply)(frame, write);
+                    (self.apply)(&frame, write);
                 }
             }
             Err(error) => self.damage.meet(JournalError::Record {

@@ -13,7 +13,7 @@ use crate::{
     clock::now_ms,
     journal::recovery::{self, JournalError, Recovered},
     snapshot::{self, Edited, Loaded, Mistake},
-    write::{Change, Target},
+    write::{Amount, ChangeView},
 };
 
 /// How many mistakes are listed.
@@ -160,8 +160,8 @@ fn read(settings: &Settings, text: &str) -> Result<(Loaded, Recovered), AcceptEr
 fn pending(settings: &Settings, state: &mut State, position: u64) -> Result<(Vec<String>, u64), JournalError> {
     let (mut list, mut count) = (Vec::new(), 0);
     recovery::replay(&*settings.disk, &settings.journal, position, |frame, write| {
-        for (sequence, change) in (write.first..).zip(&write.write.changes) {
-            if let Some(text) = told(state, change, sequence) {
+        for (sequence, change) in (write.first..).zip(write.write.changes()) {
+            if let Some(text) = told(state, &change, sequence) {
                 count += 1;
                 if list.len() < PENDING_MAX {
                     list.push(format!("change {sequence}: {text}"));
@@ -174,30 +174,40 @@ fn pending(settings: &Settings, state: &mut State, position: u64) -> Result<(Vec
 }
 
 /// What a change does, if it does anything: what is as new already stays as it is.
-fn told(state: &State, change: &Change, sequence: u64) -> Option<String> {
-    let name = |target: &Target| format!("{}{}", target.family, target.labels);
-    if let Some(target) = change.target() {
-        let family = state.family(target.family.as_str());
-        let place = family.and_then(|family| family.find(target.labels.as_text()));
-        match (place, change) {
-            (Some(place), _) if place.sequence() >= sequence => return None,
-            (Some(_), Change::Create { .. }) => return None,
-            _ => {}
-        }
-    }
-    Some(match change {
-        Change::Create { target } => format!("{} comes into being", name(target)),
-        Change::Set { target, value } => format!("{} is set to {value}, whatever the file says", name(target)),
-        Change::Add { target, delta } => format!("{delta} is added to {}", name(target)),
-        Change::Observe { target, value } => format!("{} observes {value}", name(target)),
-        Change::Merge { target, delta } => {
-            format!("{} observes {} values", name(target), delta.counts.iter().sum::<u64>())
-        }
-        Change::Delete { family, labels: None } => format!("{family} is deleted"),
-        Change::Delete {
+fn told(state: &State, change: &ChangeView<'_>, sequence: u64) -> Option<String> {
+    let (target, amount) = match change {
+        ChangeView::Series(target, amount) => (target, amount),
+        ChangeView::Delete { family, labels: None } => return Some(format!("{family} is deleted")),
+        ChangeView::Delete {
             family,
             labels: Some(labels),
-        } => format!("{family}{labels} is deleted"),
-        Change::DeleteMatching { selector, .. } => format!("what matches {} is deleted", selector.as_str()),
+        } => return Some(format!("{} is deleted", series(family, labels))),
+        ChangeView::DeleteMatching { selector, .. } => {
+            return Some(format!("what matches {} is deleted", selector.as_str()));
+        }
+    };
+    let place = state
+        .family(target.family)
+        .and_then(|family| family.find(target.labels));
+    match (place, amount) {
+        (Some(place), _) if place.sequence() >= sequence => return None,
+        (Some(_), Amount::Nothing) => return None,
+        _ => {}
+    }
+    let name = series(target.family, target.labels);
+    Some(match amount {
+        Amount::Nothing => format!("{name} comes into being"),
+        Amount::Set(value) => format!("{name} is set to {value}, whatever the file says"),
+        Amount::Add(delta) => format!("{delta} is added to {name}"),
+        Amount::Observe(value) => format!("{name} observes {value}"),
+        Amount::Merge(delta) => format!("{name} observes {} values", delta.counts.iter().sum::<u64>()),
     })
+}
+
+/// A series as people write it.
+fn series(family: &str, labels: &str) -> String {
+    match labels {
+        "" => family.to_owned(),
+        labels => format!("{family}{{{labels}}}"),
+    }
 }

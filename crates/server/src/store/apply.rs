@@ -1,86 +1,140 @@
 //! How changes change the state: pure, synchronous, total. Live writes and replayed ones take the same way.
 
-use std::sync::Arc;
+use std::{iter::Peekable, ops::Deref, sync::Arc};
 
 use nexus_metric::{Kind, Labels, Name};
 
 use super::{
     cell::{Histogram, Stamp},
     family::{FamilyData, Place, Value},
+    found::FoundSeries,
+    slab::Slab,
     state::State,
 };
 use crate::{
     selector::Selector,
-    write::{Applied, Change, HistogramDelta, Target, Write},
+    write::{Amount, Applied, Change, ChangeView, HistogramDelta, RecordedWrite, TargetView, Write},
 };
 
+/// How many changes are looked at together.
+const CHANGES_TOGETHER: usize = 64;
+
 impl State {
-    /// Applies a write that was checked before, now or in an earlier life. Its changes get the sequences from `first` on.
+    /// Applies a write that was checked before. Its changes get the sequences from `first` on.
     ///
     /// What is as new as the change already stays as it is: a snapshot is taken while writers go on, so it may hold what
     /// the journal tells again. A change that finds nothing to act on does nothing, since a later one took it away.
     pub(crate) fn apply(&mut self, write: &Write, first: u64, at_ms: u64) -> Applied {
-        let mut applied = Applied {
-            sequence: first,
-            created: 0,
-            deleted: 0,
-        };
-        for (sequence, change) in (first..).zip(&write.changes) {
-            applied.sequence = sequence;
-            self.apply_change(change, &write.owner, Stamp { sequence, at_ms }, &mut applied);
-        }
-        applied
+        let stamp = Stamp { sequence: first, at_ms };
+        self.apply_all(
+            write.changes.iter().map(Change::view),
+            Slots::ToBeFound,
+            &write.owner,
+            stamp,
+        )
     }
 
-    fn apply_change(&mut self, change: &Change, owner: &Arc<str>, stamp: Stamp, applied: &mut Applied) {
+    /// The same with the series that were found for the check.
+    pub(super) fn apply_checked(&mut self, write: &Write, found: &FoundSeries, first: u64, at_ms: u64) -> Applied {
+        if write.changes.iter().any(|change| change.target().is_none()) {
+            // It takes series away: what was found may not be there any more when its change comes.
+            return self.apply(write, first, at_ms);
+        }
+        let (changes, slots) = (write.changes.iter().map(Change::view), Slots::Found(found.slots()));
+        self.apply_all(changes, slots, &write.owner, Stamp { sequence: first, at_ms })
+    }
+
+    /// The same with a write that was checked in an earlier life.
+    pub(crate) fn apply_recorded(&mut self, write: &RecordedWrite<'_>, first: u64, at_ms: u64) -> Applied {
+        let stamp = Stamp { sequence: first, at_ms };
+        self.apply_all(write.changes(), Slots::ToBeFound, write.owner, stamp)
+    }
+
+    fn apply_all<'a>(
+        &mut self,
+        mut changes: impl Iterator<Item = ChangeView<'a>>,
+        mut slots: Slots<'_>,
+        owner: &str,
+        first: Stamp,
+    ) -> Applied {
+        let mut run = Run {
+            owner,
+            stamp: first,
+            applied: Applied {
+                sequence: first.sequence,
+                created: 0,
+                deleted: 0,
+            },
+        };
+        let (mut some, mut found) = (Vec::new(), Vec::new());
+        loop {
+            some.clear();
+            some.extend(changes.by_ref().take(CHANGES_TOGETHER));
+            if some.is_empty() {
+                return run.applied;
+            }
+            for of_one_family in some.chunk_by(ChangeView::is_of_the_same_family) {
+                let slots = match &mut slots {
+                    Slots::Found(all) => {
+                        let (slots, rest) = all.split_at_checked(of_one_family.len()).unwrap_or((*all, &[]));
+                        *all = rest;
+                        slots
+                    }
+                    Slots::ToBeFound => {
+                        found.clear();
+                        self.find_series(of_one_family, &mut found);
+                        &found
+                    }
+                };
+                self.apply_found(of_one_family, slots, &mut run);
+            }
+        }
+    }
+
+    /// Looks for the series of changes of one family: each one's slot, or `None` if it is not there.
+    fn find_series(&self, changes: &[ChangeView<'_>], found: &mut Vec<Option<u32>>) {
+        let mut targets = changes.iter().filter_map(ChangeView::target).peekable();
+        if let Some(family) = targets.peek().and_then(|target| self.family(target.family)) {
+            family.find_all(targets.map(|target| target.labels), found);
+        }
+    }
+
+    /// Applies changes of one family, whose series are at the slots in `found` if they were there before. None of the
+    /// changes takes a series away, unless it is the only one.
+    fn apply_found(&mut self, changes: &[ChangeView<'_>], found: &[Option<u32>], run: &mut Run<'_>) {
+        let slots = found.iter().copied().chain(std::iter::repeat(None));
+        let mut changes = changes.iter().zip(slots).peekable();
+        while let Some((change, _)) = changes.peek() {
+            if let Some(family) = change.target().and_then(|target| self.family(target.family)) {
+                run.change_known(family, &mut changes);
+            }
+            // It stopped at a series that is not known, if not at the end.
+            if let Some((change, _)) = changes.next() {
+                self.apply_one(change, run);
+            }
+        }
+    }
+
+    fn apply_one(&mut self, change: &ChangeView<'_>, run: &mut Run<'_>) {
         match change {
-            Change::Create { target } => self.change(target, owner, stamp, applied, |_, _| {}),
-            Change::Set { target, value } => self.change_number(target, owner, stamp, applied, |_| *value),
-            Change::Add { target, delta } => self.change_number(target, owner, stamp, applied, |old| old + delta),
-            Change::Observe { target, value } => self.change(target, owner, stamp, applied, |family, place| {
-                let bucket = family.family.buckets.index_of(*value);
-                place.change_histogram(|histogram| histogram.observe(bucket, *value, stamp));
-            }),
-            Change::Merge { target, delta } => self.change(target, owner, stamp, applied, |_, place| {
-                place.change_histogram(|histogram| histogram.merge(delta, stamp));
-            }),
-            Change::Delete { family, labels: None } => {
-                if self.is_older(family, stamp) {
-                    applied.deleted += self.undefine(family);
+            ChangeView::Series(target, amount) => self.change(target, amount, run),
+            ChangeView::Delete { family, labels: None } => {
+                if self.is_older(family, run.stamp) {
+                    run.applied.deleted += self.undefine(family);
                 }
             }
-            Change::Delete {
+            ChangeView::Delete {
                 family,
                 labels: Some(labels),
-            } => self.delete_series(family, labels, stamp, applied),
-            Change::DeleteMatching { selector, prefix } => self.delete_matching(selector, prefix, stamp, applied),
+            } => self.delete_series(family, labels, run),
+            ChangeView::DeleteMatching { selector, prefix } => self.delete_matching(selector, prefix, run),
         }
-    }
-
-    fn change_number(
-        &mut self,
-        target: &Target,
-        owner: &Arc<str>,
-        stamp: Stamp,
-        applied: &mut Applied,
-        new: impl FnOnce(f64) -> f64,
-    ) {
-        self.change(target, owner, stamp, applied, |family, place| {
-            if family.family.kind != Kind::Histogram {
-                place.put_number(new(place.number()), stamp);
-            }
-        });
+        run.next();
     }
 
     /// Finds or makes the series, and changes it unless it is as new as the change.
-    fn change(
-        &mut self,
-        target: &Target,
-        owner: &Arc<str>,
-        stamp: Stamp,
-        applied: &mut Applied,
-        change: impl FnOnce(&FamilyData, &Place),
-    ) {
+    fn change(&mut self, target: &TargetView<'_>, amount: &Amount<'_>, run: &mut Run<'_>) {
+        let stamp = run.stamp;
         let Some(family) = self.find_or_define(target, stamp) else {
             return;
         };
@@ -88,68 +142,121 @@ impl State {
             // The family that the change was about was removed later, and this is another one of the same name.
             return;
         }
-        let labels = target.labels.as_text();
-        let place = match family.find(labels) {
-            Some(place) if place.sequence() >= stamp.sequence => return,
-            Some(place) => place,
-            None => {
-                applied.created += 1;
-                let before = Stamp {
-                    sequence: stamp.sequence.saturating_sub(1),
-                    ..stamp
-                };
-                self.insert(&family, labels, owner, stamp.at_ms, zero(&family, before))
-            }
-        };
-        change(&family, &place);
+        let place = family.find(target.labels).unwrap_or_else(|| {
+            run.applied.created += 1;
+            let before = Stamp {
+                sequence: stamp.sequence.saturating_sub(1),
+                ..stamp
+            };
+            self.insert(&family, target.labels, run.owner, stamp.at_ms, zero(&family, before))
+        });
+        change_series(&family, &place, amount, stamp);
     }
 
-    fn find_or_define(&mut self, target: &Target, stamp: Stamp) -> Option<Arc<FamilyData>> {
-        if let Some(family) = self.family(target.family.as_str()) {
+    fn find_or_define(&mut self, target: &TargetView<'_>, stamp: Stamp) -> Option<Arc<FamilyData>> {
+        if let Some(family) = self.family(target.family) {
             return Some(family.clone());
         }
-        let family = target.define.as_ref()?.family(&target.family);
+        let name = Name::new(target.family).ok()?;
+        let family = target.define.definition()?.family(&name);
         Some(self.define(family, stamp))
     }
 
-    fn is_older(&self, name: &Name, stamp: Stamp) -> bool {
-        self.family(name.as_str())
+    fn is_older(&self, name: &str, stamp: Stamp) -> bool {
+        self.family(name)
             .is_some_and(|family| family.defined.sequence < stamp.sequence)
     }
 
-    fn delete_series(&mut self, name: &Name, labels: &Labels, stamp: Stamp, applied: &mut Applied) {
-        let Some(family) = self.family(name.as_str()) else {
+    fn delete_series(&mut self, name: &str, labels: &str, run: &mut Run<'_>) {
+        let Some(family) = self.family(name) else {
             return;
         };
         let old = family
-            .find(labels.as_text())
-            .is_some_and(|place| place.sequence() < stamp.sequence);
-        if old && self.remove(family, labels.as_text()) {
-            applied.deleted += 1;
+            .find(labels)
+            .is_some_and(|place| place.sequence() < run.stamp.sequence);
+        if old && self.remove(family, labels) {
+            run.applied.deleted += 1;
         }
     }
 
     /// A selector that looks at names only removes families whole. Otherwise families stay, even without series: whether
     /// one is empty depends on changes that a snapshot may have seen already and that replay could not tell apart.
-    fn delete_matching(&mut self, selector: &Selector, prefix: &str, stamp: Stamp, applied: &mut Applied) {
+    fn delete_matching(&mut self, selector: &Selector, prefix: &str, run: &mut Run<'_>) {
         let families = self.catalog.families();
         let meant = |family: &&Arc<FamilyData>| {
             let name = family.family.name.as_str();
             name.starts_with(prefix) && selector.matches_name(name)
         };
         for family in families.iter().filter(meant) {
+            let name = family.family.name.as_str();
             if selector.is_name_only() {
-                if self.is_older(&family.family.name, stamp) {
-                    applied.deleted += self.undefine(&family.family.name);
+                if self.is_older(name, run.stamp) {
+                    run.applied.deleted += self.undefine(name);
                 }
                 continue;
             }
             for labels in matching(family, selector) {
-                if let Ok(labels) = Labels::from_text(&labels) {
-                    self.delete_series(&family.family.name, &labels, stamp, applied);
-                }
+                self.delete_series(name, &labels, run);
             }
         }
+    }
+}
+
+/// Where the series of changes stand.
+enum Slots<'a> {
+    /// They were looked up, and nothing was taken away since.
+    Found(&'a [Option<u32>]),
+    ToBeFound,
+}
+
+/// A write as far as it is applied.
+struct Run<'a> {
+    owner: &'a str,
+    /// Of the next change.
+    stamp: Stamp,
+    applied: Applied,
+}
+
+impl Run<'_> {
+    fn next(&mut self) {
+        self.applied.sequence = self.stamp.sequence;
+        self.stamp.sequence += 1;
+    }
+
+    /// Changes the series at the slots, up to the first change whose series has none. The locks are taken once.
+    fn change_known<'c>(
+        &mut self,
+        family: &FamilyData,
+        changes: &mut Peekable<impl Iterator<Item = (&'c ChangeView<'c>, Option<u32>)>>,
+    ) {
+        let places = family.places();
+        while let Some((ChangeView::Series(_, amount), Some(slot))) = changes.peek() {
+            if let Some(place) = places.at(*slot)
+                && family.defined.sequence <= self.stamp.sequence
+            {
+                change_series(family, &place, amount, self.stamp);
+            }
+            self.next();
+            changes.next();
+        }
+    }
+}
+
+/// Changes a series unless it is as new as the change.
+fn change_series<S: Deref<Target = Slab>>(family: &FamilyData, place: &Place<S>, amount: &Amount<'_>, stamp: Stamp) {
+    if place.sequence() >= stamp.sequence {
+        return;
+    }
+    let is_number = family.family.kind != Kind::Histogram;
+    match amount {
+        Amount::Set(value) if is_number => place.put_number(*value, stamp),
+        Amount::Add(delta) if is_number => place.put_number(place.number() + delta, stamp),
+        Amount::Nothing | Amount::Set(_) | Amount::Add(_) => {}
+        Amount::Observe(value) => {
+            let bucket = family.family.buckets.index_of(*value);
+            place.change_histogram(|histogram| histogram.observe(bucket, *value, stamp));
+        }
+        Amount::Merge(delta) => place.change_histogram(|histogram| histogram.merge(delta, stamp)),
     }
 }
 

@@ -2,18 +2,30 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use foldhash::fast::RandomState;
 use nexus_metric::{Family, Kind, Labels, Name};
 
-use super::{exposed_names::exposed_names, family::FamilyData, limits::StoreLimits, state::State};
+use super::{
+    exposed_names::exposed_names,
+    family::{FamilyData, Places},
+    found::FoundSeries,
+    limits::StoreLimits,
+    state::State,
+};
 use crate::write::{Change, Definition, Reason, Refusal, Target, Write};
 
 impl State {
     /// Says what is wrong with a write, or nothing if it may happen.
     pub(crate) fn check(&self, write: &Write, limits: &StoreLimits) -> Vec<Refusal> {
+        self.check_found(write, limits, &self.find_all(write))
+    }
+
+    /// The same with what [`State::find_all`] found.
+    pub(super) fn check_found(&self, write: &Write, limits: &StoreLimits, found: &FoundSeries) -> Vec<Refusal> {
         let mut check = Check::new(self, limits, write);
         let mut refusals = Vec::new();
-        for (index, change) in write.changes.iter().enumerate() {
-            if let Err(reason) = check.change(change) {
+        for (index, (change, slot)) in write.changes.iter().zip(found.slots()).enumerate() {
+            if let Err(reason) = check.change(change, *slot) {
                 refusals.push(Refusal { index, reason });
                 if refusals.len() == Refusal::LIST_MAX {
                     break;
@@ -29,9 +41,11 @@ struct Check<'a> {
     limits: &'a StoreLimits,
     owner: &'a str,
     /// Families that the write makes (`Some`) or removes (`None`).
-    families: HashMap<&'a Name, Option<Arc<Family>>>,
+    families: HashMap<&'a Name, Option<Arc<Family>>, RandomState>,
     /// Values that the write gives to series, or `None` for series that it removes; kept only if a later change could care.
-    series: HashMap<(&'a Name, &'a Labels), Option<f64>>,
+    series: HashMap<(&'a Name, &'a Labels), Option<f64>, RandomState>,
+    /// The stored family of the change before, which is mostly that of the next, and the places of its series.
+    stored: Option<(&'a Arc<FamilyData>, Places<'a>)>,
     remembers_values: bool,
     /// What the families that the write makes would expose, and which of them.
     exposed: HashMap<Box<str>, &'a Name>,
@@ -67,8 +81,9 @@ impl<'a> Check<'a> {
             state,
             limits,
             owner: &write.owner,
-            families: HashMap::new(),
-            series: HashMap::new(),
+            families: HashMap::default(),
+            series: HashMap::default(),
+            stored: None,
             remembers_values: write.changes.len() > 1 && write.changes.iter().any(sensitive),
             exposed: HashMap::new(),
             families_len: state.catalog.families_len() as u64,
@@ -76,23 +91,23 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn change(&mut self, change: &'a Change) -> Result<(), Reason> {
+    fn change(&mut self, change: &'a Change, slot: Option<u32>) -> Result<(), Reason> {
         match change {
             Change::Create { target } => self
                 .target(target)
-                .and_then(|found| self.store(target, &found, |old| old)),
+                .and_then(|found| self.store(target, &found, slot, |old| old)),
             Change::Set { target, value } => {
                 let found = self.number(target)?;
-                self.store(target, &found, |_| *value)
+                self.store(target, &found, slot, |_| *value)
             }
             Change::Add { target, delta } => {
                 let found = self.number(target)?;
-                self.store(target, &found, |old| old + delta)
+                self.store(target, &found, slot, |old| old + delta)
             }
             Change::Observe { target, value } => {
                 let found = self.histogram(target)?;
                 finite(found.family(), *value)?;
-                self.store(target, &found, |old| old)
+                self.store(target, &found, slot, |old| old)
             }
             Change::Merge { target, delta } => {
                 let found = self.histogram(target)?;
@@ -100,18 +115,35 @@ impl<'a> Check<'a> {
                 if delta.counts.len() != found.family().buckets.bounds().len() + 1 {
                     return Err(Reason::BucketsConflict(target.family.clone()));
                 }
-                self.store(target, &found, |old| old)
+                self.store(target, &found, slot, |old| old)
             }
             Change::Delete { family, labels } => self.delete(family, labels.as_ref()),
             Change::DeleteMatching { .. } => Ok(()),
         }
     }
 
-    fn find(&self, name: &Name) -> Option<Found<'a>> {
-        match self.families.get(name) {
-            Some(planned) => planned.clone().map(Found::Planned),
-            None => self.state.family(name.as_str()).map(Found::Stored),
+    fn find(&mut self, name: &Name) -> Option<Found<'a>> {
+        if !self.families.is_empty()
+            && let Some(planned) = self.families.get(name)
+        {
+            return planned.clone().map(Found::Planned);
         }
+        if let Some((data, _)) = &self.stored
+            && data.family.name == *name
+        {
+            return Some(Found::Stored(*data));
+        }
+        let data = self.state.family(name.as_str())?;
+        self.stored = Some((data, data.places()));
+        Some(Found::Stored(data))
+    }
+
+    /// What a series of the stored family that was found last holds.
+    fn number_at(&self, slot: u32) -> f64 {
+        let places = self.stored.as_ref().map(|(_, places)| places);
+        places
+            .and_then(|places| places.at(slot))
+            .map_or(0.0, |place| place.number())
     }
 
     fn target(&mut self, target: &'a Target) -> Result<Found<'a>, Reason> {
@@ -184,17 +216,27 @@ impl<'a> Check<'a> {
     }
 
     /// Looks at what the change would leave in the series, and counts the series if it would be made.
-    fn store(&mut self, target: &'a Target, found: &Found<'a>, new: impl FnOnce(f64) -> f64) -> Result<(), Reason> {
+    fn store(
+        &mut self,
+        target: &'a Target,
+        found: &Found<'a>,
+        slot: Option<u32>,
+        new: impl FnOnce(f64) -> f64,
+    ) -> Result<(), Reason> {
         let key = (&target.family, &target.labels);
         let stored = || match found {
-            Found::Stored(data) => data.find(target.labels.as_text()).map(|place| place.number()),
+            Found::Stored(_) => slot.map(|slot| self.number_at(slot)),
             Found::Planned(_) => None,
         };
-        let remembered = self.series.get(&key).copied();
+        let remembered = match self.series.is_empty() {
+            true => None,
+            false => self.series.get(&key).copied(),
+        };
         let old = remembered.unwrap_or_else(stored);
         let value = new(old.unwrap_or(0.0));
         let family = found.family();
-        if family.kind == Kind::Counter {
+        let is_counter = family.kind == Kind::Counter;
+        if is_counter {
             finite(family, value)?;
             let from = old.unwrap_or(0.0);
             if value < from {
@@ -211,8 +253,8 @@ impl<'a> Check<'a> {
             self.may_create()?;
             self.created += 1;
         }
-        // A series that is made here must not be counted twice; a value matters only to a later set or delete.
-        if self.remembers_values || old.is_none() {
+        // A series that is made here must not be counted twice; a value matters only to a counter that is changed again.
+        if (self.remembers_values && is_counter) || old.is_none() {
             self.series.insert(key, Some(value));
         }
         Ok(())

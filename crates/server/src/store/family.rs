@@ -1,7 +1,8 @@
 use std::{
     hash::BuildHasher,
+    ops::Deref,
     sync::{
-        Arc, Mutex, PoisonError, RwLock,
+        Arc, Mutex, PoisonError, RwLock, RwLockReadGuard,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -14,7 +15,7 @@ use super::{
     cell::{Histogram, NumberCell, Stamp},
     locks::{read, write},
     owners::OwnerId,
-    slab::{Cells, Entry, Slab, capacity, locate},
+    slab::{Cells, Entry, Fixed, Slab, capacity, locate},
 };
 
 /// A family with its series.
@@ -58,9 +59,58 @@ impl Value {
 
 /// Where a series stands: its slab, and the place in it.
 #[derive(Debug, Clone)]
-pub(crate) struct Place {
-    slab: Arc<Slab>,
+pub(crate) struct Place<S: Deref<Target = Slab> = Arc<Slab>> {
+    slab: S,
     offset: usize,
+}
+
+/// How many series are looked for at once.
+const FOUND_TOGETHER: usize = 32;
+
+impl Index {
+    fn find(&self, hash: u32, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
+        let is_it = |(h, slot): &(u32, u32)| *h == hash && is_it(*slot);
+        self.table.find(spread(hash), is_it).map(|(_, slot)| *slot)
+    }
+
+    /// A slot of that hash, which nearly always is the one.
+    fn first(&self, hash: u32) -> Option<u32> {
+        self.find(hash, |_| true)
+    }
+}
+
+/// Compares label texts. What stands side by side is mostly looked for together: a slab's lock is held from one to the next.
+struct Texts<'a> {
+    slabs: &'a [Arc<Slab>],
+    held: Option<(usize, RwLockReadGuard<'a, Fixed>)>,
+}
+
+impl<'a> Texts<'a> {
+    fn of(slabs: &'a [Arc<Slab>]) -> Self {
+        Texts { slabs, held: None }
+    }
+
+    fn is_at(&mut self, slot: u32, labels: &str) -> bool {
+        let (number, offset) = locate(slot);
+        if self.held.as_ref().is_none_or(|(held, _)| *held != number) {
+            // One at a time.
+            self.held = None;
+            self.held = self.slabs.get(number).map(|slab| (number, slab.hold()));
+        }
+        let fixed = self.held.as_ref().and_then(|(_, fixed)| fixed.get(offset));
+        fixed.is_some_and(|(_, text)| text == labels)
+    }
+}
+
+/// The series of a family by their slots.
+pub(super) struct Places<'a>(RwLockReadGuard<'a, Vec<Arc<Slab>>>);
+
+impl Places<'_> {
+    pub(super) fn at(&self, slot: u32) -> Option<Place<&Slab>> {
+        let (number, offset) = locate(slot);
+        let slab = &**self.0.get(number)?;
+        Some(Place { slab, offset })
+    }
 }
 
 impl FamilyData {
@@ -93,9 +143,42 @@ impl FamilyData {
         let hash = hash(labels);
         let index = read(&self.index);
         let slabs = read(&self.slabs);
-        let is_it = |(h, slot): &(u32, u32)| *h == hash && is_at(&slabs, *slot, labels);
-        let (_, slot) = index.table.find(spread(hash), is_it)?;
-        place(&slabs, *slot)
+        place(&slabs, index.find(hash, |slot| is_at(&slabs, slot, labels))?)
+    }
+
+    /// Finds many series, one after the other: each one's slot, or `None` if it is not there. The locks are taken once, and
+    /// the processor waits for the memory of many look-ups at once.
+    pub(super) fn find_all<'l>(&self, labels: impl Iterator<Item = &'l str>, found: &mut Vec<Option<u32>>) {
+        let index = read(&self.index);
+        let slabs = read(&self.slabs);
+        let mut labels = labels.fuse();
+        let mut texts = Texts::of(&slabs);
+        let mut some = [("", 0, None); FOUND_TOGETHER];
+        loop {
+            let mut count = 0;
+            for (place, labels) in some.iter_mut().zip(labels.by_ref()) {
+                *place = (labels, hash(labels), None);
+                count += 1;
+            }
+            let some = some.get_mut(..count).unwrap_or_default();
+            if some.is_empty() {
+                return;
+            }
+            // Each of these waits for memory, and none for another.
+            for (_, hash, slot) in &mut *some {
+                *slot = index.first(*hash);
+            }
+            found.extend(some.iter().map(|(labels, hash, slot)| match slot {
+                Some(slot) if texts.is_at(*slot, labels) => Some(*slot),
+                Some(_) => index.find(*hash, |slot| texts.is_at(slot, labels)),
+                None => None,
+            }));
+        }
+    }
+
+    /// The series' places, by slots that were found. Only the writer may call this, and must let go before it makes series.
+    pub(super) fn places(&self) -> Places<'_> {
+        Places(read(&self.slabs))
     }
 
     /// The value of the series with these labels.
@@ -162,7 +245,7 @@ impl FamilyData {
 }
 
 /// What the writer asks of a series, and does to it. It alone makes and removes series, so the place is still the series'.
-impl Place {
+impl<S: Deref<Target = Slab>> Place<S> {
     /// The sequence of its last change.
     pub(super) fn sequence(&self) -> u64 {
         match &self.slab.cells {

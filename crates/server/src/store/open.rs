@@ -111,8 +111,8 @@ pub(super) fn read(settings: &Settings) -> Result<Read, OpenError> {
 }
 
 /// Does a write from the journal again.
-pub(super) fn replay_one(state: &mut super::State, frame: &FrameHeader, write: &JournaledWrite) {
-    let applied = state.apply(&write.write, write.first, frame.at_ms);
+pub(super) fn replay_one(state: &mut super::State, frame: &FrameHeader, write: &JournaledWrite<'_>) {
+    let applied = state.apply_recorded(&write.write, write.first, frame.at_ms);
     if let Some(idempotency) = write.write.idempotency {
         // What the first answer said; replaying on a newer snapshot may make fewer series.
         let (created, deleted) = (write.created, write.deleted);

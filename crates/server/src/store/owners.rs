@@ -21,14 +21,15 @@ struct Known {
 
 impl Owners {
     /// The id of a name, made if there is none.
-    pub(crate) fn id(&self, name: &Arc<str>) -> OwnerId {
+    pub(crate) fn id(&self, name: &str) -> OwnerId {
         if let Some(id) = read(&self.0).ids.get(name) {
             return *id;
         }
         let mut known = write(&self.0);
         let id = OwnerId(u32::try_from(known.owners.len()).unwrap_or(u32::MAX));
+        let name: Arc<str> = name.into();
         known.owners.push((name.clone(), 0));
-        known.ids.insert(name.clone(), id);
+        known.ids.insert(name, id);
         id
     }
 

@@ -1,5 +1,5 @@
 use std::sync::{
-    RwLock,
+    RwLock, RwLockReadGuard,
     atomic::{AtomicU64, Ordering},
 };
 
@@ -72,7 +72,12 @@ impl Slab {
 
     /// The fixed parts of all series, held still while `look` runs.
     pub(crate) fn look<T>(&self, look: impl FnOnce(&Fixed) -> T) -> T {
-        look(&read(&self.fixed))
+        look(&self.hold())
+    }
+
+    /// The same as long as the guard is there.
+    pub(super) fn hold(&self) -> RwLockReadGuard<'_, Fixed> {
+        read(&self.fixed)
     }
 
     /// How often anything in it changed. What a reader made of the slab after it saw a version holds as long as the version
@@ -195,6 +200,11 @@ pub(crate) fn capacity(slab: usize) -> usize {
 
 /// The slab and the place in it that a slot number stands for.
 pub(crate) fn locate(slot: u32) -> (usize, usize) {
+    // All slabs beyond the first few, without a loop: as many slots as the first few hold are a whole slab's.
+    if slot as usize >= CAPACITY {
+        let offset = slot as usize - CAPACITY;
+        return (CAPACITIES.len() + offset / CAPACITY, offset % CAPACITY);
+    }
     let mut offset = slot as usize;
     for (slab, capacity) in CAPACITIES.iter().enumerate() {
         if offset < *capacity {

@@ -97,7 +97,7 @@ impl State {
     }
 
     /// Removes a family with all its series; gives how many those were.
-    pub(super) fn undefine(&mut self, name: &Name) -> u64 {
+    pub(super) fn undefine(&mut self, name: &str) -> u64 {
         let Some(data) = self.by_name.remove(name) else {
             return 0;
         };
@@ -123,7 +123,7 @@ impl State {
         &self,
         family: &FamilyData,
         labels: &str,
-        owner: &Arc<str>,
+        owner: &str,
         created_ms: u64,
         value: Value,
     ) -> Place {

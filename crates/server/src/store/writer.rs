@@ -209,12 +209,13 @@ impl Writer {
         if let Some(answer) = write.idempotency.and_then(|idempotency| self.answered(&idempotency)) {
             return answer;
         }
-        let refusals = self.state.check(write, &self.limits);
+        let found = self.state.find_all(write);
+        let refusals = self.state.check_found(write, &self.limits, &found);
         if !refusals.is_empty() {
             self.status.refused();
             return Outcome::Refused(refusals);
         }
-        let applied = self.state.apply(write, frame.next(), frame.at_ms());
+        let applied = self.state.apply_checked(write, &found, frame.next(), frame.at_ms());
         frame.push(&applied, record, write.changes.len());
         if let Some(idempotency) = write.idempotency {
             self.state.keep_key(idempotency, &applied, frame.at_ms());

@@ -3,11 +3,14 @@
 //! Numbers are LEB128 varints, values IEEE 754 doubles in little-endian order, texts a length and UTF-8 bytes.
 //! The bytes know nothing of sequences or time: those belong to the frame, so that a request's own task can encode.
 
-use std::sync::Arc;
+use std::borrow::Cow;
 
-use nexus_metric::{Buckets, Kind, Labels, Name};
+use nexus_metric::{Buckets, Kind, Labels};
 
-use super::{Change, Definition, HistogramDelta, Idempotency, Target, Write};
+use super::{
+    Change, Definition, HistogramDelta, Idempotency, Target, Write,
+    view::{Amount, ChangeView, DefineView, TargetView},
+};
 
 /// Why bytes are not a write.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -151,23 +154,44 @@ fn put_value(out: &mut Vec<u8>, value: f64) {
     out.extend_from_slice(&value.to_bits().to_le_bytes());
 }
 
-/// Reads journal records one after the other.
-#[derive(Debug)]
+/// Reads journal records one after the other. Nothing is allocated but what few changes need: all texts are borrowed.
+#[derive(Debug, Clone)]
 pub(crate) struct Reader<'a> {
     rest: &'a [u8],
-    /// The owner of the record before, which is nearly always the owner of the next.
-    owner: Arc<str>,
-    /// The same for the name of the change before.
-    name: Option<Name>,
+}
+
+/// A write as it stands in the journal. It was read once: reading its changes cannot fail.
+#[derive(Debug, Clone)]
+pub(crate) struct RecordedWrite<'a> {
+    pub(crate) owner: &'a str,
+    pub(crate) idempotency: Option<Idempotency>,
+    count: u64,
+    changes: &'a [u8],
+}
+
+impl<'a> RecordedWrite<'a> {
+    /// How many changes it has.
+    pub(crate) fn len(&self) -> usize {
+        usize::try_from(self.count).unwrap_or(usize::MAX)
+    }
+
+    /// Its changes, in order.
+    pub(crate) fn changes(&self) -> impl Iterator<Item = ChangeView<'a>> + use<'a> {
+        let mut reader = Reader::new(self.changes);
+        (0..self.count).map_while(move |_| reader.change(Trust::ReadBefore).ok())
+    }
+}
+
+/// Whether bytes may be anything, or were read once without an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trust {
+    Unread,
+    ReadBefore,
 }
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Reader {
-            rest: bytes,
-            owner: "".into(),
-            name: None,
-        }
+        Reader { rest: bytes }
     }
 
     pub(crate) fn is_at_end(&self) -> bool {
@@ -181,11 +205,8 @@ impl<'a> Reader<'a> {
     }
 
     /// The next write.
-    pub(crate) fn write(&mut self) -> Result<Write, CodecError> {
+    pub(crate) fn write(&mut self) -> Result<RecordedWrite<'a>, CodecError> {
         let owner = self.text()?;
-        if owner != &*self.owner {
-            self.owner = owner.into();
-        }
         let idempotency = match self.byte()? {
             0 => None,
             flag::IDEMPOTENT => Some(Idempotency {
@@ -195,64 +216,71 @@ impl<'a> Reader<'a> {
             _ => return Err(CodecError::Invalid("a write's flag")),
         };
         let count = self.number()?;
-        // The shortest change takes four bytes, so a count beyond that is damage, not a reason to allocate.
+        // The shortest change takes four bytes, so a count beyond that is damage.
         if count > self.rest.len() as u64 {
             return Err(CodecError::Short);
         }
-        let changes = (0..count).map(|_| self.change()).collect::<Result<_, _>>()?;
-        Ok(Write {
-            owner: self.owner.clone(),
+        let before = self.rest;
+        for _ in 0..count {
+            self.change(Trust::Unread)?;
+        }
+        let length = before.len() - self.rest.len();
+        Ok(RecordedWrite {
+            owner,
             idempotency,
-            changes,
+            count,
+            changes: before.get(..length).unwrap_or_default(),
         })
     }
 
-    fn change(&mut self) -> Result<Change, CodecError> {
-        Ok(match self.byte()? {
-            tag::CREATE => Change::Create { target: self.target()? },
-            tag::SET => Change::Set {
-                target: self.target()?,
-                value: self.value()?,
-            },
-            tag::ADD => Change::Add {
-                target: self.target()?,
-                delta: self.value()?,
-            },
-            tag::OBSERVE => Change::Observe {
-                target: self.target()?,
-                value: self.value()?,
-            },
-            tag::MERGE => Change::Merge {
-                target: self.target()?,
-                delta: self.histogram_delta()?,
-            },
+    fn change(&mut self, trust: Trust) -> Result<ChangeView<'a>, CodecError> {
+        let tag = self.byte()?;
+        Ok(match tag {
+            tag::CREATE => ChangeView::Series(self.target(trust)?, Amount::Nothing),
+            tag::SET => ChangeView::Series(self.target(trust)?, Amount::Set(self.value()?)),
+            tag::ADD => ChangeView::Series(self.target(trust)?, Amount::Add(self.value()?)),
+            tag::OBSERVE => ChangeView::Series(self.target(trust)?, Amount::Observe(self.value()?)),
+            tag::MERGE => {
+                let target = self.target(trust)?;
+                ChangeView::Series(target, Amount::Merge(Cow::Owned(self.histogram_delta()?)))
+            }
             tag::DELETE => {
                 let family = self.name()?;
                 let exact = self.byte()? == 1;
-                let labels = self.labels()?;
-                Change::Delete {
+                let labels = self.labels(trust)?;
+                ChangeView::Delete {
                     family,
                     labels: exact.then_some(labels),
                 }
             }
-            tag::DELETE_MATCHING => Change::DeleteMatching {
-                selector: self.text()?.parse().map_err(|_| CodecError::Invalid("a selector"))?,
-                prefix: self.text()?.into(),
+            tag::DELETE_MATCHING => ChangeView::DeleteMatching {
+                selector: Cow::Owned(self.text()?.parse().map_err(|_| CodecError::Invalid("a selector"))?),
+                prefix: self.text()?,
             },
             unknown => return Err(CodecError::UnknownChange(unknown)),
         })
     }
 
-    fn target(&mut self) -> Result<Target, CodecError> {
-        let (family, labels) = (self.name()?, self.labels()?);
+    fn target(&mut self, trust: Trust) -> Result<TargetView<'a>, CodecError> {
+        let (family, labels) = (self.name()?, self.labels(trust)?);
+        let before = self.rest;
+        let define = match before.first() {
+            Some(flags) if flags & flag::DEFINES == 0 => {
+                self.byte()?;
+                DefineView::Nothing
+            }
+            _ => {
+                self.definition_parts()?;
+                let length = before.len() - self.rest.len();
+                DefineView::Recorded(before.get(..length).unwrap_or_default())
+            }
+        };
+        Ok(TargetView { family, labels, define })
+    }
+
+    /// Kind, help, unit and buckets.
+    fn definition_parts(&mut self) -> Result<(Option<Kind>, &'a str, &'a str, Option<Buckets>), CodecError> {
         let flags = self.byte()?;
-        if flags & flag::DEFINES == 0 {
-            return Ok(Target {
-                family,
-                labels,
-                define: None,
-            });
-        }
         let kind = match flags & flag::HAS_KIND {
             0 => None,
             _ => Some(
@@ -261,21 +289,12 @@ impl<'a> Reader<'a> {
                     .ok_or(CodecError::Invalid("a kind"))?,
             ),
         };
-        let (help, unit) = (self.text()?.into(), self.text()?.into());
+        let (help, unit) = (self.text()?, self.text()?);
         let buckets = match flags & flag::HAS_BUCKETS {
             0 => None,
             _ => Some(self.buckets()?),
         };
-        Ok(Target {
-            family,
-            labels,
-            define: Some(Arc::new(Definition {
-                kind,
-                help,
-                unit,
-                buckets,
-            })),
-        })
+        Ok((kind, help, unit, buckets))
     }
 
     fn buckets(&mut self) -> Result<Buckets, CodecError> {
@@ -297,19 +316,19 @@ impl<'a> Reader<'a> {
         Ok(HistogramDelta { counts, sum })
     }
 
-    fn name(&mut self) -> Result<Name, CodecError> {
-        let text = self.text()?;
-        match &self.name {
-            Some(name) if name.as_str() == text => Ok(name.clone()),
-            _ => {
-                let name = Name::new(text).map_err(|_| CodecError::Invalid("a name"))?;
-                Ok(self.name.insert(name).clone())
-            }
+    fn name(&mut self) -> Result<&'a str, CodecError> {
+        match self.text()? {
+            "" => Err(CodecError::Invalid("a name")),
+            name => Ok(name),
         }
     }
 
-    fn labels(&mut self) -> Result<Labels, CodecError> {
-        Labels::from_text(self.text()?).map_err(|_| CodecError::Invalid("a label set"))
+    fn labels(&mut self, trust: Trust) -> Result<&'a str, CodecError> {
+        let text = self.text()?;
+        match trust {
+            Trust::Unread if !Labels::is_text(text) => Err(CodecError::Invalid("a label set")),
+            Trust::Unread | Trust::ReadBefore => Ok(text),
+        }
     }
 
     fn text(&mut self) -> Result<&'a str, CodecError> {
@@ -343,8 +362,22 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// A definition as it stands behind a target's labels.
+pub(super) fn definition(bytes: &[u8]) -> Result<Definition, CodecError> {
+    let (kind, help, unit, buckets) = Reader::new(bytes).definition_parts()?;
+    Ok(Definition {
+        kind,
+        help: help.into(),
+        unit: unit.into(),
+        buckets,
+    })
+}
+
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use nexus_metric::Name;
     use proptest::{collection::vec, prelude::*};
 
     use super::*;
@@ -418,7 +451,7 @@ mod tests {
             let write = Write { owner: "key".into(), idempotency, changes };
             let bytes = write.encode();
             let mut reader = Reader::new(&bytes);
-            let read = reader.write().unwrap();
+            let read = reader.write().unwrap().write().unwrap();
             prop_assert!(reader.is_at_end());
             prop_assert_eq!((read.owner, read.idempotency, read.changes), (write.owner, write.idempotency, write.changes));
         }

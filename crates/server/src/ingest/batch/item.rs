@@ -22,6 +22,24 @@ pub(super) enum Op {
     Delete,
 }
 
+impl Op {
+    /// The one that is sent so.
+    pub(super) fn named(text: &str) -> Option<Self> {
+        Some(match text {
+            "create" => Op::Create,
+            "set" => Op::Set,
+            "add" => Op::Add,
+            "sub" => Op::Sub,
+            "inc" => Op::Inc,
+            "dec" => Op::Dec,
+            "observe" => Op::Observe,
+            "merge" => Op::Merge,
+            "delete" => Op::Delete,
+            _ => return None,
+        })
+    }
+}
+
 impl fmt::Display for Op {
     /// As it is sent.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -89,14 +107,14 @@ pub(super) struct Before {
 }
 
 impl Before {
-    fn name(&mut self, text: &str) -> Result<Name, NameError> {
+    pub(super) fn name(&mut self, text: &str) -> Result<Name, NameError> {
         match &self.name {
             Some(name) if name.as_str() == text => Ok(name.clone()),
             _ => Ok(self.name.insert(Name::new(text)?).clone()),
         }
     }
 
-    fn definition(&mut self, definition: Definition) -> Arc<Definition> {
+    pub(super) fn definition(&mut self, definition: Definition) -> Arc<Definition> {
         match &self.definition {
             Some(before) if **before == definition => before.clone(),
             _ => self.definition.insert(Arc::new(definition)).clone(),

@@ -16,11 +16,17 @@ use crate::{
 pub(super) struct Frames {
     path: PathBuf,
     file: Box<dyn Read>,
-    /// Where the last frame begins, and where it ends.
-    pub(super) frame_at: u64,
+    /// Where the last frame ends.
     at: u64,
-    /// What was read behind the last sound frame.
-    unread: Vec<u8>,
+    /// The last frame: header and payload. If it is not sound, what was read behind the last one that is.
+    bytes: Vec<u8>,
+}
+
+/// A sound frame, and where it begins.
+pub(super) struct Found<'a> {
+    pub(super) offset: u64,
+    pub(super) frame: FrameHeader,
+    pub(super) payload: &'a [u8],
 }
 
 /// A place without a sound frame.
@@ -46,43 +52,36 @@ impl Frames {
         Ok(Frames {
             path: path.to_owned(),
             file,
-            frame_at: 0,
             at: segment::HEADER_BYTES as u64,
-            unread: Vec::new(),
+            bytes: Vec::new(),
         })
     }
 
-    pub(super) fn next(&mut self) -> Result<Option<(FrameHeader, Vec<u8>)>, JournalError> {
-        let header = self.read(frame::HEADER_BYTES)?;
-        let Some(length) = header.first_chunk().and_then(frame::payload_length) else {
-            self.unread = header;
+    pub(super) fn next(&mut self) -> Result<Option<Found<'_>>, JournalError> {
+        self.bytes.clear();
+        self.read(frame::HEADER_BYTES)?;
+        let Some(length) = self.bytes.first_chunk().and_then(frame::payload_length) else {
             return Ok(None);
         };
-        let payload = self.read(length)?;
-        let sound = header
-            .first_chunk()
-            .filter(|_| payload.len() == length)
-            .and_then(|header| frame::check(header, &payload));
-        let Some(frame) = sound else {
-            self.unread = [header, payload].concat();
+        self.read(length)?;
+        let Some((frame, payload, length)) = frame::read(&self.bytes) else {
             return Ok(None);
         };
-        self.frame_at = self.at;
-        self.at += (frame::HEADER_BYTES + length) as u64;
-        Ok(Some((frame, payload)))
+        let offset = self.at;
+        self.at += length as u64;
+        Ok(Some(Found { offset, frame, payload }))
     }
 
-    /// Up to `length` bytes; fewer only at the end of the file.
-    fn read(&mut self, length: usize) -> Result<Vec<u8>, JournalError> {
-        let mut bytes = Vec::new();
-        let read = self.file.by_ref().take(length as u64).read_to_end(&mut bytes);
+    /// Reads up to `length` bytes more; fewer only at the end of the file. The room for them stays for the next frame.
+    fn read(&mut self, length: usize) -> Result<(), JournalError> {
+        let read = self.file.by_ref().take(length as u64).read_to_end(&mut self.bytes);
         read.map_err(|error| JournalError::Io(self.path.clone(), error))?;
-        Ok(bytes)
+        Ok(())
     }
 
     /// Goes on at the next sound frame, if there is one.
     pub(super) fn skip_gap(&mut self) -> Result<Gap, JournalError> {
-        let mut rest = std::mem::take(&mut self.unread);
+        let mut rest = std::mem::take(&mut self.bytes);
         self.file
             .read_to_end(&mut rest)
             .map_err(|error| JournalError::Io(self.path.clone(), error))?;
