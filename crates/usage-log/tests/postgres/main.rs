@@ -11,6 +11,7 @@
 )]
 
 mod harness;
+mod proxy;
 mod server;
 
 mod kept;

@@ -2,7 +2,8 @@ use nexus_usage_log::{Time, UsageLog};
 
 use crate::{
     harness::{PATIENCE, database, event, record, settings, sink, total},
-    server::{Proxy, Server},
+    proxy::Proxy,
+    server::Server,
 };
 
 #[test]

@@ -1,15 +1,12 @@
-//! A PostgreSQL server of the test's own, and a proxy before it that loses what is said.
+//! A PostgreSQL server of one's own.
 
 use std::{
-    io::{BufRead as _, BufReader, Read, Write as _},
-    net::{Ipv4Addr, Shutdown, TcpListener, TcpStream},
+    io::{BufRead as _, BufReader, Write as _},
+    net::{Ipv4Addr, TcpListener},
     os::unix::fs::{MetadataExt as _, chown},
     path::PathBuf,
     process::{Child, ChildStdin, Command, Stdio},
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
-    },
+    sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant},
 };
 
@@ -32,14 +29,21 @@ if [ "$keep" != keep ]; then rm -rf "$directory"; fi
 pub struct Server {
     directory: PathBuf,
     port: u16,
+    settings: &'static [&'static str],
     /// As whom to run: PostgreSQL refuses to run as root.
     user: Option<(u32, u32)>,
     keeper: Option<(Child, ChildStdin)>,
 }
 
 impl Server {
-    /// None, loudly, if its programs are not there; under `NEXUS_TEST_STRICT` what is missing fails.
+    /// For tests: what a killed server wrote is in the kernel's hands, only a crash of the machine would take it.
     pub fn start() -> Option<Self> {
+        Self::start_with(&["fsync=off", "shared_buffers=64MB"])
+    }
+
+    /// With some settings that are not its defaults. None, loudly, if its programs are not there; under `NEXUS_TEST_STRICT`
+    /// what is missing fails.
+    pub fn start_with(settings: &'static [&'static str]) -> Option<Self> {
         let missing: Vec<_> = ["initdb", "postgres", "pg_isready", "psql", "setpriv"]
             .into_iter()
             .filter(|program| find(program).is_none())
@@ -62,6 +66,7 @@ impl Server {
         let mut server = Server {
             directory,
             port: free_port(),
+            settings,
             user,
             keeper: None,
         };
@@ -88,15 +93,10 @@ impl Server {
     pub fn start_again(&mut self) {
         let (data, port) = (self.data(), self.port.to_string());
         let sockets = format!("unix_socket_directories={}", self.directory.display());
-        // What a killed server wrote is in the kernel's hands: only a crash of the machine would take it.
-        let settings = [
-            "listen_addresses=127.0.0.1",
-            &sockets,
-            "fsync=off",
-            "shared_buffers=64MB",
-        ];
+        let settings = ["listen_addresses=127.0.0.1", &sockets];
         let mut arguments = vec!["-D", &data, "-p", &port];
-        settings.iter().for_each(|setting| arguments.extend(["-c", setting]));
+        let settings = settings.iter().chain(self.settings);
+        settings.for_each(|setting| arguments.extend(["-c", setting]));
         let mut keeper = Command::new("sh")
             .args(["-c", KEEPER, "keeper"])
             .arg(&self.directory)
@@ -139,6 +139,10 @@ impl Server {
     /// How to reach a database.
     pub fn url(&self, database: &str) -> String {
         url(self.port, database)
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// Runs statements and returns what they answer, unaligned and without headings.
@@ -200,7 +204,7 @@ impl Drop for Server {
     }
 }
 
-fn url(port: u16, database: &str) -> String {
+pub fn url(port: u16, database: &str) -> String {
     format!("postgres://postgres@127.0.0.1:{port}/{database}")
 }
 
@@ -233,87 +237,4 @@ fn free_port() -> u16 {
         .map(|turn| u16::try_from(18_000 + start.wrapping_add(turn) % 14_000).unwrap())
         .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
         .expect("a free port")
-}
-
-/// A proxy before a server that loses answers: a `COMMIT` is delivered, and the connection cut in place of the answer.
-#[derive(Clone)]
-pub struct Proxy {
-    port: u16,
-    losses: Arc<AtomicUsize>,
-    open: Arc<Mutex<Vec<TcpStream>>>,
-}
-
-impl Proxy {
-    pub fn before(server: &Server) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let proxy = Proxy {
-            port: listener.local_addr().unwrap().port(),
-            losses: Arc::default(),
-            open: Arc::default(),
-        };
-        let (accepting, server) = (proxy.clone(), server.port);
-        std::thread::spawn(move || {
-            for client in listener.incoming() {
-                if let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, server)) {
-                    accepting.serve(client.unwrap(), server);
-                }
-            }
-        });
-        proxy
-    }
-
-    pub fn url(&self, database: &str) -> String {
-        url(self.port, database)
-    }
-
-    /// Loses the answers to the next commits.
-    pub fn lose_commits(&self, count: usize) {
-        self.losses.fetch_add(count, Ordering::SeqCst);
-    }
-
-    /// How many answers are still to be lost.
-    pub fn to_lose(&self) -> usize {
-        self.losses.load(Ordering::SeqCst)
-    }
-
-    /// Cuts every connection, wherever it is.
-    pub fn cut_all(&self) {
-        for stream in self.open.lock().unwrap().drain(..) {
-            let _ = stream.shutdown(Shutdown::Both);
-        }
-    }
-
-    fn serve(&self, client: TcpStream, server: TcpStream) {
-        let is_lost = Arc::new(AtomicBool::new(false));
-        let (losses, loses) = (self.losses.clone(), is_lost.clone());
-        self.open.lock().unwrap().push(client.try_clone().unwrap());
-        let back = (server.try_clone().unwrap(), client.try_clone().unwrap());
-        std::thread::spawn(move || {
-            pump(client, server, |request| {
-                let is_commit = request.windows(6).any(|word| word == b"COMMIT");
-                let one_less = |left: usize| left.checked_sub(1);
-                if is_commit
-                    && losses
-                        .fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less)
-                        .is_ok()
-                {
-                    loses.store(true, Ordering::SeqCst);
-                }
-                true
-            });
-        });
-        std::thread::spawn(move || pump(back.0, back.1, |_| !is_lost.load(Ordering::SeqCst)));
-    }
-}
-
-/// Passes on what `may_pass`; the first that may not cuts the connection.
-fn pump(mut from: TcpStream, mut to: TcpStream, may_pass: impl Fn(&[u8]) -> bool) {
-    let mut buffer = vec![0; 64 * 1024];
-    while let Ok(count @ 1..) = from.read(&mut buffer) {
-        if !may_pass(&buffer[..count]) || to.write_all(&buffer[..count]).is_err() {
-            break;
-        }
-    }
-    let _ = from.shutdown(Shutdown::Both);
-    let _ = to.shutdown(Shutdown::Both);
 }

@@ -18,6 +18,7 @@ mod crash;
 mod events;
 mod late;
 mod log;
+mod outage;
 mod policies;
 mod report;
 mod retention;
