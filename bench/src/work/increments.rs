@@ -12,6 +12,9 @@ use crate::{
     wrk,
 };
 
+/// A hub that does not write down who asked for what.
+const NO_USAGE_LOG: &str = "usage_log:\n  enabled: false\n";
+
 pub(super) fn run(run: &mut Run) -> Result<()> {
     for series in [1_000, run.size.series] {
         over_tls(run, series)?;
@@ -20,14 +23,20 @@ pub(super) fn run(run: &mut Run) -> Result<()> {
 }
 
 fn over_tls(run: &mut Run, series: u64) -> Result<()> {
-    let names = [format!("flush-{series}"), format!("sync-{series}")];
-    let [flush, sync] = &names;
-    let mut flush = Counted::hub(run, flush, "flush", true, series)?;
-    let mut sync = Counted::hub(run, sync, "sync", true, series)?;
+    let hub = |durability, config| {
+        let name = format!("{durability}-{series}-{}", config == NO_USAGE_LOG);
+        Counted::hub(run, &name, durability, true, series, config)
+    };
+    let mut flush = hub("flush", "")?;
+    let mut sync = hub("sync", "")?;
+    let mut unlogged = hub("flush", NO_USAGE_LOG)?;
     let mut bare = Counted::new(run.place.bare(series, true)?, series, 0);
-    let [f, s, b] = run.in_turns([&mut || flush.throughput(run), &mut || sync.throughput(run), &mut || {
-        bare.throughput(run)
-    }])?;
+    let [f, s, u, b] = run.in_turns([
+        &mut || flush.throughput(run),
+        &mut || sync.throughput(run),
+        &mut || unlogged.throughput(run),
+        &mut || bare.throughput(run),
+    ])?;
     let what = |durability| {
         format!(
             "increment, TLS, 64 connections, {} series, {durability}",
@@ -41,6 +50,7 @@ fn over_tls(run: &mut Run, series: u64) -> Result<()> {
     };
     run.row(row(what("flush"), f));
     run.row(row(what("sync"), s));
+    run.row(row(what("flush, no usage log"), u));
 
     let rate = run.size.rate / 2;
     let [f, s, b] = run.in_turns([
@@ -58,12 +68,13 @@ fn over_tls(run: &mut Run, series: u64) -> Result<()> {
     }
     flush.must_add_up()?;
     sync.must_add_up()?;
+    unlogged.must_add_up()?;
     bare.must_add_up_bare()
 }
 
 fn plain(run: &mut Run) -> Result<()> {
     let series = 1_000;
-    let mut hub = Counted::hub(run, "flush-plain", "flush", false, series)?;
+    let mut hub = Counted::hub(run, "flush-plain", "flush", false, series, "")?;
     let mut bare = Counted::new(run.place.bare(series, false)?, series, 0);
     let [h, b] = run.in_turns([&mut || hub.throughput(run), &mut || bare.throughput(run)])?;
     run.row(
@@ -97,10 +108,11 @@ impl Counted {
         }
     }
 
-    fn hub(run: &Run, name: &str, durability: &str, tls: bool, series: u64) -> Result<Self> {
+    fn hub(run: &Run, name: &str, durability: &str, tls: bool, series: u64, config: &str) -> Result<Self> {
         let server = run.place.hub(&HubSettings {
             durability,
             tls,
+            config,
             ..HubSettings::new(name)
         })?;
         server.add_to_each(series)?;

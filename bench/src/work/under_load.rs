@@ -1,6 +1,9 @@
 //! Writes at a constant rate while the hub does something large: what the writers notice of it.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::{
+    sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    time::{Duration, Instant},
+};
 
 use anyhow::{Result, ensure};
 
@@ -27,7 +30,7 @@ pub(super) fn run(run: &mut Run) -> Result<()> {
     let sent = AtomicU64::new(series);
     let before = hub.process.resident()?;
     hub.process.forget_peak()?;
-    let disturbances: [(&str, &Disturbance<'_>); 4] = [
+    let disturbances: [(&str, &Disturbance<'_>); 5] = [
         ("scrapes", &|over| {
             while !over() {
                 scrape(&hub.endpoint, "/__metrics", "")?;
@@ -47,6 +50,9 @@ pub(super) fn run(run: &mut Run) -> Result<()> {
             Ok(())
         }),
         ("a slow reader of a scrape", &|over| slow_reader(&hub, over)),
+        ("a scrape, a snapshot and a slow reader at once", &|over| {
+            all_at_once(&hub, over)
+        }),
     ];
     for (what, disturb) in disturbances {
         beside(run, &hub, &sent, what, disturb)?;
@@ -57,7 +63,7 @@ pub(super) fn run(run: &mut Run) -> Result<()> {
     hub.must_add_up(sent..=sent, series)
 }
 
-type Disturbance<'a> = dyn Fn(&dyn Fn() -> bool) -> Result<()> + Sync + 'a;
+type Disturbance<'a> = dyn Fn(&(dyn Fn() -> bool + Sync)) -> Result<()> + Sync + 'a;
 
 fn beside(run: &mut Run, hub: &Server, sent: &AtomicU64, what: &str, disturb: &Disturbance<'_>) -> Result<()> {
     let mut found: [Vec<[f64; 4]>; 2] = Default::default();
@@ -94,7 +100,7 @@ pub(super) fn writes(
     run: &Run,
     hub: &Server,
     sent: &AtomicU64,
-    disturb: impl Fn(&dyn Fn() -> bool) -> Result<()> + Sync,
+    disturb: impl Fn(&(dyn Fn() -> bool + Sync)) -> Result<()> + Sync,
 ) -> Result<Measured> {
     let over = AtomicBool::new(false);
     let measured = std::thread::scope(|scope| {
@@ -114,8 +120,27 @@ pub(super) fn writes(
     Ok(measured)
 }
 
+/// As often as an impatient operator would have it: a scrape and a snapshot together, every second.
+fn all_at_once(hub: &Server, over: &(dyn Fn() -> bool + Sync)) -> Result<()> {
+    std::thread::scope(|scope| {
+        let slow = scope.spawn(|| slow_reader(hub, over));
+        while !over() {
+            let began = Instant::now();
+            let snapshot = scope.spawn(|| snapshot::take(hub));
+            scrape(&hub.endpoint, "/__metrics", "Accept-Encoding: gzip\r\n")?;
+            snapshot
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+            while !over() && began.elapsed() < Duration::from_secs(1) {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
+        slow.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
 /// Hangs on a scrape and takes little of it at a time, until it is over; then goes away in the middle.
-fn slow_reader(hub: &Server, over: &dyn Fn() -> bool) -> Result<()> {
+fn slow_reader(hub: &Server, over: &(dyn Fn() -> bool + Sync)) -> Result<()> {
     let request = hub.endpoint.request("GET", "/__metrics", "", b"");
     let connection = hub.endpoint.connect()?;
     connection.read_until(&request, Keep::NothingAt(SLOW_BYTES), over)

@@ -120,8 +120,10 @@ impl utoipa::Modify for Security {
 pub(crate) fn router(api: Api) -> Router {
     let (described, document) = described_routes().split_for_parts();
     let described = described.route("/api/v1/openapi.json", get(|| async move { Json(document) }));
-    let with_key = middleware::from_fn_with_state(api.clone(), around::with_key);
-    let without_key = middleware::from_fn_with_state(api.clone(), around::without_key);
+    let shared = api.clone();
+    let with_key = middleware::from_fn(move |request, next| around::with_key(shared.clone(), request, next));
+    let shared = api.clone();
+    let without_key = middleware::from_fn(move |request, next| around::without_key(shared.clone(), request, next));
     described
         .merge(simple::with_trailing_slash())
         .merge(scrape::name_of_no_metric())

@@ -172,6 +172,13 @@ impl Queue {
         self.shards.iter().map(|shard| shard.lock().len()).sum()
     }
 
+    /// Whether so much waits that it is not to wait for more.
+    pub(crate) fn is_pressing(&self) -> bool {
+        let limits = self.limits;
+        let is_pressing = |state: &State| state.len() >= limits.ring_every || state.bytes() >= limits.bytes_max / 2;
+        self.shards.iter().any(|shard| is_pressing(&shard.lock()))
+    }
+
     /// Takes nothing from here on.
     pub(crate) fn close(&self) {
         for shard in &self.shards {

@@ -1,5 +1,7 @@
 use std::{sync::Arc, time::Duration};
 
+use tokio::time::Instant;
+
 use crate::{
     log::Shared,
     queue::Queued,
@@ -40,14 +42,25 @@ impl Spooler {
                 if self.in_hand.is_empty() && shared.queue.len() == 0 {
                     shared.queue.bell.wait(IDLE);
                 }
-                // Others join the first one; a queue that is half full rings once more.
-                shared.queue.bell.wait(self.interval);
+                self.wait_for_others();
             }
             let is_done = self.checkpoint();
             // A log that is closed takes nothing more: what is drained after that is the rest.
             if is_closing && (is_done || self.is_failing) {
                 return self.finish();
             }
+        }
+    }
+
+    /// Others join the first one, for an interval. The first record of each shard rings, which is no reason to hurry.
+    fn wait_for_others(&self) {
+        let until = Instant::now() + self.interval;
+        while !self.shared.is_closing() && !self.shared.queue.is_pressing() {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            self.shared.queue.bell.wait(left);
         }
     }
 

@@ -121,7 +121,8 @@ impl Meter {
         };
         let asks = self.entry.mode.asks() && self.entry.context.link() == Link::Up;
         let result = if asks {
-            crate::ask::ask(self, at, proposed, refusal).await
+            // In a box, so that those who need not ask, which are nearly all, do not carry the room for it about.
+            Box::pin(crate::ask::ask(self, at, proposed, refusal)).await
         } else {
             Err(refusal)
         };

@@ -3,7 +3,7 @@
 use std::panic::AssertUnwindSafe;
 
 use axum::{
-    extract::{Request, State},
+    extract::Request,
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -16,24 +16,30 @@ use super::{
     error::{self, Form},
 };
 
+// The request is in a box, since each step that waits would have room for one of its own.
+
 /// For what may be asked without a key: pace the connection, count, catch panics, give errors their body.
-pub(super) async fn without_key(State(api): State<Api>, request: Request, next: Next) -> Response {
-    outside(&api, request, async |request, _| next.run(request).await).await
+pub(super) async fn without_key(api: Api, request: Request, next: Next) -> Response {
+    outside(&api, Box::new(request), async |request, _| next.run(*request).await).await
 }
 
 /// For everything else: inside of that, authenticate and charge the key, for the bodies of errors too.
-pub(super) async fn with_key(State(api): State<Api>, request: Request, next: Next) -> Response {
-    let inside = async |request: Request, form: Form| match account::authenticate(&api, &request) {
+pub(super) async fn with_key(api: Api, request: Request, next: Next) -> Response {
+    let inside = async |request: Box<Request>, form: Form| match account::authenticate(&api, &request) {
         Ok(caller) => {
-            let handle = async |request| error::render(form, next.run(request).await);
+            let handle = async |request: Box<Request>| error::render(form, next.run(*request).await);
             charge::charge(&api, caller, request, handle).await
         }
         Err(problem) => problem.into_response(),
     };
-    outside(&api, request, inside).await
+    outside(&api, Box::new(request), inside).await
 }
 
-async fn outside(api: &Api, request: Request, inside: impl AsyncFnOnce(Request, Form) -> Response) -> Response {
+async fn outside(
+    api: &Api,
+    request: Box<Request>,
+    inside: impl AsyncFnOnce(Box<Request>, Form) -> Response,
+) -> Response {
     charge::pace(&request);
     let counted = Counted::begin(&request);
     let form = Form::accepted(request.headers());

@@ -49,8 +49,8 @@ pub(super) fn pace(request: &Request) {
 pub(super) async fn charge(
     api: &Api,
     caller: Caller,
-    mut request: Request,
-    handle: impl AsyncFnOnce(Request) -> Response,
+    mut request: Box<Request>,
+    handle: impl AsyncFnOnce(Box<Request>) -> Response,
 ) -> Response {
     let account = api.accounts.of(&caller.key.name);
     if let Some(connection) = request.extensions().get::<ConnectionInfo>() {
@@ -72,7 +72,9 @@ pub(super) async fn charge(
         Body::new(Paid::new(body, bill.clone(), node, direction))
     };
     request.extensions_mut().insert(caller);
-    let response = handle(request.map(|body| wrap(body, Direction::Read))).await;
+    let body = request.body_mut();
+    *body = wrap(std::mem::take(body), Direction::Read);
+    let response = handle(request).await;
     match announced(response.body()).map(|bytes| bill.reserve(Direction::Write, bytes)) {
         Some(Err(refusal)) => {
             let refused = Problem::from(Refused::UsedUp(refusal)).into_response();
