@@ -96,7 +96,13 @@ impl Labels {
     /// Whether [`Labels::from_text`] reads the text. Allocates only if a name is quoted or a value has an escape.
     #[must_use]
     pub fn is_text(text: &str) -> bool {
-        is_plain_text(text.as_bytes()) || Labels::from_text(text).is_ok()
+        is_plain_text(text.as_bytes(), |_, _| true) || Labels::from_text(text).is_ok()
+    }
+
+    /// Whether all names are legacy, no value has an escape, and all pairs are fine; allocates nothing.
+    #[must_use]
+    pub fn are_plain_and(&self, is_fine: impl Fn(&[u8], &[u8]) -> bool) -> bool {
+        is_plain_text(self.0.as_bytes(), is_fine)
     }
 
     /// The canonical text; empty if there are no labels.
@@ -182,8 +188,8 @@ fn unquote(text: &str) -> Option<(Cow<'_, str>, &str)> {
     }
 }
 
-/// Whether it is the text of labels with legacy names and values without escapes, as nearly all are.
-fn is_plain_text(text: &[u8]) -> bool {
+/// Whether it is the text of labels with legacy names and values without escapes, as nearly all are, and all are fine.
+fn is_plain_text(text: &[u8], is_fine: impl Fn(&[u8], &[u8]) -> bool) -> bool {
     let (mut rest, mut previous) = (text, &b""[..]);
     while !rest.is_empty() {
         let Some((name, value)) = split_where(rest, |byte| !(byte.is_ascii_alphanumeric() || byte == b'_')) else {
@@ -197,7 +203,7 @@ fn is_plain_text(text: &[u8]) -> bool {
             return false;
         };
         // The empty name is not above the one before either.
-        if !legal || name <= previous || value.is_empty() {
+        if !legal || name <= previous || value.is_empty() || !is_fine(name, value) {
             return false;
         }
         previous = name;
@@ -327,6 +333,21 @@ mod tests {
             );
             assert!(!Labels::is_text(text), "{text}");
         }
+    }
+
+    #[test]
+    fn labels_are_plain_and_fine() {
+        let check = |text: &str, expected: bool| {
+            let labels = Labels::from_text(text).unwrap();
+            let found = labels.are_plain_and(|name, value| name != b"b" && value.len() < 3);
+            assert_eq!(found, expected, "{text}");
+        };
+        check("", true);
+        check(r#"a="1",c="22""#, true);
+        check(r#"a="1",b="2""#, false);
+        check(r#"a="333""#, false);
+        check(r#""a.b"="1""#, false);
+        check(r#"a="\n""#, false);
     }
 
     #[test]

@@ -17,6 +17,9 @@ use crate::{accounts::Refused, config::Limits, serve::BodyStalled};
 /// Bodies beyond this are decompressed where they hold up nobody else.
 const INLINE_BYTES_MAX: usize = 64 << 10;
 
+/// So much room is made for an announced body with its first bytes, so that they are not moved while the others come.
+const RESERVED_BYTES_MAX: usize = 2 << 20;
+
 /// Reads a whole body, within the limits on both sides of the decompression.
 pub(super) async fn read(headers: &HeaderMap, body: Body, limits: &Limits) -> Result<Bytes, Problem> {
     let coding = coding(headers)?;
@@ -66,8 +69,13 @@ async fn collect(mut body: Body, max: usize) -> Result<Bytes, Problem> {
         if collected.len() + data.len() > max {
             return Err(too_large());
         }
-        if collected.is_empty() && data.len() as u64 == announced {
-            return Ok(data);
+        if collected.is_empty() {
+            if data.len() as u64 == announced {
+                return Ok(data);
+            }
+            // What is announced need not come: room for more is made when it does.
+            let announced = usize::try_from(announced).unwrap_or(usize::MAX);
+            collected.reserve(announced.min(RESERVED_BYTES_MAX));
         }
         collected.extend_from_slice(&data);
     }

@@ -66,7 +66,8 @@ impl State {
                 deleted: 0,
             },
         };
-        let (mut some, mut found) = (Vec::new(), Vec::new());
+        let together = changes.size_hint().1.unwrap_or(0).min(CHANGES_TOGETHER);
+        let (mut some, mut found) = (Vec::with_capacity(together), Vec::new());
         loop {
             some.clear();
             some.extend(changes.by_ref().take(CHANGES_TOGETHER));

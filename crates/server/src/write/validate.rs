@@ -69,6 +69,15 @@ fn target_reason(target: &Target, limits: &RequestLimits) -> Option<Reason> {
 }
 
 fn labels_reason(labels: &Labels, limits: &RequestLimits) -> Option<Reason> {
+    let few = labels.as_text().bytes().filter(|byte| *byte == b'=').count() <= limits.labels_per_series_max;
+    let is_fine = |name: &[u8], value: &[u8]| {
+        let short = name.len() <= limits.name_bytes_max && value.len() <= limits.value_bytes_max;
+        short && name != b"le" && name != b"quantile"
+    };
+    // As nearly all are.
+    if few && labels.are_plain_and(is_fine) {
+        return None;
+    }
     let mut legacy = true;
     for (place, (name, value)) in labels.iter().enumerate() {
         legacy &= is_legacy_label_name(&name);

@@ -14,10 +14,19 @@ pub(super) struct Reader<'a> {
     scanner: Scanner<'a>,
     /// The labels of the item that is being read; kept for its memory.
     pairs: Vec<(&'a str, &'a str)>,
+    /// How the item before began, up to its labels, and what it said there: the next one mostly begins with the same bytes,
+    /// which need not be read again.
+    head: Head<'a>,
+}
+
+#[derive(Default)]
+struct Head<'a> {
+    text: &'a str,
+    fields: Fields<'a>,
 }
 
 /// What an item says, as far as it was read.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Fields<'a> {
     op: Option<Op>,
     metric: Option<&'a str>,
@@ -33,6 +42,7 @@ impl<'a> Reader<'a> {
         Reader {
             scanner: Scanner::new(text),
             pairs: Vec::new(),
+            head: Head::default(),
         }
     }
 
@@ -64,27 +74,49 @@ impl<'a> Reader<'a> {
     }
 
     fn fields(&mut self) -> Option<Fields<'a>> {
-        let mut fields = Fields::default();
-        if !self.eat(b'{') {
-            return None;
+        let rest = self.rest();
+        if !self.head.text.is_empty() && rest.starts_with(self.head.text) {
+            self.scanner.skip(self.head.text.len());
+            let mut fields = self.head.fields.clone();
+            once(&mut fields.labels, self.labels()?)?;
+            return self.more_fields(rest, fields);
         }
-        loop {
-            let name = self.name()?;
-            match name {
-                "op" => once(&mut fields.op, Op::named(self.scanner.string()?)?)?,
-                "metric" => once(&mut fields.metric, self.scanner.string()?)?,
-                "labels" => once(&mut fields.labels, self.labels()?)?,
-                "value" => once(&mut fields.value, self.value()?)?,
-                "type" => once(&mut fields.kind, self.scanner.string()?)?,
-                "help" => once(&mut fields.help, self.scanner.string()?)?,
-                "unit" => once(&mut fields.unit, self.scanner.string()?)?,
-                _ => return None,
-            }
-            if self.eat(b'}') {
-                return Some(fields);
-            }
+        self.eat(b'{').then_some(())?;
+        let fields = Fields::default();
+        self.member(rest, fields)
+            .and_then(|fields| self.more_fields(rest, fields))
+    }
+
+    /// The members that follow, up to the end of the item that begins with `item`.
+    fn more_fields(&mut self, item: &'a str, mut fields: Fields<'a>) -> Option<Fields<'a>> {
+        while !self.eat(b'}') {
             self.eat(b',').then_some(())?;
+            fields = self.member(item, fields)?;
         }
+        Some(fields)
+    }
+
+    fn member(&mut self, item: &'a str, mut fields: Fields<'a>) -> Option<Fields<'a>> {
+        match self.name()? {
+            "op" => once(&mut fields.op, Op::named(self.scanner.string()?)?)?,
+            "metric" => once(&mut fields.metric, self.scanner.string()?)?,
+            "labels" => {
+                let length = item.len() - self.scanner.rest().len();
+                let text = item.get(..length)?;
+                let head = Head {
+                    text,
+                    fields: fields.clone(),
+                };
+                once(&mut fields.labels, self.labels()?)?;
+                self.head = head;
+            }
+            "value" => once(&mut fields.value, self.value()?)?,
+            "type" => once(&mut fields.kind, self.scanner.string()?)?,
+            "help" => once(&mut fields.help, self.scanner.string()?)?,
+            "unit" => once(&mut fields.unit, self.scanner.string()?)?,
+            _ => return None,
+        }
+        Some(fields)
     }
 
     /// The name of a member, and the colon behind it.
