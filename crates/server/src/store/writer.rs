@@ -61,6 +61,9 @@ pub(super) struct Begun {
     pub(super) segment: u64,
 }
 
+/// How often the writer lets others run before it sleeps: where nobody wants to, a few microseconds in all.
+const YIELDS: usize = 8;
+
 /// A frame is closed when it has this many bytes or writes, so that those who wait in it are answered.
 const FRAME_BYTES: usize = 4 << 20;
 const FRAME_WRITES: usize = 4096;
@@ -98,7 +101,7 @@ impl Writer {
     pub(super) fn run(mut self) {
         loop {
             let command = match self.mode {
-                Mode::Open { .. } => self.queue.recv().ok(),
+                Mode::Open { .. } => self.next_command(),
                 Mode::ReadOnly { retry } => {
                     match self.queue.recv_timeout(retry.saturating_duration_since(Instant::now())) {
                         Ok(command) => Some(command),
@@ -129,6 +132,18 @@ impl Writer {
                 None => return,
             }
         }
+    }
+
+    /// The next command; none if nobody is left who could send one. Stays awake for a moment, since to be woken costs more
+    /// than that, and costs whoever sends.
+    fn next_command(&self) -> Option<Command> {
+        for _ in 0..YIELDS {
+            match self.queue.try_recv() {
+                Ok(command) => return Some(command),
+                Err(_) => std::thread::yield_now(),
+            }
+        }
+        self.queue.recv().ok()
     }
 
     /// Everything but writes; `false` ends the writer.
