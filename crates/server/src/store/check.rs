@@ -131,7 +131,7 @@ impl<'a> Check<'a> {
         if let Some((data, _)) = &self.stored
             && data.family.name == *name
         {
-            return Some(Found::Stored(*data));
+            return Some(Found::Stored(data));
         }
         let data = self.state.family(name.as_str())?;
         self.stored = Some((data, data.places()));

@@ -158,6 +158,25 @@ fn put_value(out: &mut Vec<u8>, value: f64) {
 #[derive(Debug, Clone)]
 pub(crate) struct Reader<'a> {
     rest: &'a [u8],
+    /// The name and the definition of the change before: the next one mostly has the same bytes there, which need not be read
+    /// again.
+    name: Name<'a>,
+    definition: &'a [u8],
+}
+
+/// A name with the bytes that say it, length included.
+#[derive(Debug, Clone, Copy, Default)]
+struct Name<'a> {
+    bytes: &'a [u8],
+    text: &'a str,
+}
+
+/// What stands behind a target's labels, if something does.
+struct RecordedDefinition<'a> {
+    kind: Option<Kind>,
+    help: &'a str,
+    unit: &'a str,
+    buckets: Option<Buckets>,
 }
 
 /// A write as it stands in the journal. It was read once: reading its changes cannot fail.
@@ -191,7 +210,11 @@ enum Trust {
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Reader { rest: bytes }
+        Reader {
+            rest: bytes,
+            name: Name::default(),
+            definition: &[],
+        }
     }
 
     pub(crate) fn is_at_end(&self) -> bool {
@@ -224,12 +247,11 @@ impl<'a> Reader<'a> {
         for _ in 0..count {
             self.change(Trust::Unread)?;
         }
-        let length = before.len() - self.rest.len();
         Ok(RecordedWrite {
             owner,
             idempotency,
             count,
-            changes: before.get(..length).unwrap_or_default(),
+            changes: self.read_since(before),
         })
     }
 
@@ -263,23 +285,35 @@ impl<'a> Reader<'a> {
 
     fn target(&mut self, trust: Trust) -> Result<TargetView<'a>, CodecError> {
         let (family, labels) = (self.name()?, self.labels(trust)?);
-        let before = self.rest;
-        let define = match before.first() {
+        let define = match self.rest.first() {
             Some(flags) if flags & flag::DEFINES == 0 => {
                 self.byte()?;
                 DefineView::Nothing
             }
-            _ => {
-                self.definition_parts()?;
-                let length = before.len() - self.rest.len();
-                DefineView::Recorded(before.get(..length).unwrap_or_default())
-            }
+            _ => DefineView::Recorded(self.definition_bytes()?),
         };
         Ok(TargetView { family, labels, define })
     }
 
-    /// Kind, help, unit and buckets.
-    fn definition_parts(&mut self) -> Result<(Option<Kind>, &'a str, &'a str, Option<Buckets>), CodecError> {
+    fn definition_bytes(&mut self) -> Result<&'a [u8], CodecError> {
+        let before = self.rest;
+        match before.strip_prefix(self.definition) {
+            Some(rest) if !self.definition.is_empty() => self.rest = rest,
+            _ => {
+                self.definition()?;
+                self.definition = self.read_since(before);
+            }
+        }
+        Ok(self.definition)
+    }
+
+    /// What was read since `before` was all that was left.
+    fn read_since(&self, before: &'a [u8]) -> &'a [u8] {
+        let length = before.len().saturating_sub(self.rest.len());
+        before.get(..length).unwrap_or_default()
+    }
+
+    fn definition(&mut self) -> Result<RecordedDefinition<'a>, CodecError> {
         let flags = self.byte()?;
         let kind = match flags & flag::HAS_KIND {
             0 => None,
@@ -294,7 +328,12 @@ impl<'a> Reader<'a> {
             0 => None,
             _ => Some(self.buckets()?),
         };
-        Ok((kind, help, unit, buckets))
+        Ok(RecordedDefinition {
+            kind,
+            help,
+            unit,
+            buckets,
+        })
     }
 
     fn buckets(&mut self) -> Result<Buckets, CodecError> {
@@ -317,10 +356,19 @@ impl<'a> Reader<'a> {
     }
 
     fn name(&mut self) -> Result<&'a str, CodecError> {
-        match self.text()? {
-            "" => Err(CodecError::Invalid("a name")),
-            name => Ok(name),
+        let before = self.rest;
+        match before.strip_prefix(self.name.bytes) {
+            Some(rest) if !self.name.bytes.is_empty() => self.rest = rest,
+            _ => {
+                let text = self.text()?;
+                if text.is_empty() {
+                    return Err(CodecError::Invalid("a name"));
+                }
+                let bytes = self.read_since(before);
+                self.name = Name { bytes, text };
+            }
         }
+        Ok(self.name.text)
     }
 
     fn labels(&mut self, trust: Trust) -> Result<&'a str, CodecError> {
@@ -364,7 +412,12 @@ impl<'a> Reader<'a> {
 
 /// A definition as it stands behind a target's labels.
 pub(super) fn definition(bytes: &[u8]) -> Result<Definition, CodecError> {
-    let (kind, help, unit, buckets) = Reader::new(bytes).definition_parts()?;
+    let RecordedDefinition {
+        kind,
+        help,
+        unit,
+        buckets,
+    } = Reader::new(bytes).definition()?;
     Ok(Definition {
         kind,
         help: help.into(),
