@@ -52,9 +52,9 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 pub(crate) use account::Caller;
 
 use crate::{
-    accounts::Accounts, auth::Keyring, bandwidth::Bandwidth, clients::Clients, config::Config, exposition::Parts,
-    ingest::rest, metering::Metering, own_metrics::OwnMetrics, reload::Reloader, request_log::RequestLog,
-    settings::Settings, store::Store,
+    accounts::Accounts, auth::Keyring, background::Background, bandwidth::Bandwidth, clients::Clients, config::Config,
+    exposition::Parts, ingest::rest, metering::Metering, own_metrics::OwnMetrics, reload::Reloader,
+    request_log::RequestLog, settings::Settings, store::Store,
 };
 
 /// What the handlers work with. Cheap to clone: every request does, for each layer.
@@ -90,6 +90,7 @@ pub(crate) struct Services {
     pub(crate) metering: Metering,
     pub(crate) request_log: RequestLog,
     pub(crate) parts: Parts,
+    pub(crate) background: Background,
 }
 
 #[derive(OpenApi)]

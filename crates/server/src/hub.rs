@@ -77,6 +77,7 @@ impl Hub {
         let background = [
             tokio::spawn(snapshots::run(
                 self.shared.api.store.clone(),
+                self.shared.api.background.clone(),
                 self.config().clone(),
                 fired.clone(),
             )),

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod auth;
+mod background;
 mod bandwidth;
 #[cfg(feature = "benching")]
 #[doc(hidden)]

@@ -69,7 +69,9 @@ pub(super) async fn snapshot(
     Extension(caller): Extension<Caller>,
 ) -> Result<Json<Snapshot>, Problem> {
     caller.has(Scope::Admin)?;
-    let taken = blocking(move || api.store.snapshot()).await??;
+    let background = api.background.clone();
+    let taken = background.run(move || api.store.snapshot()).await;
+    let taken = taken.map_err(|_| Problem::internal())??;
     Ok(Json(Snapshot {
         sequence: taken.position,
         bytes: taken.bytes,

@@ -17,7 +17,7 @@ use super::{Api, Caller, error::Problem, query::Parameters, simple};
 use crate::{
     auth::Scope,
     config::Created,
-    exposition::{self, Encoding, Filter, Parts, Scrape, accepted_encoding, negotiate},
+    exposition::{self, Encoding, Filter, Scrape, accepted_encoding, negotiate},
 };
 
 /// What Prometheus scrapes: everything that the key may see.
@@ -49,7 +49,7 @@ pub(super) async fn scrape(
         Created::Exposed => scrape.show_created(),
         Created::Hidden => scrape,
     };
-    let mut response = stream_body(scrape, encoding, api.parts.clone())?.into_response();
+    let mut response = stream_body(scrape, encoding, &api)?.into_response();
     let set = response.headers_mut();
     set.insert(
         CONTENT_TYPE,
@@ -102,18 +102,20 @@ fn list_of(headers: &HeaderMap, name: &HeaderName) -> String {
 }
 
 /// A body that is made chunk by chunk as the scraper takes it: a slow one holds one chunk and no thread.
-fn stream_body(scrape: Scrape, encoding: Encoding, parts: Parts) -> Result<Body, Problem> {
-    let body = exposition::Body::new(scrape, encoding, parts).map_err(|error| {
+fn stream_body(scrape: Scrape, encoding: Encoding, api: &Api) -> Result<Body, Problem> {
+    let body = exposition::Body::new(scrape, encoding, api.parts.clone()).map_err(|error| {
         tracing::error!(%error, "cannot begin to compress a scrape");
         Problem::internal()
     })?;
-    let pieces = stream::try_unfold(body, |mut body| async move {
+    let background = api.background.clone();
+    let pieces = stream::try_unfold((body, background), |(mut body, background)| async move {
         // Writing numbers and compressing is work for a thread of its own, or other requests would wait for it.
-        let made = tokio::task::spawn_blocking(move || {
-            let piece = body.next_piece();
-            piece.map(|piece| piece.map(|piece| (Bytes::from(piece), body)))
+        let made = background.run(move || {
+            body.next_piece()
+                .map(|piece| piece.map(|piece| (Bytes::from(piece), body)))
         });
-        made.await.map_err(std::io::Error::other)?
+        let made = made.await.map_err(std::io::Error::other)??;
+        Ok::<_, std::io::Error>(made.map(|(piece, body)| (piece, (body, background))))
     });
     Ok(Body::from_stream(pieces))
 }

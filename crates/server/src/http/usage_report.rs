@@ -86,7 +86,8 @@ pub(super) async fn report(
         }
         None => Format::Json,
     };
-    let made = tokio::task::spawn_blocking(move || {
+    let background = api.background.clone();
+    let made = background.run(move || {
         let file = api.request_log.file().ok_or_else(Problem::no_usage_log)?;
         api.request_log.flush(FLUSH);
         let mut body = Vec::new();

@@ -10,6 +10,7 @@ use super::{Hub, Shared};
 use crate::{
     accounts::Accounts,
     auth::{FirstKey, Keyring, KeysError, ensure_admin_key},
+    background::Background,
     bandwidth::Bandwidth,
     clients::Clients,
     clock::Clock,
@@ -59,6 +60,8 @@ pub(super) enum Reason {
     State(#[from] OpenError),
     #[error(transparent)]
     Metrics(#[from] prometheus::Error),
+    #[error("cannot have threads for work in the background: {0}")]
+    Threads(#[source] io::Error),
 }
 
 /// A hub that was opened, and what whoever started it should be told.
@@ -138,6 +141,7 @@ fn open(config: Config, terminal: bool) -> Result<Started, Reason> {
         metering,
         request_log,
         parts,
+        background: Background::new().map_err(Reason::Threads)?,
     });
     let hub = Hub {
         shared: Arc::new(Shared {

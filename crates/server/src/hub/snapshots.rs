@@ -2,14 +2,14 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use crate::{config::Config, shutdown::Shutdown, store::Store};
+use crate::{background::Background, config::Config, shutdown::Shutdown, store::Store};
 
 /// How often it is looked at whether a snapshot is due.
 const PERIOD: Duration = Duration::from_secs(1);
 
 /// Writes a snapshot every interval if anything changed, and earlier if the journal grew long; but never so often that it
 /// would take more than its share of the time. Looks after the files on the way.
-pub(super) async fn run(store: Store, config: Arc<Config>, shutdown: Shutdown) {
+pub(super) async fn run(store: Store, background: Background, config: Arc<Config>, shutdown: Shutdown) {
     let mut last_end = Instant::now();
     let mut took = Duration::ZERO;
     loop {
@@ -23,7 +23,7 @@ pub(super) async fn run(store: Store, config: Arc<Config>, shutdown: Shutdown) {
         }
         let began = Instant::now();
         let taker = store.clone();
-        match tokio::task::spawn_blocking(move || taker.snapshot()).await {
+        match background.run(move || taker.snapshot()).await {
             Ok(Ok(taken)) => tracing::debug!(
                 sequence = taken.position,
                 bytes = taken.bytes,
