@@ -79,6 +79,14 @@ impl Process {
         self.status("VmRSS:")
     }
 
+    /// The part of it that is not pages of files, which whoever uses the same program shares: in bytes.
+    ///
+    /// # Errors
+    /// It is not there any more.
+    pub fn anonymous(&self) -> Result<u64> {
+        self.status("RssAnon:")
+    }
+
     /// The most memory that it held since [`Process::forget_peak`].
     ///
     /// # Errors

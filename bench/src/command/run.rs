@@ -82,6 +82,14 @@ fn title(quick: bool) -> String {
         "Metric Nexus {}, {cores} cores, load on the same cores",
         env!("CARGO_PKG_VERSION")
     );
+    // On Linux; who else had the processor explains much.
+    if let Some((load, _)) = std::fs::read_to_string("/proc/loadavg")
+        .ok()
+        .as_deref()
+        .and_then(|text| text.split_once(' '))
+    {
+        title.push_str(&format!(", load average before it {load}"));
+    }
     if cfg!(debug_assertions) {
         title.push_str("; DEVELOPMENT BUILD: the figures mean nothing");
     }

@@ -18,6 +18,10 @@ pub(super) fn run(run: &mut Run) -> Result<()> {
     std::thread::sleep(watched);
     let used = hub.process.processor()?.saturating_sub(before);
     run.row(Row::new("idle hub, memory", Quantity::bytes(hub.process.resident()? as f64)).goal(Goal::AtMost(20e6)));
+    run.row(Row::new(
+        "the same without pages of the program itself",
+        Quantity::bytes(hub.process.anonymous()? as f64),
+    ));
     let cores = Quantity {
         value: used.as_secs_f64() / watched.as_secs_f64(),
         unit: Unit::Cores,
