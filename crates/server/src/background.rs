@@ -8,8 +8,9 @@ use tokio::{
     task::JoinError,
 };
 
-/// How many pieces of work go on at once; the rest waits for its turn.
-const THREADS_MAX: usize = 4;
+/// How many pieces of work go on at once; the rest waits for its turn. More than there are processors: a snapshot waits for the
+/// disk, and a long report is not to keep scrapes waiting.
+const THREADS_MAX: usize = 16;
 /// How much lower the priority is, as `nice` counts it: beside a busy thread such a one gets about a tenth.
 #[cfg(target_os = "linux")]
 const NICE: i32 = 10;
