@@ -157,9 +157,9 @@ impl Backlog {
                 ledger.counts.dropped.closed += in_hand + queued.iter().map(|queued| queued.stands_for).sum::<u64>();
             }
             Backlog::Disk { spool, follower, .. } => {
-                // Finds the end of what is read to the end.
+                // The last frame has no records: reading on past it, whatever its size, finds the end of the segment.
                 let is_stored = in_hand.is_none() && spool.unread() == 0;
-                if is_stored && follower.next(1, 1).is_ok_and(|left| left.is_empty()) {
+                if is_stored && follower.next(1, usize::MAX).is_ok_and(|left| left.is_empty()) {
                     follower.done();
                 } else if let Err(error) = spool.sync() {
                     tracing::error!(%error, "cannot sync the spool of the usage log");

@@ -4,6 +4,11 @@ use nexus_usage_log::{Settings, Time, UsageLog};
 
 use crate::harness::{Gate, PATIENCE, World, record};
 
+fn left_in_spool(world: &World) -> Vec<std::ffi::OsString> {
+    let left = std::fs::read_dir(world.directory.path().join("spool")).unwrap();
+    left.map(|file| file.unwrap().file_name()).collect()
+}
+
 #[test]
 fn what_is_recorded_is_reported() {
     let world = World::new();
@@ -26,9 +31,18 @@ fn closing_stores_what_waits_and_leaves_nothing_on_disk() {
     log.record(record("acme", 200, 10, Time::now()));
     assert_eq!(log.counts().dropped.closed, 1);
     assert_eq!(world.total().calls, 1);
-    let left = std::fs::read_dir(world.directory.path().join("spool")).unwrap();
-    let left: Vec<_> = left.map(|file| file.unwrap().file_name()).collect();
-    assert_eq!(left, ["lock"]);
+    assert_eq!(left_in_spool(&world), ["lock"]);
+}
+
+/// The last frame of a segment, which says that nothing more comes, comes alone if all records are stored before it.
+#[test]
+fn closing_leaves_nothing_on_disk_when_all_was_stored_before() {
+    let world = World::new();
+    let log = world.open();
+    log.record(record("acme", 200, 10, Time::now()));
+    assert!(log.flush(PATIENCE));
+    assert_eq!(log.close(PATIENCE).stored, 1);
+    assert_eq!(left_in_spool(&world), ["lock"]);
 }
 
 #[test]
