@@ -93,6 +93,8 @@ async fn count_until_killed(directory: &Path) {
     let usage = open(directory).await;
     let meter = meter(&usage, Mode::Exact, 0);
     let mut counted = 0_u64;
+    // Ends the line in which the harness says what it runs.
+    println!();
     loop {
         // Said before it is done: a line that is cut by the kill is one that was not begun.
         let next = counted + 1 + counted % 7;
