@@ -5,12 +5,15 @@ use std::{io, sync::Arc};
 
 use tokio::{
     runtime::{Builder, Runtime},
+    sync::Semaphore,
     task::JoinError,
 };
 
 /// How many pieces of work go on at once; the rest waits for its turn. More than there are processors: a snapshot waits for the
-/// disk, and a long report is not to keep scrapes waiting.
+/// disk.
 const THREADS_MAX: usize = 16;
+/// How many of them may be of those that can take minutes, so that they never keep scrapes waiting.
+const LONG_MAX: usize = 4;
 /// How much lower the priority is, as `nice` counts it: beside a busy thread such a one gets about a tenth.
 #[cfg(target_os = "linux")]
 const NICE: i32 = 10;
@@ -19,6 +22,7 @@ const NICE: i32 = 10;
 #[derive(Debug, Clone)]
 pub(crate) struct Background {
     threads: Arc<Threads>,
+    long: Arc<Semaphore>,
 }
 
 /// A runtime for its blocking threads only. None once it is dropped.
@@ -35,6 +39,7 @@ impl Background {
             .build()?;
         Ok(Background {
             threads: Arc::new(Threads(Some(runtime))),
+            long: Arc::new(Semaphore::new(LONG_MAX)),
         })
     }
 
@@ -48,6 +53,21 @@ impl Background {
             // Only while it is being dropped, when nobody has a handle.
             None => tokio::task::spawn_blocking(work).await,
         }
+    }
+
+    /// As [`Background::run`], for work that may take minutes. Waits for its turn if too much of that goes on.
+    pub(crate) async fn run_long<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, JoinError> {
+        // The semaphore is never closed. It goes with the work, which goes on if nobody waits for it any more.
+        let turn = self.long.clone().acquire_owned().await.ok();
+        self.run(move || {
+            let done = work();
+            drop(turn);
+            done
+        })
+        .await
     }
 }
 
@@ -82,5 +102,24 @@ mod tests {
         assert_eq!(background.run(priority).await.unwrap(), (before + NICE).min(19));
         assert_eq!(priority(), before);
         drop(background);
+    }
+
+    #[tokio::test]
+    async fn work_that_hangs_keeps_no_other_work_waiting() {
+        let background = Background::new().unwrap();
+        let (end, ended) = std::sync::mpsc::sync_channel::<()>(0);
+        let ended = Arc::new(std::sync::Mutex::new(ended));
+        let hanging = (0..2 * THREADS_MAX).map(|_| {
+            let (background, ended) = (background.clone(), ended.clone());
+            tokio::spawn(async move { background.run_long(move || ended.lock().unwrap().recv()).await })
+        });
+        let hanging: Vec<_> = hanging.collect();
+        tokio::task::yield_now().await;
+        let other = tokio::time::timeout(std::time::Duration::from_secs(60), background.run(|| 1));
+        assert_eq!(other.await.expect("it waits for what hangs").unwrap(), 1);
+        drop(end);
+        for work in hanging {
+            assert!(work.await.unwrap().unwrap().is_err());
+        }
     }
 }

@@ -87,7 +87,7 @@ pub(super) async fn report(
         None => Format::Json,
     };
     let background = api.background.clone();
-    let made = background.run(move || {
+    let made = background.run_long(move || {
         let file = api.request_log.file().ok_or_else(Problem::no_usage_log)?;
         api.request_log.flush(FLUSH);
         let mut body = Vec::new();

@@ -57,7 +57,10 @@ const SHOWN_CHARS: usize = 64;
 pub(crate) fn target(raw_name: &str, raw_query: &str) -> Result<Target, RestError> {
     let family = name(raw_name)?;
     let query = query(raw_query)?;
-    let labels = Labels::from_pairs(query.labels)?;
+    let labels = Labels::from_pairs(query.labels).map_err(|error| match error {
+        LabelError::Duplicate(name) => RestError::Repeated(name),
+        other => other.into(),
+    })?;
     Ok(Target {
         family,
         labels,
@@ -152,30 +155,24 @@ struct Query<'a> {
 
 fn query(raw: &str) -> Result<Query<'_>, RestError> {
     let mut query = Query::default();
-    let mut kind: Option<Kind> = None;
-    let (mut help, mut unit, mut buckets) = (None, None, None);
-    let mut seen: Vec<Cow<'_, str>> = Vec::new();
+    let (mut kind, mut help, mut unit, mut buckets) = (None, None, None, None);
     for pair in raw.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let decode = |text| percent_decode(text, Plus::Blank).ok_or(RestError::Encoding("the query"));
         let (name, value) = (decode(name)?, decode(value)?);
-        if seen.contains(&name) {
-            return Err(RestError::Repeated(name.into_owned()));
-        }
         match &*name {
-            "__type__" => kind = Some(value.parse()?),
-            "__help__" => help = Some(value),
-            "__unit__" => unit = Some(value),
-            "__buckets__" => buckets = Some(bounds(&value)?),
+            "__type__" => once(&name, &mut kind, value.parse()?)?,
+            "__help__" => once(&name, &mut help, value)?,
+            "__unit__" => once(&name, &mut unit, value)?,
+            "__buckets__" => once(&name, &mut buckets, bounds(&value)?)?,
             ours if ours.starts_with("__") => {
                 return Err(RestError::UnknownParameter(name.into_owned()));
             }
             label if !is_legacy_label_name(label) => {
                 return Err(RestError::LabelName(name.into_owned()));
             }
-            _ => query.labels.push((name.clone(), value)),
+            _ => query.labels.push((name, value)),
         }
-        seen.push(name);
     }
     if buckets.is_some() && kind != Some(Kind::Histogram) {
         return Err(RestError::BucketsOfWhat);
@@ -199,6 +196,14 @@ fn query(raw: &str) -> Result<Query<'_>, RestError> {
         });
     }
     Ok(query)
+}
+
+/// Sets what may be said once.
+fn once<T>(name: &str, place: &mut Option<T>, value: T) -> Result<(), RestError> {
+    match place.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(RestError::Repeated(name.to_owned())),
+    }
 }
 
 fn bounds(text: &str) -> Result<Buckets, RestError> {

@@ -3,7 +3,9 @@
 mod metrics;
 
 use std::{
-    fs, io,
+    fs::{self, Permissions},
+    io,
+    os::unix::fs::PermissionsExt as _,
     path::Path,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -95,12 +97,15 @@ impl Source {
     }
 }
 
-/// A path is a unix socket, anything else an address.
+/// A path is a unix socket, anything else an address. Whoever can reach the path may write to the socket, as to syslog's own:
+/// NGINX's workers are of another user.
 async fn bind(address: &str) -> io::Result<Datagrams> {
     if address.starts_with('/') {
         // One that an earlier hub left behind.
         drop(fs::remove_file(address));
-        UnixDatagram::bind(address).map(Datagrams::Unix)
+        let socket = UnixDatagram::bind(address)?;
+        fs::set_permissions(address, Permissions::from_mode(0o666))?;
+        Ok(Datagrams::Unix(socket))
     } else {
         UdpSocket::bind(address).await.map(Datagrams::Udp)
     }

@@ -1,8 +1,8 @@
 //! Usage of other services: posted, received by syslog, followed in files; whatever comes twice counts once.
 
-use std::{fs, io::Write as _};
+use std::{fs, io::Write as _, os::unix::fs::PermissionsExt as _};
 
-use tokio::net::UdpSocket;
+use tokio::net::{UdpSocket, UnixDatagram};
 
 use crate::harness::{Hub, hub, until};
 
@@ -93,9 +93,11 @@ async fn access_logs_are_followed_and_syslog_is_received() {
     };
     fs::write(&log, line("a", "files", 10)).unwrap();
     let nowhere = setup.path("nowhere/socket").display().to_string();
+    let socket_path = setup.path("syslog.sock");
     let config = format!(
-        "usage_log: {{ follow: ['{}'], syslog: ['{free}', '{nowhere}'] }}",
-        log.display()
+        "usage_log: {{ follow: ['{}'], syslog: ['{free}', '{}', '{nowhere}'] }}",
+        log.display(),
+        socket_path.display()
     );
     let mut hub = setup.config(&config).start().await;
     until("the first line", async || {
@@ -118,6 +120,16 @@ async fn access_logs_are_followed_and_syslog_is_received() {
         (sums(&hub, "lines").await == Some((1, 7))).then_some(())
     })
     .await;
+    let socket = UnixDatagram::unbound().unwrap();
+    let datagram = format!("<190>Nov 21 10:00:00 nginx: {}", line("d", "local", 3).trim_end());
+    until("a datagram on the unix socket", async || {
+        // Until the hub has made it, there is none to send to.
+        drop(socket.send_to(datagram.as_bytes(), &socket_path).await);
+        (sums(&hub, "local").await == Some((1, 3))).then_some(())
+    })
+    .await;
+    let mode = fs::metadata(&socket_path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o666, "workers of another user write to it");
 
     let metrics = hub
         .get("/__metrics?prefix=metric_nexus_usage_log_source")
