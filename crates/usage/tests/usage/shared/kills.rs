@@ -95,6 +95,8 @@ async fn count_until_killed() {
         let mut out = std::io::stdout().lock();
         writeln!(out, "{what} {counted}").and_then(|()| out.flush()).unwrap();
     };
+    // Ends the line in which the harness says what it runs.
+    println!();
     loop {
         let more = counted % 7 + 1;
         say("counting", counted + more);
