@@ -61,7 +61,8 @@ pub(crate) struct RealDisk;
 impl Disk for RealDisk {
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-        Ok(Box::new(RealFile(file)))
+        let inode = inode(&file.metadata()?);
+        Ok(Box::new(RealFile { file, inode }))
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn Read>> {
@@ -101,22 +102,29 @@ impl Disk for RealDisk {
     }
 }
 
+/// A file that is written, and what tells it from every other one as long as it is open.
 #[derive(Debug)]
-struct RealFile(File);
+struct RealFile {
+    file: File,
+    inode: (u64, u64),
+}
+
+fn inode(metadata: &fs::Metadata) -> (u64, u64) {
+    (metadata.dev(), metadata.ino())
+}
 
 impl DiskFile for RealFile {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        io::Write::write_all(&mut self.0, bytes)
+        io::Write::write_all(&mut self.file, bytes)
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.0.sync_data()
+        self.file.sync_data()
     }
 
     fn is_at(&self, path: &Path) -> io::Result<bool> {
-        let own = self.0.metadata()?;
         match fs::metadata(path) {
-            Ok(there) => Ok((own.dev(), own.ino()) == (there.dev(), there.ino())),
+            Ok(there) => Ok(inode(&there) == self.inode),
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(false),
             Err(error) => Err(error),
         }

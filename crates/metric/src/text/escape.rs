@@ -64,9 +64,7 @@ pub(crate) fn push_escaped_but_quotes(out: &mut Vec<u8>, text: &str) {
 /// Two names that one escaping makes equal would spoil a whole scrape, so then those names are spelled by
 /// [`Escaping::Values`].
 pub(crate) fn push_labels(out: &mut Vec<u8>, labels: &str, escaping: Escaping) {
-    // A quoted name stands first or after a comma. A value may end in a comma, too; then the work is in vain, not wrong.
-    let quoted_name = || labels.starts_with('"') || memchr::memmem::find(labels.as_bytes(), b",\"").is_some();
-    if escaping == Escaping::AllowUtf8 || !quoted_name() {
+    if escaping == Escaping::AllowUtf8 || !has_quoted_name(labels.as_bytes()) {
         return out.extend_from_slice(labels.as_bytes());
     }
     let mut seen = HashSet::new();
@@ -81,6 +79,16 @@ pub(crate) fn push_labels(out: &mut Vec<u8>, labels: &str, escaping: Escaping) {
         push_escaped(out, &value);
         out.push(b'"');
     }
+}
+
+/// A quoted name stands first or after a comma. A value may end in a comma, too; then the work is in vain, not wrong.
+///
+/// Looks at all pairs of bytes without stopping at the first that fits, as there seldom is one: so the compiler compares
+/// many at a time, which for a text of this length takes a fraction of what a search begins with.
+fn has_quoted_name(labels: &[u8]) -> bool {
+    let pairs = labels.iter().zip(labels.iter().skip(1));
+    let inside = pairs.fold(false, |found, (a, b)| found | ((*a == b',') & (*b == b'"')));
+    inside | labels.starts_with(b"\"")
 }
 
 /// A legacy name as it is, any other as the escaping spells it.
