@@ -6,7 +6,7 @@ use std::{io, sync::Arc};
 use tokio::{
     runtime::{Builder, Runtime},
     sync::Semaphore,
-    task::{JoinError, JoinHandle},
+    task::JoinError,
 };
 
 /// How many pieces of work go on at once; the rest waits for its turn. More than there are processors: a snapshot waits for the
@@ -43,21 +43,16 @@ impl Background {
         })
     }
 
-    /// Begins work on one of the threads. It goes on although nobody waits for it any more.
-    pub(crate) fn start<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
-        match &self.threads.0 {
-            Some(runtime) => runtime.spawn_blocking(work),
-            // Only while it is being dropped, when nobody has a handle.
-            None => tokio::task::spawn_blocking(work),
-        }
-    }
-
     /// Does the work on one of the threads. Work that has begun goes on although nobody waits for it any more.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, JoinError> {
-        self.start(work).await
+        match &self.threads.0 {
+            Some(runtime) => runtime.spawn_blocking(work).await,
+            // Only while it is being dropped, when nobody has a handle.
+            None => tokio::task::spawn_blocking(work).await,
+        }
     }
 
     /// As [`Background::run`], for work that may take minutes. Waits for its turn if too much of that goes on.

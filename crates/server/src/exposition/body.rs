@@ -7,9 +7,6 @@ use super::{
     scrape::{CHUNK_BYTES, Scrape},
 };
 
-/// Room for a chunk and what the slab that completes it has beyond it, as a rule: a piece that need not grow is not copied.
-const PIECE_BYTES: usize = CHUNK_BYTES + CHUNK_BYTES / 2;
-
 /// A scrape as it is sent: pieces of the body, one after the other.
 #[derive(Debug)]
 pub(crate) struct Body {
@@ -54,10 +51,7 @@ impl Body {
         while out.is_empty() {
             let ended = match &mut self.coding {
                 Coding::Ended => return Ok(None),
-                Coding::Identity => {
-                    out.reserve_exact(PIECE_BYTES);
-                    !self.scrape.next_chunk(&mut out)
-                }
+                Coding::Identity => !self.scrape.next_chunk(&mut out),
                 Coding::Gzip { gzip, parts, text } => gzip_piece(&mut self.scrape, gzip, parts, text, &mut out)?,
                 Coding::Zstd(zstd) => zstd_piece(&mut self.scrape, zstd, &mut out)?,
             };

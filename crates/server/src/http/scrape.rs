@@ -101,20 +101,21 @@ fn list_of(headers: &HeaderMap, name: &HeaderName) -> String {
     lines.join(",")
 }
 
-/// A body that is made piece by piece as the scraper takes it. The next one is made while one is sent: a slow scraper holds
-/// two pieces and no thread.
+/// A body that is made chunk by chunk as the scraper takes it: a slow one holds one chunk and no thread.
 fn stream_body(scrape: Scrape, encoding: Encoding, api: &Api) -> Result<Body, Problem> {
     let body = exposition::Body::new(scrape, encoding, api.parts.clone()).map_err(|error| {
         tracing::error!(%error, "cannot begin to compress a scrape");
         Problem::internal()
     })?;
-    // Writing numbers and compressing is work for a thread of its own, or other requests would wait for it.
     let background = api.background.clone();
-    let make = move |mut body: exposition::Body| background.start(move || (body.next_piece(), body));
-    let first = make(body);
-    let pieces = stream::try_unfold((first, make), |(made, make)| async move {
-        let (piece, body) = made.await.map_err(std::io::Error::other)?;
-        Ok::<_, std::io::Error>(piece?.map(|piece| (Bytes::from(piece), (make(body), make))))
+    let pieces = stream::try_unfold((body, background), |(mut body, background)| async move {
+        // Writing numbers and compressing is work for a thread of its own, or other requests would wait for it.
+        let made = background.run(move || {
+            body.next_piece()
+                .map(|piece| piece.map(|piece| (Bytes::from(piece), body)))
+        });
+        let made = made.await.map_err(std::io::Error::other)??;
+        Ok::<_, std::io::Error>(made.map(|(piece, body)| (piece, (body, background))))
     });
     Ok(Body::from_stream(pieces))
 }
