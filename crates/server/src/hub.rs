@@ -16,8 +16,9 @@ pub(crate) use open::{Started, listen_address, store_settings};
 
 use crate::{
     config::{Config, Transport},
-    http::{self, Api},
+    http::{AppState, Parts},
     lock::Lock,
+    protocol,
     serve::{self, Counters},
     shutdown::Shutdown,
     tls::Tls,
@@ -54,7 +55,7 @@ pub struct Hub {
 
 #[derive(Debug)]
 struct Shared {
-    api: Api,
+    parts: Arc<Parts>,
     tls: Option<Tls>,
     serving: Arc<Counters>,
     _lock: Lock,
@@ -76,36 +77,36 @@ impl Hub {
         });
         let background = [
             tokio::spawn(snapshots::run(
-                self.shared.api.store.clone(),
-                self.shared.api.background.clone(),
+                self.shared.parts.store.clone(),
+                self.shared.parts.background.clone(),
                 self.config().clone(),
                 fired.clone(),
             )),
-            tokio::spawn(self.shared.api.reloader.clone().run(fired.clone())),
-            tokio::spawn(self.shared.api.usage_log.clone().watch(fired.clone())),
+            tokio::spawn(self.shared.parts.reloader.clone().run(fired.clone())),
+            tokio::spawn(self.shared.parts.usage_log.clone().watch(fired.clone())),
             tokio::spawn(
                 self.shared
-                    .api
+                    .parts
                     .usage_log
                     .clone()
-                    .compare(self.shared.api.metering.clone(), fired.clone()),
+                    .compare(self.shared.parts.metering.clone(), fired.clone()),
             ),
             tokio::spawn(
                 self.shared
-                    .api
+                    .parts
                     .usage_log
                     .clone()
                     .collect(self.config().usage_log.clone(), fired.clone()),
             ),
         ];
-        let app = http::router(self.shared.api.clone());
+        let app = self.service();
         let drained = serve::serve(
             listener,
             self.shared.tls.clone(),
             app,
             self.serve_limits(),
             self.shared.serving.clone(),
-            self.shared.api.bandwidth.clone(),
+            self.shared.parts.bandwidth.clone(),
             fired,
         )
         .await;
@@ -122,16 +123,21 @@ impl Hub {
         }
     }
 
+    /// The whole interface as a service that needs no socket.
+    pub(crate) fn service(&self) -> axum::Router {
+        protocol::router(AppState::new(self.shared.parts.clone()))
+    }
+
     /// Takes no more writes, finishes those that wait, and writes a last snapshot if anything changed.
     ///
     /// # Errors
     /// The snapshot cannot be written; what was acknowledged is in the journal, unless the durability is `snapshot`.
     pub async fn close(&self) -> Result<(), CallError> {
-        let api = self.shared.api.clone();
+        let parts = self.shared.parts.clone();
         let closed = tokio::task::spawn_blocking(move || {
-            api.metering.close(USAGE_DEADLINE);
-            api.usage_log.close(USAGE_DEADLINE);
-            api.store.close()
+            parts.metering.close(USAGE_DEADLINE);
+            parts.usage_log.close(USAGE_DEADLINE);
+            parts.store.close()
         })
         .await;
         closed
@@ -163,11 +169,11 @@ impl Hub {
 
     /// Takes up changed keys, certificate and limits at once; blocks the thread. What went wrong is in the log.
     pub(crate) fn reload(&self) {
-        let _ = self.shared.api.reloader.reload_all();
+        let _ = self.shared.parts.reloader.reload_all();
     }
 
     pub(crate) fn config(&self) -> &Arc<Config> {
-        &self.shared.api.config
+        &self.shared.parts.config
     }
 
     fn serve_limits(&self) -> serve::Limits {

@@ -19,7 +19,7 @@ use crate::{
     bandwidth, clients,
     clock::now_ms,
     exposition::{OwnFamily, OwnSample, OwnValue},
-    http::Api,
+    http::Parts,
     metering,
     serve::Counters,
     usage_log,
@@ -106,19 +106,19 @@ impl OwnMetrics {
     }
 
     /// All of them at this moment.
-    pub(crate) fn gather(&self, api: &Api) -> Vec<OwnFamily> {
+    pub(crate) fn gather(&self, parts: &Parts) -> Vec<OwnFamily> {
         let mut families: Vec<OwnFamily> = self.shared.registry.gather().iter().map(own_family).collect();
-        families.extend(self.of_store(api));
+        families.extend(self.of_store(parts));
         families.extend(self.of_serving());
-        families.extend(bandwidth::families(&api.bandwidth));
-        families.extend(metering::families(&api.metering));
-        families.extend(usage_log::families(&api.usage_log));
-        families.extend(api.reloader.certificate_expires().map(certificate));
+        families.extend(bandwidth::families(&parts.bandwidth));
+        families.extend(metering::families(&parts.metering));
+        families.extend(usage_log::families(&parts.usage_log));
+        families.extend(parts.reloader.certificate_expires().map(certificate));
         families
     }
 
-    fn of_store(&self, api: &Api) -> Vec<OwnFamily> {
-        let (status, catalog) = (api.store.status(), api.store.catalog());
+    fn of_store(&self, parts: &Parts) -> Vec<OwnFamily> {
+        let (status, catalog) = (parts.store.status(), parts.store.catalog());
         let seconds = |ms: u64| whole(ms) / 1000.0;
         vec![
             gauge(
@@ -131,7 +131,7 @@ impl OwnMetrics {
                 clients::METRIC,
                 "The total number of clients that used MetricNexus within the last hour.",
                 &[],
-                whole(api.clients.active(now_ms()) as u64),
+                whole(parts.clients.active(now_ms()) as u64),
             ),
             gauge(
                 "metric_nexus_families",

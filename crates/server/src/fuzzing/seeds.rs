@@ -7,8 +7,8 @@ use super::{journal, state, state::written};
 use crate::{
     config::Durability,
     disk::memory::MemoryDisk,
-    ingest,
     journal::{Frame, Journal},
+    protocol,
     snapshot::ClientSeen,
     state::State,
     write::{Applied, Idempotency, Write},
@@ -34,7 +34,7 @@ fn writes() -> Vec<Write> {
             id: [place; 16],
             fingerprint: [place; 8],
         }),
-        changes: ingest::batch::parse(body.as_bytes(), 10).unwrap(),
+        changes: protocol::batch::parse::parse(body.as_bytes(), 10).unwrap(),
     };
     (0..).zip(&BATCHES).map(write).collect()
 }

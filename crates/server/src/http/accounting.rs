@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use axum::{
     body::Body,
-    extract::{MatchedPath, Request},
+    extract::{FromRef, MatchedPath, Request},
     http::{Method, Uri},
     response::{IntoResponse, Response},
 };
@@ -21,10 +21,11 @@ use self::{
     metered_body::MeteredBody,
     request_usage::{LogDimensions, RequestUsage},
 };
-use super::{Api, Caller, error::Problem};
+use super::{AppState, Caller, error::Problem};
 use crate::{
-    accounts::{Account, Refused},
+    accounts::{Account, Accounts, Refused},
     serve::ConnectionInfo,
+    usage_log::UsageLogHandle,
 };
 
 /// Whether a request is of those by which an operator undoes a limit that is too tight: no limit holds them up.
@@ -45,69 +46,84 @@ pub(super) fn pace(request: &Request) {
     }
 }
 
-/// Lets requests go on that are within their key's limits, lets their bodies flow as fast as the key may, and counts them.
-pub(super) async fn charge(
-    api: &Api,
-    caller: Caller,
-    mut request: Box<Request>,
-    handle: impl AsyncFnOnce(Box<Request>) -> Response,
-) -> Response {
-    let account = api.accounts.of(&caller.key.name);
-    if let Some(connection) = request.extensions().get::<ConnectionInfo>() {
-        connection.join(account.bandwidth());
-    }
-    let paced = !is_operators(request.uri());
-    let admission = Admission::of(&request);
-    let about = about(api, &caller, &request);
-    let reservation = match admission.admit(&account).await {
-        Ok(reservation) => reservation,
-        Err(refused) => return Problem::from(refused).into_response(),
-    };
-    let usage = Arc::new(RequestUsage::new(reservation, api.usage_log.clone(), about));
-    let wrap = |body: Body, direction| {
-        if body.is_end_stream() {
-            return body;
-        }
-        let node = paced.then(|| account.bandwidth().own().clone());
-        Body::new(MeteredBody::new(body, usage.clone(), node, direction))
-    };
-    request.extensions_mut().insert(caller);
-    let body = request.body_mut();
-    *body = wrap(std::mem::take(body), Direction::Read);
-    let response = handle(request).await;
-    match announced(response.body()).map(|bytes| usage.reserve(Direction::Write, bytes)) {
-        Some(Err(refusal)) => {
-            let refused = Problem::from(Refused::UsedUp(refusal)).into_response();
-            usage.answered(&refused);
-            refused
-        }
-        Some(Ok(())) | None => {
-            usage.answered(&response);
-            if response.body().is_end_stream() {
-                usage.completed();
-            }
-            response.map(|body| wrap(body, Direction::Write))
+/// Puts requests on the account of their key.
+#[derive(Debug)]
+pub(super) struct Accounting {
+    accounts: Accounts,
+    log: UsageLogHandle,
+}
+
+impl FromRef<AppState> for Accounting {
+    fn from_ref(state: &AppState) -> Self {
+        Accounting {
+            accounts: Accounts::from_ref(state),
+            log: UsageLogHandle::from_ref(state),
         }
     }
 }
 
-/// What the usage log says of the request; costs nothing if there is none.
-fn about(api: &Api, caller: &Caller, request: &Request) -> LogDimensions {
-    let log = &api.usage_log;
-    if !log.is_enabled() {
-        return LogDimensions::default();
+impl Accounting {
+    /// Lets requests go on that are within their key's limits, lets their bodies flow as fast as the key may, and counts them.
+    pub(super) async fn charge(
+        &self,
+        caller: Caller,
+        mut request: Box<Request>,
+        handle: impl AsyncFnOnce(Box<Request>) -> Response,
+    ) -> Result<Response, Problem> {
+        let account = self.accounts.of(&caller.key.name);
+        if let Some(connection) = request.extensions().get::<ConnectionInfo>() {
+            connection.join(account.bandwidth());
+        }
+        let paced = !is_operators(request.uri());
+        let admission = Admission::of(&request);
+        let about = self.about(&caller, &request);
+        let reservation = admission.admit(&account).await?;
+        let usage = Arc::new(RequestUsage::new(reservation, self.log.clone(), about));
+        let wrap = |body: Body, direction| {
+            if body.is_end_stream() {
+                return body;
+            }
+            let node = paced.then(|| account.bandwidth().own().clone());
+            Body::new(MeteredBody::new(body, usage.clone(), node, direction))
+        };
+        request.extensions_mut().insert(caller);
+        let body = request.body_mut();
+        *body = wrap(std::mem::take(body), Direction::Read);
+        let response = handle(request).await;
+        match announced(response.body()).map(|bytes| usage.reserve(Direction::Write, bytes)) {
+            Some(Err(refusal)) => {
+                let refused = Problem::from(Refused::UsedUp(refusal));
+                usage.answered(&refused.clone().into_response());
+                Err(refused)
+            }
+            Some(Ok(())) | None => {
+                usage.answered(&response);
+                if response.body().is_end_stream() {
+                    usage.completed();
+                }
+                Ok(response.map(|body| wrap(body, Direction::Write)))
+            }
+        }
     }
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or("none", MatchedPath::as_str);
-    LogDimensions {
-        key: Arc::clone(&caller.key.name),
-        service: log.route("hub"),
-        route: log.route(route),
-        client: super::authenticate::client_id(request).map_or_else(Arc::default, Arc::from),
-        method: log.route(known(request.method())),
-        heads: Heads::of(request),
+
+    /// What the usage log says of the request; costs nothing if there is none.
+    fn about(&self, caller: &Caller, request: &Request) -> LogDimensions {
+        let log = &self.log;
+        if !log.is_enabled() {
+            return LogDimensions::default();
+        }
+        let route = request
+            .extensions()
+            .get::<MatchedPath>()
+            .map_or("none", MatchedPath::as_str);
+        LogDimensions {
+            key: Arc::clone(&caller.key.name),
+            service: log.route("hub"),
+            route: log.route(route),
+            client: super::authenticate::client_id(request).map_or_else(Arc::default, Arc::from),
+            method: log.route(known(request.method())),
+            heads: Heads::of(request),
+        }
     }
 }
 

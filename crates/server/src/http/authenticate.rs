@@ -1,16 +1,20 @@
+//! Who sent a request.
+
 use std::sync::Arc;
 
 use axum::{
-    extract::{MatchedPath, Request},
-    http::Method,
+    extract::{FromRef, FromRequestParts, MatchedPath, Request},
+    http::{Method, request::Parts},
     response::Response,
 };
 use tokio::time::Instant;
 
-use super::{Api, error::Problem};
+use super::{AppState, error::Problem};
 use crate::{
-    auth::{ApiKey, Denied, Scope, credentials},
+    auth::{ApiKey, Denied, Keyring, Scope, credentials},
+    clients::Clients,
     clock::now_ms,
+    own_metrics::OwnMetrics,
     serve::ConnectionInfo,
 };
 
@@ -22,36 +26,66 @@ pub(crate) struct Caller {
 
 impl Caller {
     /// The prefix that bounds what the key may see and touch; empty for everything.
-    pub(super) fn prefix(&self) -> &str {
+    pub(crate) fn prefix(&self) -> &str {
         self.key.prefix.as_ref().map_or("", |prefix| prefix.as_str())
     }
 
-    pub(super) fn has(&self, scope: Scope) -> Result<(), Denied> {
+    pub(crate) fn has(&self, scope: Scope) -> Result<(), Denied> {
         self.key.has(scope)
+    }
+}
+
+/// Handlers are given the caller that the [middleware](super::middleware) let in. Every route is surrounded by it, which a
+/// test holds (`protocol/tests.rs`): one that is not answers nothing.
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parts.extensions.remove::<Caller>().ok_or_else(Problem::internal)
     }
 }
 
 /// How much of `X-Client-Id` tells clients apart.
 const CLIENT_ID_BYTES_MAX: usize = 128;
 
-/// Who sent the request, if they have a key; notes the client.
-pub(super) fn authenticate(api: &Api, request: &Request) -> Result<Caller, Problem> {
-    let found = match credentials(request.headers()) {
-        Ok(credential) => api.keyring.find(credential.as_str()).ok_or_else(Problem::unknown_key),
-        Err(error) => Err(error.into()),
-    };
-    let key = found.inspect_err(|_| api.own.auth_failed())?;
-    note_client(api, &key, request);
-    Ok(Caller { key })
+/// Knows whose key a request has.
+#[derive(Debug)]
+pub(super) struct Authentication {
+    keyring: Keyring,
+    clients: Clients,
+    requests: OwnMetrics,
 }
 
-/// A client is told apart by the id that it sends, else by its address.
-fn note_client(api: &Api, key: &ApiKey, request: &Request) {
-    match client_id(request) {
-        Some(id) => api.clients.note(&key.name, id, now_ms()),
-        None => {
-            if let Some(connection) = request.extensions().get::<ConnectionInfo>() {
-                api.clients.note_address(&key.name, connection.peer.ip(), now_ms());
+impl FromRef<AppState> for Authentication {
+    fn from_ref(state: &AppState) -> Self {
+        Authentication {
+            keyring: Keyring::from_ref(state),
+            clients: Clients::from_ref(state),
+            requests: OwnMetrics::from_ref(state),
+        }
+    }
+}
+
+impl Authentication {
+    /// Who sent the request, if they have a key; notes the client.
+    pub(super) fn authenticate(&self, request: &Request) -> Result<Caller, Problem> {
+        let found = match credentials(request.headers()) {
+            Ok(credential) => self.keyring.find(credential.as_str()).ok_or_else(Problem::unknown_key),
+            Err(error) => Err(error.into()),
+        };
+        let key = found.inspect_err(|_| self.requests.auth_failed())?;
+        self.note_client(&key, request);
+        Ok(Caller { key })
+    }
+
+    /// A client is told apart by the id that it sends, else by its address.
+    fn note_client(&self, key: &ApiKey, request: &Request) {
+        match client_id(request) {
+            Some(id) => self.clients.note(&key.name, id, now_ms()),
+            None => {
+                if let Some(connection) = request.extensions().get::<ConnectionInfo>() {
+                    self.clients.note_address(&key.name, connection.peer.ip(), now_ms());
+                }
             }
         }
     }
@@ -79,9 +113,8 @@ impl RequestTimer {
         }
     }
 
-    pub(super) fn end(self, api: &Api, answer: &Response) {
+    pub(super) fn end(self, requests: &OwnMetrics, answer: &Response) {
         let route = self.route.as_ref().map_or("none", MatchedPath::as_str);
-        api.own
-            .request(&self.method, route, answer.status(), self.began.elapsed());
+        requests.request(&self.method, route, answer.status(), self.began.elapsed());
     }
 }

@@ -21,7 +21,7 @@ const INLINE_BYTES_MAX: usize = 64 << 10;
 const RESERVED_BYTES_MAX: usize = 2 << 20;
 
 /// Reads a whole body, within the limits on both sides of the decompression.
-pub(super) async fn read(headers: &HeaderMap, body: Body, limits: &Limits) -> Result<Bytes, Problem> {
+pub(crate) async fn read(headers: &HeaderMap, body: Body, limits: &Limits) -> Result<Bytes, Problem> {
     let coding = coding(headers)?;
     let bytes = collect(body, limits.body_bytes_max).await?;
     let max = limits.body_decompressed_bytes_max;

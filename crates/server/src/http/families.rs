@@ -1,9 +1,11 @@
-use axum::{Extension, Json, extract::State, http::Uri};
+//! Lists families.
+
+use axum::{Json, extract::State, http::Uri};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Api, Caller, error::Problem, query::Parameters};
-use crate::{auth::Scope, state::FamilyData};
+use super::{Caller, error::Problem, query::Parameters};
+use crate::{auth::Scope, state::FamilyData, store::Store};
 
 /// The families that the key may see.
 #[derive(Debug, Serialize, ToSchema)]
@@ -40,11 +42,7 @@ const PAGE_MAX: usize = 10_000;
     params(("prefix" = Option<String>, Query), ("after" = Option<String>, Query, description = "Begin behind this name"), ("limit" = Option<usize>, Query, description = "How many, 1000 if nothing is said")),
     responses((status = 200, body = Families), (status = "4XX", body = Problem, content_type = "application/problem+json"))
 )]
-pub(super) async fn families(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
-    uri: Uri,
-) -> Result<Json<Families>, Problem> {
+pub(super) async fn families(State(store): State<Store>, caller: Caller, uri: Uri) -> Result<Json<Families>, Problem> {
     caller.has(Scope::Read)?;
     let parameters = Parameters::read(uri.query(), &["prefix", "after", "limit"])?;
     let (prefix, after, limit) = (
@@ -52,7 +50,7 @@ pub(super) async fn families(
         parameters.one("after")?,
         parameters.limit(PAGE, PAGE_MAX)?,
     );
-    let families = api.store.catalog().families();
+    let families = store.catalog().families();
     let mut shown = families.iter().filter(|family| {
         let name = family.family.name.as_str();
         caller.key.covers(name) && name.starts_with(prefix) && after.is_none_or(|after| name > after)

@@ -1,9 +1,13 @@
-use axum::{Extension, Json, extract::State};
+//! How the hub is doing.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Api, Caller, error::Problem};
-use crate::{auth::Scope, clock::now_ms};
+use super::{Caller, error::Problem};
+use crate::{auth::Scope, clients::Clients, clock::now_ms, config::Config, own_metrics::OwnMetrics, store::Store};
 
 /// How the hub is doing.
 #[derive(Debug, Serialize, ToSchema)]
@@ -31,18 +35,24 @@ pub(super) struct Status {
 
 /// How the hub is doing.
 #[utoipa::path(get, path = "/api/v1/hub", tag = "json", responses((status = 200, body = Status), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-pub(super) async fn hub(State(api): State<Api>, Extension(caller): Extension<Caller>) -> Result<Json<Status>, Problem> {
+pub(super) async fn hub(
+    State(store): State<Store>,
+    State(config): State<Arc<Config>>,
+    State(clients): State<Clients>,
+    State(own): State<OwnMetrics>,
+    caller: Caller,
+) -> Result<Json<Status>, Problem> {
     caller.has(Scope::Read)?;
-    let (status, catalog) = (api.store.status(), api.store.catalog());
+    let (status, catalog) = (store.status(), store.catalog());
     Ok(Json(Status {
         version: env!("CARGO_PKG_VERSION"),
-        started_ms: api.own.started_ms(),
-        durability: api.config.durability.to_string(),
+        started_ms: own.started_ms(),
+        durability: config.durability.to_string(),
         read_only: status.read_only(),
         families: catalog.families_len(),
         series: catalog.series_len(),
         own_series: catalog.owners.series(&caller.key.name),
-        clients: api.clients.active(now_ms()),
+        clients: clients.active(now_ms()),
         sequence: status.sequence(),
         journal_bytes: status.journal_bytes(),
         snapshot_sequence: status.snapshot_position(),

@@ -1,16 +1,19 @@
+//! Lists and deletes series.
+
 use std::collections::BTreeMap;
 
-use axum::{Extension, Json, extract::State, http::Uri, response::IntoResponse};
+use axum::{Json, extract::State, http::Uri, response::IntoResponse};
 use nexus_metric::{Labels, text::number};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Api, Caller, error::Problem, query::Parameters, submit, write_request::WriteRequest};
+use super::{Caller, Intake, error::Problem, query::Parameters, write_request::WriteRequest};
 use crate::{
     auth::Scope,
     exposition::Filter,
     selector::Selector,
     state::{FamilyData, Value, matching},
+    store::Store,
     write::Change,
 };
 
@@ -78,11 +81,7 @@ const DRY_RUN_LISTED_MAX: usize = 100;
         ("after" = Option<String>, Query, description = "`next` of the page before"), ("limit" = Option<usize>, Query, description = "How many, 1000 if nothing is said")),
     responses((status = 200, body = Page), (status = "4XX", body = Problem, content_type = "application/problem+json"))
 )]
-pub(super) async fn list(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
-    uri: Uri,
-) -> Result<Json<Page>, Problem> {
+pub(super) async fn list(State(store): State<Store>, caller: Caller, uri: Uri) -> Result<Json<Page>, Problem> {
     caller.has(Scope::Read)?;
     let parameters = Parameters::read(uri.query(), &["match[]", "after", "limit"])?;
     let filter = Filter {
@@ -91,7 +90,7 @@ pub(super) async fn list(
     };
     let limit = parameters.limit(PAGE, PAGE_MAX)?;
     let after = parameters.one("after")?.map(Cursor::read).transpose()?;
-    Ok(Json(page(&api, &filter, after.as_ref(), limit)))
+    Ok(Json(page(&store, &filter, after.as_ref(), limit)))
 }
 
 /// Where a page ends: a family's name, a slab and a place in it.
@@ -116,10 +115,10 @@ impl Cursor {
     }
 }
 
-fn page(api: &Api, filter: &Filter, after: Option<&Cursor>, limit: usize) -> Page {
+fn page(store: &Store, filter: &Filter, after: Option<&Cursor>, limit: usize) -> Page {
     let mut series = Vec::new();
     let mut last = None;
-    for family in api.store.catalog().families() {
+    for family in store.catalog().families() {
         let name = family.family.name.as_str();
         let shown = filter.shown(&family);
         if after.is_some_and(|after| name < after.family.as_str()) {
@@ -138,7 +137,7 @@ fn page(api: &Api, filter: &Filter, after: Option<&Cursor>, limit: usize) -> Pag
                         return true;
                     }
                     if let Some(value) = slab.value(offset) {
-                        series.push(describe(api, &family, entry, labels, &value));
+                        series.push(describe(store, &family, entry, labels, &value));
                         last = Some(format!("{number}:{offset}:{name}"));
                     }
                 }
@@ -152,7 +151,7 @@ fn page(api: &Api, filter: &Filter, after: Option<&Cursor>, limit: usize) -> Pag
     Page { series, next: None }
 }
 
-fn describe(api: &Api, family: &FamilyData, entry: &crate::state::Entry, labels: &str, value: &Value) -> Series {
+fn describe(store: &Store, family: &FamilyData, entry: &crate::state::Entry, labels: &str, value: &Value) -> Series {
     let (number, histogram) = match value {
         Value::Number(value, _) => (Some(json_number(*value)), None),
         Value::Histogram(histogram) => (None, Some(buckets(family.family.buckets.bounds(), histogram))),
@@ -164,7 +163,7 @@ fn describe(api: &Api, family: &FamilyData, entry: &crate::state::Entry, labels:
             .collect(),
         value: number,
         histogram,
-        owner: api.store.catalog().owners.name(entry.owner).to_string(),
+        owner: store.catalog().owners.name(entry.owner).to_string(),
         created_ms: entry.created_ms,
         changed_ms: value.stamp().at_ms,
     }
@@ -208,7 +207,11 @@ fn json_number(value: f64) -> serde_json::Value {
     params(("match[]" = Vec<String>, Query), ("dry_run" = Option<bool>, Query, description = "Only say what would go")),
     responses((status = 200, body = Deleted), (status = "4XX", body = Problem, content_type = "application/problem+json"))
 )]
-pub(super) async fn delete(State(api): State<Api>, request: WriteRequest) -> Result<impl IntoResponse, Problem> {
+pub(super) async fn delete(
+    State(store): State<Store>,
+    State(intake): State<Intake>,
+    request: WriteRequest,
+) -> Result<impl IntoResponse, Problem> {
     let parameters = Parameters::read(request.uri.query(), &["match[]", "dry_run"])?;
     let selectors = parameters.selectors()?;
     if selectors.is_empty() {
@@ -216,7 +219,7 @@ pub(super) async fn delete(State(api): State<Api>, request: WriteRequest) -> Res
     }
     match parameters.one("dry_run")? {
         None | Some("false" | "0") => {}
-        Some("" | "true" | "1") => return Ok(Json(would_delete(&api, &request.caller, &selectors)).into_response()),
+        Some("" | "true" | "1") => return Ok(Json(would_delete(&store, &request.caller, &selectors)).into_response()),
         Some(other) => {
             return Err(Problem::bad_request(format!(
                 "dry_run {other:?} is neither true nor false"
@@ -228,7 +231,7 @@ pub(super) async fn delete(State(api): State<Api>, request: WriteRequest) -> Res
         selector,
         prefix: prefix.into(),
     });
-    let written = submit::all(&api, &request, changes.collect()).await?;
+    let written = intake.all(&request, changes.collect()).await?;
     let done = Deleted {
         deleted: written.applied.deleted,
         dry_run: false,
@@ -237,9 +240,9 @@ pub(super) async fn delete(State(api): State<Api>, request: WriteRequest) -> Res
     Ok((written.header(), Json(done)).into_response())
 }
 
-fn would_delete(api: &Api, caller: &Caller, selectors: &[Selector]) -> Deleted {
+fn would_delete(store: &Store, caller: &Caller, selectors: &[Selector]) -> Deleted {
     let mut found = std::collections::BTreeSet::new();
-    for family in api.store.catalog().families() {
+    for family in store.catalog().families() {
         let name = family.family.name.as_str();
         for selector in selectors
             .iter()

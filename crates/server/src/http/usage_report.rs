@@ -1,7 +1,8 @@
+//! Reports of the usage log.
+
 use std::time::Duration;
 
 use axum::{
-    Extension,
     extract::State,
     http::{
         HeaderMap, HeaderValue, Uri,
@@ -11,10 +12,11 @@ use axum::{
 };
 use nexus_usage_log::Format;
 
-use super::{Api, Caller, error::Problem, query::Parameters};
+use super::{Caller, error::Problem, query::Parameters};
 use crate::{
     auth::Scope,
-    usage_log::{Asked, write_report},
+    background::Background,
+    usage_log::{Asked, UsageLogHandle, write_report},
 };
 
 /// How long a report waits for what is still to be stored.
@@ -40,8 +42,9 @@ const ROWS_MAX: usize = 1_000_000;
     responses((status = 200, body = Vec<serde_json::Value>), (status = "4XX", body = Problem, content_type = "application/problem+json"), (status = 503, body = Problem))
 )]
 pub(super) async fn report(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
+    State(usage_log): State<UsageLogHandle>,
+    State(background): State<Background>,
+    caller: Caller,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -86,10 +89,9 @@ pub(super) async fn report(
         }
         None => Format::Json,
     };
-    let background = api.background.clone();
     let made = background.run_long(move || {
-        let file = api.usage_log.file().ok_or_else(Problem::no_usage_log)?;
-        api.usage_log.flush(FLUSH);
+        let file = usage_log.file().ok_or_else(Problem::no_usage_log)?;
+        usage_log.flush(FLUSH);
         let mut body = Vec::new();
         write_report(file, &query, format, &mut body)?;
         Ok::<_, Problem>(body)

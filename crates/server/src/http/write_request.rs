@@ -1,37 +1,42 @@
+//! Requests that change something.
+
+use std::sync::Arc;
+
 use axum::{
     body::Body,
-    extract::{FromRequest, Request},
+    extract::{FromRef, FromRequest, FromRequestParts, Request},
     http::{HeaderMap, HeaderName, HeaderValue, Uri, request::Parts},
     response::AppendHeaders,
 };
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use super::{Api, Caller, body, error::Problem};
+use super::{AppState, Caller, body, error::Problem};
 use crate::{
     auth::Scope,
+    config::Config,
     write::{Applied, Idempotency},
 };
 
 /// A request that changes something: by whom, what, and under which idempotency key.
 #[derive(Debug)]
-pub(super) struct WriteRequest {
-    pub(super) caller: Caller,
-    pub(super) uri: Uri,
-    pub(super) body: Bytes,
-    pub(super) idempotency: Option<Idempotency>,
+pub(crate) struct WriteRequest {
+    pub(crate) caller: Caller,
+    pub(crate) uri: Uri,
+    pub(crate) body: Bytes,
+    pub(crate) idempotency: Option<Idempotency>,
 }
 
 /// A write that happened, now or at an earlier try.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Written {
-    pub(super) applied: Applied,
-    pub(super) replayed: bool,
+pub(crate) struct Written {
+    pub(crate) applied: Applied,
+    pub(crate) replayed: bool,
 }
 
 impl Written {
     /// Tells the client that the answer is that of an earlier try.
-    pub(super) fn header(&self) -> AppendHeaders<Option<(HeaderName, HeaderValue)>> {
+    pub(crate) fn header(&self) -> AppendHeaders<Option<(HeaderName, HeaderValue)>> {
         let header = (
             HeaderName::from_static("idempotency-replayed"),
             HeaderValue::from_static("true"),
@@ -40,16 +45,15 @@ impl Written {
     }
 }
 
-impl FromRequest<Api> for WriteRequest {
+impl FromRequest<AppState> for WriteRequest {
     type Rejection = Problem;
 
-    async fn from_request(request: Request<Body>, api: &Api) -> Result<Self, Problem> {
+    async fn from_request(request: Request<Body>, state: &AppState) -> Result<Self, Problem> {
         let (mut parts, body) = request.into_parts();
-        // The authentication put it there.
-        let caller = parts.extensions.remove::<Caller>().ok_or_else(Problem::internal)?;
+        let caller = Caller::from_request_parts(&mut parts, state).await?;
         caller.has(Scope::Write)?;
         let key = key(&parts.headers)?.cloned();
-        let body = body::read(&parts.headers, body, &api.config.limits).await?;
+        let body = body::read(&parts.headers, body, &Arc::<Config>::from_ref(state).limits).await?;
         let idempotency = key.map(|key| identify(&caller, &key, &parts, &body));
         Ok(WriteRequest {
             caller,

@@ -4,6 +4,7 @@ use nexus_metric::{Labels, Name};
 
 use super::Hub;
 use crate::{
+    http::request_limits,
     state::Value,
     write::{Change, Definition, Outcome, Target, Write},
 };
@@ -71,7 +72,7 @@ impl Hub {
     /// # Errors
     /// There is no such metric, or it is a histogram.
     pub fn read(&self, key: &str) -> Result<f64, CallError> {
-        let family = self.shared.api.store.catalog().family(key);
+        let family = self.shared.parts.store.catalog().family(key);
         match family.and_then(|family| family.value("")) {
             Some(Value::Number(value, _)) => Ok(value),
             Some(Value::Histogram(_)) => Err(CallError::Refused(format!("{key} is a histogram, not one number"))),
@@ -150,9 +151,9 @@ impl Hub {
             idempotency: None,
             changes,
         };
-        let refusals = write.validate(&self.shared.api.request_limits());
+        let refusals = write.validate(&request_limits(&self.shared.parts.config.limits));
         let outcome = match refusals.is_empty() {
-            true => self.shared.api.store.submit(write).await,
+            true => self.shared.parts.store.submit(write).await,
             false => Outcome::Refused(refusals),
         };
         match outcome {

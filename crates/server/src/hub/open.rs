@@ -18,10 +18,11 @@ use crate::{
     disk::RealDisk,
     exposition::GzipCache,
     files,
-    http::{Api, Services},
+    http::Parts,
     lock::{Lock, LockError},
     metering::{Metering, MeteringError},
     own_metrics::OwnMetrics,
+    protocol,
     reload::Reloader,
     serve::Counters,
     settings::{Settings as LiveSettings, SettingsError},
@@ -129,7 +130,7 @@ fn open(config: Config, terminal: bool) -> Result<Started, Reason> {
         accounts.clone(),
     );
     let gzip_cache = GzipCache::new(config.scrape.gzip_parts_bytes_max);
-    let api = Api::new(Services {
+    let parts = Arc::new(Parts {
         store,
         keyring,
         clients,
@@ -143,10 +144,11 @@ fn open(config: Config, terminal: bool) -> Result<Started, Reason> {
         usage_log,
         gzip_cache,
         background: Background::new().map_err(Reason::Threads)?,
+        reserved: protocol::reserved(),
     });
     let hub = Hub {
         shared: Arc::new(Shared {
-            api,
+            parts,
             tls,
             serving,
             _lock: lock,

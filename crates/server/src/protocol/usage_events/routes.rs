@@ -1,5 +1,9 @@
+//! Receives events.
+
+use std::sync::Arc;
+
 use axum::{
-    Extension, Json,
+    Json,
     body::Body,
     extract::State,
     http::{HeaderMap, header::CONTENT_TYPE},
@@ -10,13 +14,25 @@ use nexus_usage_log::{
 };
 use serde::Serialize;
 use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{Api, Caller, body, error::Problem};
-use crate::auth::Scope;
+use crate::{
+    auth::Scope,
+    config::Config,
+    http::{AppState, Caller, Problem, read_body},
+    usage_log::UsageLogHandle,
+};
+
+/// What curl says of a body if it is told nothing.
+pub(super) const UNSAID: &str = "application/x-www-form-urlencoded";
+
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::default().routes(routes!(events))
+}
 
 /// What became of the events of a request.
 #[derive(Debug, Default, Serialize, ToSchema)]
-pub(super) struct Received {
+struct Received {
     events: u64,
     /// They are in the usage log.
     stored: u64,
@@ -54,27 +70,27 @@ impl Received {
         \"time\": \"2026-11-01T12:00:00Z\"}`; other fields are labels", content_type = "application/x-ndjson", content = Vec<serde_json::Value>),
     responses((status = 200, body = Received), (status = "4XX", body = Problem, content_type = "application/problem+json"), (status = 503, body = Problem))
 )]
-pub(super) async fn events(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
+async fn events(
+    State(log): State<UsageLogHandle>,
+    State(config): State<Arc<Config>>,
+    caller: Caller,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Received>, Problem> {
     caller.has(Scope::Write)?;
-    if !api.usage_log.is_enabled() {
+    if !log.is_enabled() {
         return Err(Problem::no_usage_log());
     }
-    let body = body::read(&headers, body, &api.config.limits).await?;
+    let body = read_body(&headers, body, &config.limits).await?;
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-    // What curl says of a body if it is told nothing.
-    let kind = kind.filter(|kind| *kind != "application/x-www-form-urlencoded");
+    let kind = kind.filter(|kind| *kind != UNSAID);
     let origin = Origin {
         scope: caller.key.name.clone(),
         ..Origin::default()
     };
     let events = events::parse(&body, kind, &origin, &Limits::default(), Time::now())?;
     let mut received = Received::default();
-    for fate in api.usage_log.store(events).await? {
+    for fate in log.store(events).await? {
         received.count(fate);
     }
     Ok(Json(received))

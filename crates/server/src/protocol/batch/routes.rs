@@ -1,13 +1,26 @@
+//! Takes batches.
+
+use std::sync::Arc;
+
 use axum::{Json, extract::State, response::IntoResponse};
 use serde::Serialize;
 use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{Api, error::Problem, submit, write_request::WriteRequest};
-use crate::{ingest::batch, write::Applied};
+use super::parse;
+use crate::{
+    config::Config,
+    http::{AppState, Intake, Problem, WriteRequest},
+    write::Applied,
+};
+
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::default().routes(routes!(batch))
+}
 
 /// A write that happened.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Done {
+struct Done {
     /// How many changes it had.
     changes: usize,
     /// How many series came into being.
@@ -23,10 +36,14 @@ pub(super) struct Done {
         op is one of create, set, add, sub, inc, dec, observe, merge, delete", content_type = "application/json", content = Vec<serde_json::Value>),
     responses((status = 200, body = Done), (status = "4XX", body = Problem, content_type = "application/problem+json"))
 )]
-pub(super) async fn batch(State(api): State<Api>, request: WriteRequest) -> Result<impl IntoResponse, Problem> {
-    let changes = batch::parse(&request.body, api.config.limits.changes_per_request_max)?;
+async fn batch(
+    State(intake): State<Intake>,
+    State(config): State<Arc<Config>>,
+    request: WriteRequest,
+) -> Result<impl IntoResponse, Problem> {
+    let changes = parse::parse(&request.body, config.limits.changes_per_request_max)?;
     let count = changes.len();
-    let written = submit::all(&api, &request, changes).await?;
+    let written = intake.all(&request, changes).await?;
     let Applied { created, deleted, .. } = written.applied;
     Ok((
         written.header(),

@@ -1,10 +1,14 @@
 //! The simple API: a metric is a path, labels are query parameters, a value is a body.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, str::FromStr, sync::Arc};
 
+use axum::http::Uri;
 use nexus_metric::{Buckets, Kind, LabelError, Labels, Name, NameError, is_legacy_label_name, text::number};
 
-use crate::write::{Change, Definition, Target};
+use crate::{
+    http::Reserved,
+    write::{Change, Definition, Target},
+};
 
 /// What a client asks of the metric in its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,8 +28,8 @@ pub(crate) enum Verb {
 pub(crate) enum RestError {
     #[error("{0}")]
     Name(#[from] NameError),
-    #[error("/{0} is reserved: choose another name, or use the JSON API")]
-    ReservedPath(String),
+    #[error("/{segment} is reserved for {purpose}: choose another name, or use the JSON API")]
+    ReservedPath { segment: String, purpose: &'static str },
     #[error("{0}")]
     Label(#[from] LabelError),
     #[error("label name {0:?} must match [a-zA-Z_][a-zA-Z0-9_]*")]
@@ -48,82 +52,123 @@ pub(crate) enum RestError {
     Description,
 }
 
-/// First path segments that belong to other APIs, or will.
-pub(crate) const RESERVED: [&str; 6] = ["api", "metrics", "aggregate", "v1", "-", "ui"];
 /// How much of a bad value is repeated in the answer.
 const SHOWN_CHARS: usize = 64;
 
-/// The series that path and query name, and the definition that the query gives.
-pub(crate) fn target(raw_name: &str, raw_query: &str) -> Result<Target, RestError> {
-    let family = name(raw_name)?;
-    let query = query(raw_query)?;
-    let labels = Labels::from_pairs(query.labels).map_err(|error| match error {
-        LabelError::Duplicate(name) => RestError::Repeated(name),
-        other => other.into(),
-    })?;
-    Ok(Target {
-        family,
-        labels,
-        define: query.definition.map(Arc::new),
-    })
-}
+impl FromStr for Verb {
+    type Err = ();
 
-/// The change that a verb asks for.
-pub(crate) fn change(verb: Verb, mut target: Target, raw_query: &str, body: &[u8]) -> Result<Change, RestError> {
-    if verb != Verb::Create {
-        // A write makes a metric only if it says of what type.
-        target.define = target.define.filter(|define| define.kind.is_some());
+    /// One that stands in a path; the others are methods.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Ok(match text {
+            "inc" => Verb::Increment,
+            "dec" => Verb::Decrement,
+            "add" => Verb::Add,
+            "sub" => Verb::Subtract,
+            "observe" => Verb::Observe,
+            _ => return Err(()),
+        })
     }
-    Ok(match verb {
-        Verb::Create => {
-            let mut definition = target
-                .define
-                .take()
-                .map_or_else(Definition::default, |define| (*define).clone());
-            let description = std::str::from_utf8(body).map_err(|_| RestError::Description)?;
-            if !description.is_empty() {
-                definition.help = description.into();
-            }
-            target.define = Some(Arc::new(definition));
-            Change::Create { target }
-        }
-        Verb::Set => Change::Set {
-            target,
-            value: value(body)?,
-        },
-        Verb::Increment => Change::Add { target, delta: 1.0 },
-        Verb::Decrement => Change::Add { target, delta: -1.0 },
-        Verb::Add => Change::Add {
-            target,
-            delta: value(body)?,
-        },
-        Verb::Subtract => Change::Add {
-            target,
-            delta: -value(body)?,
-        },
-        Verb::Observe => Change::Observe {
-            target,
-            value: value(body)?,
-        },
-        Verb::Delete => {
-            let labels = names_labels(raw_query).then_some(target.labels);
-            Change::Delete {
-                family: target.family,
-                labels,
-            }
-        }
-    })
 }
 
-/// Whether a query says anything about labels, even that one is absent.
-fn names_labels(raw_query: &str) -> bool {
-    raw_query
-        .split('&')
-        .any(|pair| !pair.is_empty() && !pair.starts_with("__"))
+/// Where a request was sent, as it was sent: decoding comes after splitting, so that `%2F` stays in a name, and what cannot be
+/// decoded is refused, which the router would let pass.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Address<'a> {
+    pub(crate) metric: &'a str,
+    pub(crate) verb: &'a str,
+    pub(crate) query: &'a str,
+}
+
+/// What an address means: a series, and the definition that the query gives.
+#[derive(Debug, Clone)]
+pub(crate) struct Addressed {
+    pub(crate) target: Target,
+    /// Whether the query says anything about labels, even that one is absent.
+    names_labels: bool,
+}
+
+impl<'a> Address<'a> {
+    pub(crate) fn of(uri: &'a Uri) -> Self {
+        let mut segments = uri.path().split('/').skip(1);
+        Address {
+            metric: segments.next().unwrap_or_default(),
+            verb: segments.next().unwrap_or_default(),
+            query: uri.query().unwrap_or_default(),
+        }
+    }
+
+    pub(crate) fn read(&self, reserved: &Reserved) -> Result<Addressed, RestError> {
+        let family = name(self.metric, reserved)?;
+        let query = query(self.query)?;
+        let names_labels = !query.labels.is_empty();
+        let labels = Labels::from_pairs(query.labels).map_err(|error| match error {
+            LabelError::Duplicate(name) => RestError::Repeated(name),
+            other => other.into(),
+        })?;
+        let define = query.definition.map(Arc::new);
+        Ok(Addressed {
+            target: Target { family, labels, define },
+            names_labels,
+        })
+    }
+}
+
+impl Addressed {
+    /// The change that a verb asks for.
+    pub(crate) fn change(self, verb: Verb, body: &[u8]) -> Result<Change, RestError> {
+        let Addressed {
+            mut target,
+            names_labels,
+        } = self;
+        if verb != Verb::Create {
+            // A write makes a metric only if it says of what type.
+            target.define = target.define.filter(|define| define.kind.is_some());
+        }
+        Ok(match verb {
+            Verb::Create => {
+                let mut definition = target
+                    .define
+                    .take()
+                    .map_or_else(Definition::default, |define| (*define).clone());
+                let description = std::str::from_utf8(body).map_err(|_| RestError::Description)?;
+                if !description.is_empty() {
+                    definition.help = description.into();
+                }
+                target.define = Some(Arc::new(definition));
+                Change::Create { target }
+            }
+            Verb::Set => Change::Set {
+                target,
+                value: value(body)?,
+            },
+            Verb::Increment => Change::Add { target, delta: 1.0 },
+            Verb::Decrement => Change::Add { target, delta: -1.0 },
+            Verb::Add => Change::Add {
+                target,
+                delta: value(body)?,
+            },
+            Verb::Subtract => Change::Add {
+                target,
+                delta: -value(body)?,
+            },
+            Verb::Observe => Change::Observe {
+                target,
+                value: value(body)?,
+            },
+            Verb::Delete => {
+                let labels = names_labels.then_some(target.labels);
+                Change::Delete {
+                    family: target.family,
+                    labels,
+                }
+            }
+        })
+    }
 }
 
 /// A metric's name as metric-nexus reads it: percent-decoded, in lower case, `-`, blank and dot as `_`.
-pub(crate) fn name(raw: &str) -> Result<Name, RestError> {
+pub(crate) fn name(raw: &str, reserved: &Reserved) -> Result<Name, RestError> {
     let decoded = percent_decode(raw, Plus::Literal).ok_or(RestError::Encoding("the metric's name"))?;
     let normal: String = decoded
         .chars()
@@ -133,8 +178,9 @@ pub(crate) fn name(raw: &str) -> Result<Name, RestError> {
         })
         .collect();
     // Also what only becomes one: a metric must be found under the name it has.
-    if RESERVED.contains(&&*decoded) || RESERVED.contains(&&*normal) {
-        return Err(RestError::ReservedPath(decoded.into_owned()));
+    if let Some(purpose) = reserved.purpose(&decoded).or_else(|| reserved.purpose(&normal)) {
+        let segment = decoded.into_owned();
+        return Err(RestError::ReservedPath { segment, purpose });
     }
     Ok(Name::legacy(&normal)?)
 }
@@ -246,11 +292,18 @@ fn hex(digit: u8) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::reserved;
+
+    fn read(query: &str) -> Result<Addressed, RestError> {
+        let (metric, verb) = ("m", "");
+        Address { metric, verb, query }.read(&reserved())
+    }
 
     #[test]
     fn names_are_read_as_metric_nexus_reads_them_or_refused() {
         let check = |raw: &str, expected: Option<&str>| {
-            assert_eq!(name(raw).ok().as_ref().map(Name::as_str), expected, "{raw}");
+            let found = name(raw, &reserved());
+            assert_eq!(found.ok().as_ref().map(Name::as_str), expected, "{raw}");
         };
         check("demo", Some("demo"));
         check("My-Metric", Some("my_metric"));
@@ -276,6 +329,11 @@ mod tests {
             "-",
             "ui",
             "aggregate",
+            "write",
+            "Query",
+            "ping",
+            "with",
+            "opentelemetry.proto.collector.metrics.v1.MetricsService",
         ] {
             check(bad, None);
         }
@@ -301,7 +359,7 @@ mod tests {
     #[test]
     fn a_deletion_without_labels_is_of_the_whole_metric() {
         let check = |query: &str, exact: bool| {
-            let deletion = change(Verb::Delete, target("m", query).unwrap(), query, b"").unwrap();
+            let deletion = read(query).unwrap().change(Verb::Delete, b"").unwrap();
             assert!(
                 matches!(deletion, Change::Delete { labels, .. } if labels.is_some() == exact),
                 "{query}"
@@ -317,9 +375,9 @@ mod tests {
     #[test]
     fn parameters_are_labels_or_ours() {
         let check = |query: &str, expected: &str| {
-            let found = target("m", query).map_or_else(
+            let found = read(query).map_or_else(
                 |error| error.to_string(),
-                |target| {
+                |Addressed { target, .. }| {
                     let define = target.define.map_or_else(String::new, |define| format!(" {define:?}"));
                     format!("{}{}", target.labels, define)
                 },
