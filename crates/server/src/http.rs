@@ -42,7 +42,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub(crate) use self::{
     authenticate::Caller,
-    body::read as read_body,
+    body::Unread,
     error::{ErrorForm, ItemProblem, Problem, by_accept},
     health::health,
     middleware::{Surroundings, surround},

@@ -3,23 +3,19 @@
 pub(super) mod limits;
 pub(super) mod throttle;
 
-use std::sync::Arc;
-
 use axum::{
     Json,
-    body::Body,
     extract::{Path, State, rejection::PathRejection},
-    http::{HeaderMap, StatusCode},
+    http::StatusCode,
 };
 use serde::{Deserialize, Serialize};
 use time::format_description::well_known::Rfc3339;
 use utoipa::ToSchema;
 
-use super::{Caller, body, error::Problem};
+use super::{Caller, Unread, error::Problem};
 use crate::{
     auth::{ApiKey, KeySource, Keyring, NAME_RULE, NewKey, Prefix, Scope, Scopes, check_name},
     background::Background,
-    config::Config,
     reload::Reloader,
     store::Store,
 };
@@ -120,13 +116,11 @@ fn describe(key: &ApiKey) -> Key {
 )]
 pub(super) async fn new_key(
     State(keyring): State<Keyring>,
-    State(config): State<Arc<Config>>,
     caller: Caller,
-    headers: HeaderMap,
-    body: Body,
+    body: Unread,
 ) -> Result<(StatusCode, Json<KeyMade>), Problem> {
     caller.has(Scope::Admin)?;
-    let body = body::read(&headers, body, &config.limits).await?;
+    let body = body.read().await?;
     let wanted: KeyWanted = serde_json::from_slice(&body)
         .map_err(|error| Problem::bad_request(format!("the body is not a key: {error}")))?;
     let new = wanted.read()?;

@@ -1,22 +1,21 @@
 //! How much keys may use.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use axum::{
     Json,
-    body::Body,
     extract::{Path, State, rejection::PathRejection},
-    http::{HeaderMap, StatusCode},
+    http::StatusCode,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::blocking;
-use crate::http::{Caller, body, error::Problem};
+use crate::http::{Caller, Unread, error::Problem};
 use crate::{
     accounts::Accounts,
     auth::{Keyring, Scope},
-    config::{Config, KeyLimits},
+    config::KeyLimits,
     settings::{LimitsChange, LimitsSet, Settings},
 };
 
@@ -75,15 +74,13 @@ pub(in crate::http) async fn change_limits(
     State(settings): State<Settings>,
     State(accounts): State<Accounts>,
     State(keyring): State<Keyring>,
-    State(config): State<Arc<Config>>,
     caller: Caller,
     name: Result<Path<String>, PathRejection>,
-    headers: HeaderMap,
-    body: Body,
+    body: Unread,
 ) -> Result<Json<LimitsOfKey>, Problem> {
     caller.key.may(Scope::Admin, "")?;
     let name = known(&keyring, name)?;
-    let body = body::read(&headers, body, &config.limits).await?;
+    let body = body.read().await?;
     let change: LimitsChange = serde_json::from_slice(&body)
         .map_err(|error| Problem::bad_request(format!("the body is no change of limits: {error}")))?;
     if let Some((limit, max)) = change.out_of_range() {

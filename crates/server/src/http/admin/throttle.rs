@@ -1,22 +1,15 @@
 //! The limits on bandwidth.
 
-use std::sync::Arc;
-
-use axum::{
-    Json,
-    body::Body,
-    extract::State,
-    http::{HeaderMap, StatusCode},
-};
+use axum::{Json, extract::State, http::StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::blocking;
-use crate::http::{Caller, body, error::Problem};
+use crate::http::{Caller, Unread, error::Problem};
 use crate::{
     auth::{Keyring, Scope},
     bandwidth::Bandwidth,
-    config::{Config, RATE, Throttle},
+    config::{RATE, Throttle},
     settings::{Settings, ThrottleChange, ThrottleSet},
 };
 
@@ -59,14 +52,12 @@ pub(in crate::http) async fn change_throttle(
     State(settings): State<Settings>,
     State(bandwidth): State<Bandwidth>,
     State(keyring): State<Keyring>,
-    State(config): State<Arc<Config>>,
     caller: Caller,
-    headers: HeaderMap,
-    body: Body,
+    body: Unread,
 ) -> Result<Json<BandwidthLimits>, Problem> {
     // The limits are everybody's, so a key that is bounded by a prefix may not change them.
     caller.key.may(Scope::Admin, "")?;
-    let body = body::read(&headers, body, &config.limits).await?;
+    let body = body.read().await?;
     let change: ThrottleChange = serde_json::from_slice(&body)
         .map_err(|error| Problem::bad_request(format!("the body is no change of the bandwidth: {error}")))?;
     if let Some(path) = change.out_of_range() {

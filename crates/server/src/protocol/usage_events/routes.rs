@@ -1,13 +1,6 @@
 //! Receives events.
 
-use std::sync::Arc;
-
-use axum::{
-    Json,
-    body::Body,
-    extract::State,
-    http::{HeaderMap, header::CONTENT_TYPE},
-};
+use axum::{Json, extract::State, http::header::CONTENT_TYPE};
 use nexus_usage_log::{
     Stored, Time,
     ingest::{Limits, Origin, events},
@@ -18,8 +11,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     auth::Scope,
-    config::Config,
-    http::{AppState, Caller, Problem, read_body},
+    http::{AppState, Caller, Problem, Unread},
     usage_log::UsageLogHandle,
 };
 
@@ -70,20 +62,15 @@ impl Received {
         \"time\": \"2026-11-01T12:00:00Z\"}`; other fields are labels", content_type = "application/x-ndjson", content = Vec<serde_json::Value>),
     responses((status = 200, body = Received), (status = "4XX", body = Problem, content_type = "application/problem+json"), (status = 503, body = Problem))
 )]
-async fn events(
-    State(log): State<UsageLogHandle>,
-    State(config): State<Arc<Config>>,
-    caller: Caller,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Json<Received>, Problem> {
+async fn events(State(log): State<UsageLogHandle>, caller: Caller, body: Unread) -> Result<Json<Received>, Problem> {
     caller.has(Scope::Write)?;
     if !log.is_enabled() {
         return Err(Problem::no_usage_log());
     }
-    let body = read_body(&headers, body, &config.limits).await?;
-    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let kind = body.headers.get(CONTENT_TYPE).cloned();
+    let kind = kind.as_ref().and_then(|kind| kind.to_str().ok());
     let kind = kind.filter(|kind| *kind != UNSAID);
+    let body = body.read().await?;
     let origin = Origin {
         scope: caller.key.name.clone(),
         ..Origin::default()
