@@ -21,7 +21,8 @@ use crate::{
     auth::Scope,
     background::Background,
     config::{Config, Created},
-    exposition::{self, Encoding, Filter, GzipCache, Scrape, accepted_encoding, negotiate},
+    content_coding::ContentCoding,
+    exposition::{self, Filter, GzipCache, Scrape, accepted_encoding, negotiate},
     store::Store,
 };
 
@@ -122,7 +123,7 @@ impl FromRef<AppState> for Bodies {
 
 impl Bodies {
     /// A body that is made chunk by chunk as the scraper takes it: a slow one holds one chunk and no thread.
-    fn stream(self, scrape: Scrape, encoding: Encoding) -> Result<Body, Problem> {
+    fn stream(self, scrape: Scrape, encoding: ContentCoding) -> Result<Body, Problem> {
         let Bodies { gzip_cache, background } = self;
         let body = exposition::Body::new(scrape, encoding, gzip_cache).map_err(|error| {
             tracing::error!(%error, "cannot begin to compress a scrape");
