@@ -28,6 +28,7 @@ mod health;
 mod hub;
 mod middleware;
 mod query;
+mod request_metrics;
 mod reserved;
 mod scrape;
 mod series;
@@ -46,8 +47,9 @@ pub(crate) use self::{
     error::{ErrorForm, ItemProblem, Problem, by_accept},
     health::health,
     middleware::{Surroundings, surround},
+    request_metrics::RequestMetrics,
     reserved::Reserved,
-    state::{AppState, Parts},
+    state::{AppState, Parts, StartedMs},
     submit::{Intake, request_limits},
     write_request::{WriteRequest, Written},
 };

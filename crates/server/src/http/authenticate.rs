@@ -9,12 +9,11 @@ use axum::{
 };
 use tokio::time::Instant;
 
-use super::{AppState, error::Problem};
+use super::{AppState, error::Problem, request_metrics::RequestMetrics};
 use crate::{
     auth::{ApiKey, Denied, Keyring, Scope, credentials},
     clients::Clients,
     clock::now_ms,
-    own_metrics::OwnMetrics,
     serve::ConnectionInfo,
 };
 
@@ -53,7 +52,7 @@ const CLIENT_ID_BYTES_MAX: usize = 128;
 pub(super) struct Authentication {
     keyring: Keyring,
     clients: Clients,
-    requests: OwnMetrics,
+    requests: Arc<RequestMetrics>,
 }
 
 impl FromRef<AppState> for Authentication {
@@ -61,7 +60,7 @@ impl FromRef<AppState> for Authentication {
         Authentication {
             keyring: Keyring::from_ref(state),
             clients: Clients::from_ref(state),
-            requests: OwnMetrics::from_ref(state),
+            requests: FromRef::from_ref(state),
         }
     }
 }
@@ -113,7 +112,7 @@ impl RequestTimer {
         }
     }
 
-    pub(super) fn end(self, requests: &OwnMetrics, answer: &Response) {
+    pub(super) fn end(self, requests: &RequestMetrics, answer: &Response) {
         let route = self.route.as_ref().map_or("none", MatchedPath::as_str);
         requests.request(&self.method, route, answer.status(), self.began.elapsed());
     }

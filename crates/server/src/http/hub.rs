@@ -6,8 +6,8 @@ use axum::{Json, extract::State};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Caller, error::Problem};
-use crate::{auth::Scope, clients::Clients, clock::now_ms, config::Config, own_metrics::OwnMetrics, store::Store};
+use super::{Caller, StartedMs, error::Problem};
+use crate::{auth::Scope, clients::Clients, clock::now_ms, config::Config, store::Store};
 
 /// How the hub is doing.
 #[derive(Debug, Serialize, ToSchema)]
@@ -39,14 +39,14 @@ pub(super) async fn hub(
     State(store): State<Store>,
     State(config): State<Arc<Config>>,
     State(clients): State<Clients>,
-    State(own): State<OwnMetrics>,
+    State(started_ms): State<StartedMs>,
     caller: Caller,
 ) -> Result<Json<Status>, Problem> {
     caller.has(Scope::Read)?;
     let (status, catalog) = (store.status(), store.catalog());
     Ok(Json(Status {
         version: env!("CARGO_PKG_VERSION"),
-        started_ms: own.started_ms(),
+        started_ms: started_ms.0,
         durability: config.durability.to_string(),
         read_only: status.read_only(),
         families: catalog.families_len(),

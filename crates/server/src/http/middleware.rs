@@ -17,8 +17,8 @@ use super::{
     accounting::{self, Accounting},
     authenticate::{Authentication, RequestTimer},
     error,
+    request_metrics::RequestMetrics,
 };
-use crate::own_metrics::OwnMetrics;
 
 /// What the routes of a protocol have in common.
 #[derive(Debug, Clone, Copy)]
@@ -50,7 +50,7 @@ impl Surroundings {
 /// What the middleware works with.
 struct Middleware {
     around: Surroundings,
-    requests: OwnMetrics,
+    requests: Arc<RequestMetrics>,
     authentication: Authentication,
     accounting: Accounting,
 }
@@ -63,7 +63,7 @@ pub(crate) fn surround(
 ) -> OpenApiRouter<AppState> {
     let middleware = Arc::new(Middleware {
         around,
-        requests: OwnMetrics::from_ref(state),
+        requests: FromRef::from_ref(state),
         authentication: Authentication::from_ref(state),
         accounting: Accounting::from_ref(state),
     });

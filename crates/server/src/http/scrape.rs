@@ -23,6 +23,7 @@ use crate::{
     config::{Config, Created},
     content_coding::ContentCoding,
     exposition::{self, Filter, GzipCache, Scrape, accepted_encoding, negotiate},
+    own_metrics::OwnMetrics,
     store::Store,
 };
 
@@ -35,7 +36,7 @@ use crate::{
         (status = "4XX", body = Problem, content_type = "application/problem+json"))
 )]
 pub(super) async fn scrape(
-    State(state): State<AppState>,
+    State(own): State<OwnMetrics>,
     State(store): State<Store>,
     State(config): State<Arc<Config>>,
     State(bodies): State<Bodies>,
@@ -52,8 +53,13 @@ pub(super) async fn scrape(
     };
     let negotiated = negotiate(&list_of(&headers, &ACCEPT));
     let encoding = accepted_encoding(&list_of(&headers, &ACCEPT_ENCODING));
-    let own = state.own_families();
-    let scrape = Scrape::begin(store.catalog(), own, filter, negotiated.format, negotiated.escaping);
+    let scrape = Scrape::begin(
+        store.catalog(),
+        own.gather(),
+        filter,
+        negotiated.format,
+        negotiated.escaping,
+    );
     let scrape = match config.scrape.created {
         Created::Exposed => scrape.show_created(),
         Created::Hidden => scrape,
@@ -74,7 +80,7 @@ pub(super) async fn scrape(
 /// The same under the name that Prometheus asks for if it is told none.
 #[utoipa::path(get, path = "/metrics", tag = "scrape", responses((status = 200, description = "As /__metrics")))]
 pub(super) async fn alias(
-    state: State<AppState>,
+    own: State<OwnMetrics>,
     store: State<Store>,
     config: State<Arc<Config>>,
     bodies: State<Bodies>,
@@ -82,7 +88,7 @@ pub(super) async fn alias(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    scrape(state, store, config, bodies, caller, uri, headers).await
+    scrape(own, store, config, bodies, caller, uri, headers).await
 }
 
 /// All ways to a scrape. They share the compressed chunks that one scrape leaves for the next.

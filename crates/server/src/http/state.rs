@@ -4,21 +4,11 @@ use std::sync::Arc;
 
 use axum::extract::FromRef;
 
-use super::Reserved;
+use super::{RequestMetrics, Reserved};
 use crate::{
-    accounts::Accounts,
-    auth::Keyring,
-    background::Background,
-    bandwidth::Bandwidth,
-    clients::Clients,
-    config::Config,
-    exposition::{GzipCache, OwnFamily},
-    metering::Metering,
-    own_metrics::OwnMetrics,
-    reload::Reloader,
-    settings::Settings,
-    store::Store,
-    usage_log::UsageLogHandle,
+    accounts::Accounts, auth::Keyring, background::Background, bandwidth::Bandwidth, clients::Clients, config::Config,
+    exposition::GzipCache, metering::Metering, own_metrics::OwnMetrics, reload::Reloader, settings::Settings,
+    store::Store, usage_log::UsageLogHandle,
 };
 
 /// The parts of the hub that handlers call, of which each takes those that it needs: `State<Store>`. Cheap to clone, since
@@ -30,20 +20,19 @@ impl AppState {
     pub(crate) fn new(parts: Arc<Parts>) -> Self {
         AppState(parts)
     }
-
-    /// The hub's metrics about itself, at this moment.
-    pub(crate) fn own_families(&self) -> Vec<OwnFamily> {
-        self.0.own.gather(&self.0)
-    }
 }
+
+/// When the hub was opened, in milliseconds since 1970.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct StartedMs(pub(crate) u64);
 
 /// Declares the parts, and lets a handler take each by its type.
 macro_rules! parts {
-    ($($name:ident: $part:ty),* $(,)?) => {
+    ($($(#[$doc:meta])* $name:ident: $part:ty),* $(,)?) => {
         /// What a hub is made of. Whoever puts it together has the whole; handlers do not.
         #[derive(Debug)]
         pub(crate) struct Parts {
-            $(pub(crate) $name: $part,)*
+            $($(#[$doc])* pub(crate) $name: $part,)*
         }
 
         $(impl FromRef<AppState> for $part {
@@ -58,7 +47,11 @@ parts! {
     store: Store,
     keyring: Keyring,
     clients: Clients,
+    /// What the middleware counts.
+    requests: Arc<RequestMetrics>,
+    /// What the parts of the hub say of themselves.
     own: OwnMetrics,
+    started_ms: StartedMs,
     config: Arc<Config>,
     reloader: Reloader,
     settings: Settings,
