@@ -11,8 +11,8 @@ use http_body_util::BodyExt;
 use tower::ServiceExt;
 
 use crate::{
-    auth::{Digest, Scopes},
-    config::{Config, ConfiguredKey, KeyLimits, StatePaths, Transport},
+    auth::{ApiKey, Digest, KeySource, Scopes},
+    config::{Config, KeyLimits, StatePaths, Transport},
     hub::Hub,
 };
 
@@ -26,11 +26,13 @@ struct Subject {
 /// Keys are called as they are; `limited` may send two requests a month, `toys` may touch what begins with `toy_`.
 fn subject() -> Subject {
     let directory = tempfile::tempdir().unwrap();
-    let key = |name: &str, scopes, prefix: Option<&str>| ConfiguredKey {
+    let key = |name: &str, scopes, prefix: Option<&str>| ApiKey {
         name: name.into(),
         digest: Digest::of(name),
         scopes,
         prefix: prefix.map(|prefix| prefix.parse().unwrap()),
+        created: None,
+        source: KeySource::Config,
     };
     let mut config = Config {
         state: StatePaths::at(directory.path()),
