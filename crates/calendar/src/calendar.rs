@@ -38,6 +38,12 @@ impl Calendar {
         Calendar { zone, anchor_day }
     }
 
+    /// In which zone periods begin.
+    #[must_use]
+    pub fn zone(&self) -> &Zone {
+        &self.zone
+    }
+
     /// The period in which this instant lies: `start <= at && at < end`.
     #[must_use]
     pub fn period_of(&self, at: Time) -> Period {

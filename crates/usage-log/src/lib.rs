@@ -4,7 +4,6 @@ mod amounts;
 mod id;
 mod labels;
 mod record;
-mod time;
 
 mod counts;
 mod log;
@@ -38,14 +37,14 @@ pub use counts::{Counts, Dropped};
 pub use id::{Event, ForeignId, Id, Stored, Timing, WriterId};
 pub use labels::Labels;
 pub use log::{StartError, StoreError, UsageLog};
+pub use nexus_calendar::{AnchorDay, Calendar, Clock, Time, UnknownAnchorDay, UnknownZone, Zone};
 #[cfg(feature = "postgres")]
 pub use postgres::{PostgresSettings, PostgresSettingsError, PostgresSink};
 pub use record::{Dimensions, Outcome, Record, UnknownOutcome};
 pub use report::{
-    AnchorDay, Column, Direction, Filter, Format, Measure, Order, OrderBy, ParseColumnError, Query, Report,
-    ReportError, ReportRow, Reports, UnknownAnchorDay, UnknownFormat, UnknownWindow, UnknownZone, Window, Zone,
+    Column, Direction, Filter, Format, Measure, Order, OrderBy, ParseColumnError, Query, Report, ReportError, ReportRow,
+    Reports, UnknownFormat, UnknownWindow, Window,
 };
 pub use settings::{Overflow, Settings, Spill};
 pub use sink::{Entry, Gap, Sink, SinkError, Tended};
 pub use sqlite::{Adjustment, OpenError, SqliteSettings, SqliteSink};
-pub use time::{Clock, Time};

@@ -1,7 +1,6 @@
 //! How many calls and bytes, by window and by whatever records are grouped by: read from the sums, beside a running
 //! writer.
 
-mod anchor;
 mod column;
 mod format;
 mod plan;
@@ -13,11 +12,10 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 
-pub use anchor::{AnchorDay, UnknownAnchorDay};
 pub use column::{Column, Filter, ParseColumnError};
 pub use format::{Format, UnknownFormat};
 pub use query::{Direction, Measure, Order, OrderBy, Query};
-pub use window::{UnknownWindow, UnknownZone, Window, Zone};
+pub use window::{UnknownWindow, Window};
 
 use crate::{Adjustment, Amounts, Time, sqlite};
 

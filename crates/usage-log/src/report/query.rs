@@ -1,7 +1,7 @@
 use std::{cmp::Ordering, str::FromStr};
 
-use super::{AnchorDay, Column, Filter, ParseColumnError, ReportRow, Window, Zone};
-use crate::{Amounts, Time};
+use super::{Column, Filter, ParseColumnError, ReportRow, Window};
+use crate::{Amounts, AnchorDay, Time, Zone};
 
 /// What to report. The default: everything, in one row.
 #[derive(Debug, Clone)]

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row as SqlRow, types::ValueRe
 
 use super::{Column, Query, ReportError, ReportRow, plan};
 use crate::{
-    Amounts, Time,
+    Amounts, Calendar, Time,
     sqlite::{Cut, Level},
 };
 
@@ -168,6 +168,7 @@ fn label(labels: &str, name: &str) -> String {
 #[derive(Debug)]
 struct Sums<'a> {
     query: &'a Query,
+    calendar: Calendar,
     start: i64,
     by_place: HashMap<(i64, u32), Amounts, foldhash::fast::RandomState>,
 }
@@ -176,6 +177,7 @@ impl<'a> Sums<'a> {
     fn new(query: &'a Query, start: i64) -> Self {
         Sums {
             query,
+            calendar: Calendar::new(query.zone.clone(), query.anchor_day),
             start,
             by_place: HashMap::default(),
         }
@@ -214,9 +216,8 @@ impl<'a> Sums<'a> {
     }
 
     fn window_of(&self, bucket: i64) -> i64 {
-        let Query { zone, anchor_day, .. } = self.query;
-        let start = |window| zone.window_start(window, *anchor_day, bucket);
-        self.query.window.map_or(self.start, start)
+        let window = self.query.window;
+        window.map_or(self.start, |window| window.start(&self.calendar, bucket))
     }
 }
 

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use tokio_postgres::{Client, Row as SqlRow, types::Type};
 
 use super::{Answer, Claim, ErrorKind, Lease, LedgerError, Pushed, Row, Sum, slot::Slot};
-use crate::{Amount, Backend, Cell, Field, Period, Totals, WriterId};
+use crate::{Amount, Cell, Field, Period, Subject, Totals, WriterId};
 use connection::Connector;
 use error::explain;
 use parameters::{Columns, Parameter, limits_of, numbers_of, saturated, totals_of};
@@ -74,13 +74,13 @@ impl Postgres {
     pub(super) async fn sums(
         &self,
         period: Period,
-        backends: &[Backend],
+        subjects: &[Subject],
         writer: WriterId,
     ) -> Result<Vec<Sum>, LedgerError> {
-        let mut sums = Vec::with_capacity(backends.len());
-        for chunk in backends.chunks(PostgresSettings::PUSH_CELLS_MAX) {
+        let mut sums = Vec::with_capacity(subjects.len());
+        for chunk in subjects.chunks(PostgresSettings::PUSH_CELLS_MAX) {
             let known = self.sums_of(period, chunk, writer).await?;
-            let sum = |backend: &Backend| known.get(backend.as_str()).copied().unwrap_or_default();
+            let sum = |subject: &Subject| known.get(subject.as_str()).copied().unwrap_or_default();
             sums.extend(chunk.iter().map(sum));
         }
         Ok(sums)
@@ -89,11 +89,11 @@ impl Postgres {
     async fn sums_of(
         &self,
         period: Period,
-        backends: &[Backend],
+        subjects: &[Subject],
         writer: WriterId,
     ) -> Result<std::collections::HashMap<String, Sum>, LedgerError> {
         const READING: &str = "reading sums";
-        let names: Vec<_> = backends.iter().map(Backend::as_str).collect();
+        let names: Vec<_> = subjects.iter().map(Subject::as_str).collect();
         let (period, writer) = (period.to_string(), writer.to_string());
         let parameters: [Parameter<'_>; 3] = [(&period, Type::TEXT), (&names, Type::TEXT_ARRAY), (&writer, Type::TEXT)];
         let rows = self.ask(READING, schema::SUMS, &parameters).await?;
@@ -112,12 +112,12 @@ impl Postgres {
         let senseless =
             |error: Box<dyn std::error::Error + Send + Sync>| LedgerError::new(ErrorKind::Corrupt, REPORTING, error);
         let row = |row: &SqlRow| {
-            let (period, backend): (&str, &str) = (read(REPORTING, row, 0)?, read(REPORTING, row, 1)?);
+            let (period, subject): (&str, &str) = (read(REPORTING, row, 0)?, read(REPORTING, row, 1)?);
             Ok(Row {
                 period: period
                     .parse()
                     .map_err(|error: crate::PeriodError| senseless(error.into()))?,
-                backend: Backend::new(backend).map_err(|error| senseless(error.into()))?,
+                subject: Subject::new(subject).map_err(|error| senseless(error.into()))?,
                 totals: totals_at(REPORTING, row, 2)?,
             })
         };
@@ -159,7 +159,7 @@ impl Postgres {
         let (totals, up_to) = (totals_of(cell.totals), numbers_of(up_to));
         let parameters: [Parameter<'_>; 5] = [
             (&key.0, Type::TEXT),
-            (&cell.backend.as_str(), Type::TEXT),
+            (&cell.subject.as_str(), Type::TEXT),
             (&key.1, Type::TEXT),
             (&totals, Type::INT8_ARRAY),
             (&up_to, Type::INT8_ARRAY),
@@ -188,7 +188,7 @@ impl Postgres {
             .min(VALID_FOR_MS_MAX);
         let parameters: [Parameter<'_>; 8] = [
             (&key.0, Type::TEXT),
-            (&cell.backend.as_str(), Type::TEXT),
+            (&cell.subject.as_str(), Type::TEXT),
             (&key.1, Type::TEXT),
             (&totals, Type::INT8_ARRAY),
             (&asked, Type::INT8_ARRAY),

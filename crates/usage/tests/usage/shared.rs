@@ -17,7 +17,7 @@ use std::{
     time::Duration,
 };
 
-use nexus_usage::{Amount, Backend, Cell, Ledger, Period, PostgresSettings, RedisSettings, Secret, Totals, WriterId};
+use nexus_usage::{Amount, Cell, Ledger, Period, PostgresSettings, RedisSettings, Secret, Subject, Totals, WriterId};
 
 use crate::servers::{
     postgres::{self, PostgresServer},
@@ -163,14 +163,14 @@ pub(crate) fn period() -> Period {
     "2099-12".parse().unwrap()
 }
 
-pub(crate) fn backend(name: &str) -> Backend {
-    Backend::new(name).unwrap()
+pub(crate) fn subject(name: &str) -> Subject {
+    Subject::new(name).unwrap()
 }
 
 pub(crate) fn cell(writer: u128, name: &str, requests: u64) -> Cell {
     Cell {
         writer: WriterId::from_bits(writer),
-        backend: backend(name),
+        subject: subject(name),
         period: period(),
         totals: Totals::added(Amount {
             api_requests: requests,
@@ -182,7 +182,7 @@ pub(crate) fn cell(writer: u128, name: &str, requests: u64) -> Cell {
 /// What all writers together have used, by the ledger.
 pub(crate) async fn used(ledger: &Ledger, name: &str) -> u64 {
     let sums = ledger
-        .sums(period(), &[backend(name)], WriterId::from_bits(0))
+        .sums(period(), &[subject(name)], WriterId::from_bits(0))
         .await
         .unwrap();
     sums[0].all.used().api_requests

@@ -6,10 +6,10 @@ use crate::ledger::{ErrorKind, LedgerError};
 /// The version of `schema.sql`.
 const VERSION: i32 = 1;
 
-/// What all writers counted of some backends in one month, and what of it one writer did.
+/// What all writers counted of some subjects in one month, and what of it one writer did.
 pub(super) const SUMS: &str = include_str!("sums.sql");
 
-/// What all writers counted, by month and backend.
+/// What all writers counted, by month and subject.
 pub(super) const REPORT: &str = include_str!("report.sql");
 
 /// Makes the tables and functions if there are none; refuses those of another version.

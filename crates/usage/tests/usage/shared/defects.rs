@@ -4,15 +4,15 @@
 
 use std::time::Duration;
 
-use nexus_usage::{AtStart, Ledger, Meter, Mode, OnLoss, RedisSettings, Settings, SharedLedger, Usage};
+use nexus_usage::{AtStart, Ledger, Mode, OnLoss, RedisSettings, Settings, SharedLedger, Usage, UsageHandle};
 
 use super::{RedisServer, Store, behind_a_proxy, patient, tolerant};
 use crate::{
-    harness::{ONE, meter, requests_in},
+    harness::{ONE, handle, requests_in},
     servers::proxy::{Proxy, Weather},
 };
 
-async fn hub(ledger: &Ledger) -> (Usage, Meter) {
+async fn hub(ledger: &Ledger) -> (Usage, UsageHandle) {
     let usage = Usage::open(Settings {
         shared: Some(SharedLedger {
             ledger: ledger.clone(),
@@ -26,8 +26,8 @@ async fn hub(ledger: &Ledger) -> (Usage, Meter) {
         ..Settings::default()
     });
     let usage = usage.await.unwrap();
-    let meter = meter(&usage, Mode::Exact, 1_000_000);
-    (usage, meter)
+    let handle = handle(&usage, Mode::Exact, 1_000_000);
+    (usage, handle)
 }
 
 async fn flush(usage: &Usage) {
@@ -47,10 +47,10 @@ async fn counts_once_in(weather: Weather) {
             continue;
         }
         let (ledger, proxies) = behind_a_proxy(store);
-        let (usage, meter) = hub(&ledger).await;
+        let (usage, handle) = hub(&ledger).await;
         flush(&usage).await;
         for _ in 0..4 {
-            meter.record(ONE);
+            handle.record(ONE);
             proxies[0].set(weather);
             assert!(usage.flush().await.is_err(), "{store:?}: its answer does not come");
             proxies[0].set(Weather::Fair);

@@ -1,7 +1,7 @@
 //! Generated histories of writers on real servers, with everything happening to them that happens: answers are lost, servers
 //! restart and forget, writers end and others finish their work, twice at once. In the end each ledger's sums are the truth.
 //!
-//! Histories run side by side, each with a backend of its own, so that what happens to a server happens to many of them.
+//! Histories run side by side, each with a subject of its own, so that what happens to a server happens to many of them.
 
 use nexus_usage::{Cell, Ledger};
 
@@ -24,7 +24,7 @@ impl Random {
     }
 }
 
-/// One writer's work on one backend: what it has counted, and what an older reading of it said.
+/// One writer's work on one subject: what it has counted, and what an older reading of it said.
 #[derive(Debug, Clone)]
 struct Writer {
     id: u128,
@@ -32,7 +32,7 @@ struct Writer {
     earlier: u64,
 }
 
-/// A backend and its writers; those that have ended are finished by whoever comes after them.
+/// A subject and its writers; those that have ended are finished by whoever comes after them.
 struct History {
     name: String,
     writers: Vec<Writer>,

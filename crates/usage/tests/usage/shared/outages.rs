@@ -7,7 +7,7 @@ use nexus_usage::{
     RedisSettings, Settings, SharedLedger, Usage,
 };
 
-use super::{Store, backend, cell, unique};
+use super::{Store, cell, subject, unique};
 use crate::servers::{
     DEADLINE,
     proxy::{Proxy, Weather},
@@ -167,16 +167,16 @@ async fn while_redis_is_a_black_hole_no_request_waits_for_it() {
     };
     let modes = [Mode::Off, Mode::Observe, Mode::Approximate, Mode::Exact];
     for (n, mode) in modes.into_iter().enumerate() {
-        let meter = usage.register(&backend(&format!("key {n}")), mode, limits).unwrap();
+        let handle = usage.register(&subject(&format!("key {n}")), mode, limits).unwrap();
         for _ in 0..1_000 {
             // Polled once: whatever waited for anything would not be ready.
-            let admitted = futures_util::FutureExt::now_or_never(meter.admit(Amount::request(1, 1)));
+            let admitted = futures_util::FutureExt::now_or_never(handle.admit(Amount::request(1, 1)));
             admitted
                 .expect("it waits for nobody")
                 .unwrap()
                 .settle(Amount::request(1, 1));
         }
-        assert_eq!(meter.totals(usage.current_period()).added.api_requests, 1_000);
+        assert_eq!(handle.totals(usage.current_period()).added.api_requests, 1_000);
     }
 }
 
@@ -187,7 +187,7 @@ async fn two_instances_on_one_redis_see_the_sum() {
         return;
     }
     let name = unique();
-    let mut meters = Vec::new();
+    let mut handles = Vec::new();
     let mut instances = Vec::new();
     for _ in 0..2 {
         let usage = Usage::open(Settings {
@@ -203,21 +203,21 @@ async fn two_instances_on_one_redis_see_the_sum() {
             api_requests: 100,
             ..Limits::UNLIMITED
         };
-        meters.push(usage.register(&backend("both"), Mode::Exact, limits).unwrap());
+        handles.push(usage.register(&subject("both"), Mode::Exact, limits).unwrap());
         instances.push(usage);
     }
     for _ in 0..60 {
-        meters[0].record(Amount::request(0, 0));
-        meters[1].record(Amount::request(0, 0));
+        handles[0].record(Amount::request(0, 0));
+        handles[1].record(Amount::request(0, 0));
     }
     let period = instances[0].current_period();
-    for meter in &meters {
+    for handle in &handles {
         until("the sum of both is seen", || {
-            meter.standing(period).used().api_requests == 120
+            handle.standing(period).used().api_requests == 120
         })
         .await;
         assert!(
-            meter.admit(Amount::request(0, 0)).await.is_err(),
+            handle.admit(Amount::request(0, 0)).await.is_err(),
             "together they are over the limit"
         );
     }

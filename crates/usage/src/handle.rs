@@ -1,25 +1,25 @@
 use std::sync::Arc;
 
 use crate::{
-    Amount, Backend, Field, Limits, Milestone, Mode, Period, Reason, Refusal, Reservation, Standing, Timestamp, Totals,
+    Amount, Field, Limits, Milestone, Mode, Period, Reason, Refusal, Reservation, Standing, Subject, Time, Totals,
     entry::Entry,
     gate::{Gate, Link},
     month::Month,
 };
 
-/// Counts the use of one backend, and says whether it may use more. Cheap to clone; all clones count the same.
+/// Counts the use of one subject, and says whether it may use more. Cheap to clone; all clones count the same.
 ///
 /// Each event is counted in the period in which it ended, in all its fields, whenever it is told. The methods that take a time are
 /// for whoever knows it; the others ask the clock, which costs more than the counting.
 #[derive(Debug, Clone)]
-pub struct Meter {
+pub struct UsageHandle {
     pub(crate) entry: Arc<Entry>,
 }
 
-impl Meter {
+impl UsageHandle {
     /// Whose use.
-    pub fn backend(&self) -> &Backend {
-        &self.entry.backend
+    pub fn subject(&self) -> &Subject {
+        &self.entry.subject
     }
 
     /// How strictly its limits are kept.
@@ -44,19 +44,19 @@ impl Meter {
 
     /// Counts something that ended then. It is counted whether or not it was admitted, and never waits for anybody.
     #[inline]
-    pub fn record_at(&self, at: Timestamp, amount: Amount) {
+    pub fn record_at(&self, at: Time, amount: Amount) {
         self.entry.month_at(at).record(amount);
         self.entry.touch();
     }
 
     /// Takes back what was counted for something that ended then. Usage does not go below zero by it, as far as limits are concerned.
-    pub fn take_back_at(&self, at: Timestamp, amount: Amount) {
+    pub fn take_back_at(&self, at: Time, amount: Amount) {
         self.entry.month_at(at).take_back(amount);
         self.entry.touch();
     }
 
     /// Counts one field of something that ended then; below zero takes back.
-    pub fn add_at(&self, at: Timestamp, field: Field, value: i64) {
+    pub fn add_at(&self, at: Time, field: Field, value: i64) {
         let amount = Amount::of(field, value.unsigned_abs());
         if value < 0 {
             self.take_back_at(at, amount);
@@ -71,11 +71,11 @@ impl Meter {
         self.entry.month_if_any(period).map_or(Totals::ZERO, Month::totals)
     }
 
-    /// How the backend stands in a period.
+    /// How the subject stands in a period.
     pub fn standing(&self, period: Period) -> Standing {
         let limits = self.limits();
         let Some(month) = self.entry.month_if_any(period) else {
-            let others = self.entry.context.inherited(self.backend(), period).used();
+            let others = self.entry.context.inherited(self.subject(), period).used();
             return Standing {
                 limits,
                 own: Amount::ZERO,
@@ -93,7 +93,7 @@ impl Meter {
     }
 
     /// Whether so much more may be used, by what is known. Reserves nothing, asks nobody, counts no refusal.
-    pub fn within_limits_at(&self, at: Timestamp, proposed: Amount) -> Result<(), Refusal> {
+    pub fn within_limits_at(&self, at: Time, proposed: Amount) -> Result<(), Refusal> {
         let month = self.entry.month_at(at);
         let gate = self.entry.gate_at(month, at);
         let used = month.totals_within(&gate).used();
@@ -114,7 +114,7 @@ impl Meter {
     /// whole. What is admitted is reserved until the [`Reservation`] is settled or dropped. It waits for nobody, but in the modes
     /// [`Lease`](Mode::Lease), where nothing is left of the lease, and [`Ask`](Mode::Ask): there for at most the
     /// operation timeout and those who asked before. A future that is dropped has admitted nothing.
-    pub async fn admit_at(&self, at: Timestamp, proposed: Amount) -> Result<Reservation, Refusal> {
+    pub async fn admit_at(&self, at: Time, proposed: Amount) -> Result<Reservation, Refusal> {
         let refusal = match self.attempt(at, proposed) {
             Ok(reservation) => return Ok(reservation),
             Err(refusal) => refusal,
@@ -130,7 +130,7 @@ impl Meter {
     }
 
     /// The same without ever waiting: where somebody would have to be asked, it is refused.
-    pub fn try_admit_at(&self, at: Timestamp, proposed: Amount) -> Result<Reservation, Refusal> {
+    pub fn try_admit_at(&self, at: Time, proposed: Amount) -> Result<Reservation, Refusal> {
         self.attempt(at, proposed)
             .inspect_err(|refusal| self.count_refusal(refusal))
     }
@@ -172,7 +172,7 @@ impl Meter {
     }
 
     #[inline]
-    fn attempt(&self, at: Timestamp, proposed: Amount) -> Result<Reservation, Refusal> {
+    fn attempt(&self, at: Time, proposed: Amount) -> Result<Reservation, Refusal> {
         if self.entry.mode == Mode::Off {
             return Ok(Reservation::of_nothing(self.clone()));
         }
@@ -185,7 +185,7 @@ impl Meter {
     #[inline]
     pub(crate) fn attempt_within(
         &self,
-        at: Timestamp,
+        at: Time,
         month: &Month,
         gate: &mut Gate,
         proposed: Amount,
@@ -205,7 +205,7 @@ impl Meter {
         }
     }
 
-    pub(crate) fn refusal(&self, at: Timestamp, month: &Month, gate: &Gate, field: Field) -> Refusal {
+    pub(crate) fn refusal(&self, at: Time, month: &Month, gate: &Gate, field: Field) -> Refusal {
         let used = month
             .totals_within(gate)
             .used()
@@ -214,7 +214,7 @@ impl Meter {
             .get(field);
         let limit = self.limits().get(field).unwrap_or(u64::MAX);
         Refusal {
-            backend: self.backend().clone(),
+            subject: self.subject().clone(),
             field,
             limit,
             used,
@@ -231,7 +231,7 @@ impl Meter {
         self.entry.refused.add(Amount::of(refusal.field, 1));
     }
 
-    fn now(&self) -> Timestamp {
+    fn now(&self) -> Time {
         self.entry.context.settings.clock.now()
     }
 }
