@@ -17,7 +17,7 @@ use std::{
 };
 
 use nexus_usage_log::{
-    Amounts, Counts, Event, OpenError, Overflow, Record, Settings, Spill, SqliteSettings, SqliteSink, StartError,
+    Amounts, Counts, Event, OpenError, Overflow, Record, Retention, Settings, Spill, SqliteSink, StartError,
     StoreError, Stored, UsageLog, layer::Exchange,
 };
 
@@ -69,7 +69,7 @@ impl UsageLogHandle {
         if !config.enabled {
             return Ok(UsageLogHandle { shared: None });
         }
-        let mut kept = SqliteSettings::default();
+        let mut kept = Retention::default();
         kept.raw_kept = config.raw_kept;
         kept.seconds_kept = config.seconds_kept;
         kept.minutes_kept = config.minutes_kept;

@@ -13,6 +13,7 @@ mod settings;
 mod sums;
 mod text;
 
+use nexus_calendar::Time;
 use tokio::time::timeout;
 use tokio_postgres::{
     Client,
@@ -22,7 +23,13 @@ use tokio_postgres::{
 pub use error::PostgresSettingsError;
 pub use settings::PostgresSettings;
 
-use crate::{Entry, Gap, Sink, SinkError, SqliteSettings, Stored, Tended, Time, blocking::Blocking, sqlite::column};
+use crate::{
+    blocking::Blocking,
+    id::Stored,
+    retention::Retention,
+    sink::{Entry, Gap, Sink, SinkError, Tended},
+    sums::column,
+};
 use claims::Claims;
 use connection::Connector;
 use error::Failure;
@@ -114,18 +121,18 @@ impl Session {
         })
     }
 
-    async fn store(&mut self, batch: &[Entry], rules: &SqliteSettings, now: Time) -> Result<Vec<Stored>, Failure> {
-        let series = self.series.of(&self.client, batch, rules.series_max).await?;
+    async fn store(&mut self, batch: &[Entry], retention: &Retention, now: Time) -> Result<Vec<Stored>, Failure> {
+        let series = self.series.of(&self.client, batch, retention.series_max).await?;
         let times = batch.iter().map(|entry| entry.record.ended_at);
-        let counted = times.filter(|ended_at| *ended_at <= now.after(rules.future_max));
+        let counted = times.filter(|ended_at| *ended_at <= now.after(retention.future_max));
         self.days.prepare(&mut self.client, counted).await?;
 
         let transaction = self.client.transaction().await?;
-        let mut claims = Claims::make(&transaction, batch, rules, now).await?;
+        let mut claims = Claims::make(&transaction, batch, retention, now).await?;
         let mut fates = Vec::with_capacity(batch.len());
         let mut rows = Vec::with_capacity(batch.len());
         for (entry, series) in batch.iter().zip(series) {
-            let (fate, writer) = claims.decide(entry, rules, now)?;
+            let (fate, writer) = claims.decide(entry, retention, now)?;
             fates.push(fate);
             if matches!(fate, Stored::Stored | Stored::Quarantined) {
                 rows.push(Row::new(entry, series, writer, fate));
@@ -136,7 +143,7 @@ impl Session {
         tokio::try_join!(
             biased;
             claims.keep(&transaction),
-            sums::adjust(&transaction, &rows, rules, now),
+            sums::adjust(&transaction, &rows, retention, now),
             sums::add(&transaction, &rows),
         )?;
         transaction.commit().await?;
@@ -161,19 +168,19 @@ impl Session {
 
 impl Sink for PostgresSink {
     fn store(&mut self, batch: &[Entry]) -> Result<Vec<Stored>, SinkError> {
-        let rules = self.settings.rules.clone();
-        let now = rules.clock.now();
-        self.run(async |session| session.store(batch, &rules, now).await)
+        let retention = self.settings.retention.clone();
+        let now = retention.clock.now();
+        self.run(async |session| session.store(batch, &retention, now).await)
     }
 
     fn note_gap(&mut self, gap: Gap) -> Result<(), SinkError> {
-        let now = self.settings.rules.clock.now();
+        let now = self.settings.retention.clock.now();
         self.run(async |session| session.note_gap(gap, now).await)
     }
 
     fn tend(&mut self) -> Result<Tended, SinkError> {
-        let rules = self.settings.rules.clone();
-        let now = rules.clock.now();
-        self.run(async |session| retention::throw_away(&mut session.client, &mut session.days, &rules, now).await)
+        let retention = self.settings.retention.clone();
+        let now = retention.clock.now();
+        self.run(async |session| retention::throw_away(&mut session.client, &mut session.days, &retention, now).await)
     }
 }

@@ -1,6 +1,7 @@
 //! How many calls and bytes, by window and by whatever records are grouped by: read from the sums, beside a running
 //! writer.
 
+mod adjustment;
 mod column;
 mod format;
 mod plan;
@@ -10,14 +11,16 @@ mod window;
 
 use std::path::Path;
 
+use nexus_calendar::Time;
 use rusqlite::{Connection, OpenFlags};
 
+pub use adjustment::Adjustment;
 pub use column::{Column, Filter, ParseColumnError};
 pub use format::{Format, UnknownFormat};
 pub use query::{Direction, Measure, Order, OrderBy, Query};
 pub use window::{UnknownWindow, Window};
 
-use crate::{Adjustment, Amounts, Time, sqlite};
+use crate::{amounts::Amounts, sqlite};
 
 /// A group's sums in one window.
 #[derive(Debug, Clone, PartialEq, Eq)]

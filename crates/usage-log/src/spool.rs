@@ -22,7 +22,7 @@ use std::{
 pub(crate) use appender::{AppendError, Appender};
 pub(crate) use follower::Follower;
 
-use crate::{Gap, Spill, WriterId};
+use crate::{id::WriterId, settings::Spill, sink::Gap};
 
 /// What both ends know.
 #[derive(Debug)]

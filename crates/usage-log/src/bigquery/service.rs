@@ -11,7 +11,7 @@ use super::{
     answer::{Answer, Reason, message},
     row::Row,
 };
-use crate::{SinkError, Stored, trust};
+use crate::{id::Stored, sink::SinkError, trust};
 
 const WRITING: &str = "cannot write the usage log into BigQuery";
 

@@ -1,3 +1,5 @@
+//! How the database is reached.
+
 use std::{fmt, time::Duration};
 
 use tokio::time::timeout;

@@ -1,3 +1,5 @@
+//! What can go wrong.
+
 use std::error::Error as _;
 
 use tokio_postgres::Error;

@@ -1,3 +1,5 @@
+//! The tables, and the version of their form.
+
 use tokio_postgres::{Client, Error};
 
 use super::{error::Failure, lock};

@@ -1,6 +1,8 @@
+//! How the database is reached, and what is kept in it.
+
 use std::{fmt, time::Duration};
 
-use crate::SqliteSettings;
+use crate::retention::Retention;
 
 /// How to reach a PostgreSQL database, and what a [`PostgresSink`](super::PostgresSink) takes and keeps in it.
 #[derive(Clone)]
@@ -14,7 +16,7 @@ pub struct PostgresSettings {
     /// How long a batch may take, all in all. The server gives up on it after the same time. Default 30 s.
     pub operation_timeout: Duration,
     /// What is taken and for how long it is kept: the same as in the embedded sink.
-    pub rules: SqliteSettings,
+    pub retention: Retention,
 }
 
 impl PostgresSettings {
@@ -26,7 +28,7 @@ impl PostgresSettings {
             authorities: None,
             connect_timeout: Duration::from_secs(5),
             operation_timeout: Duration::from_secs(30),
-            rules: SqliteSettings::default(),
+            retention: Retention::default(),
         }
     }
 
@@ -41,7 +43,7 @@ impl fmt::Debug for PostgresSettings {
         f.debug_struct("PostgresSettings")
             .field("connect_timeout", &self.connect_timeout)
             .field("operation_timeout", &self.operation_timeout)
-            .field("rules", &self.rules)
+            .field("retention", &self.retention)
             .finish_non_exhaustive()
     }
 }

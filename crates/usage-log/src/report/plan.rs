@@ -1,7 +1,9 @@
 //! Which sums to read: as coarse as the windows allow.
 
+use nexus_calendar::{AnchorDay, Calendar, Zone};
+
 use super::Window;
-use crate::{AnchorDay, Calendar, Zone, sqlite::Level};
+use crate::level::Level;
 
 /// Seconds, the last one exclusive.
 pub(super) type Range = (i64, i64);

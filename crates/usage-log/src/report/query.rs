@@ -1,7 +1,9 @@
 use std::{cmp::Ordering, str::FromStr};
 
+use nexus_calendar::{AnchorDay, Time, Zone};
+
 use super::{Column, Filter, ParseColumnError, ReportRow, Window};
-use crate::{Amounts, AnchorDay, Time, Zone};
+use crate::amounts::Amounts;
 
 /// What to report. The default: everything, in one row.
 #[derive(Debug, Clone)]

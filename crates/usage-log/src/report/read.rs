@@ -1,12 +1,10 @@
 use std::collections::HashMap;
 
+use nexus_calendar::{Calendar, Time};
 use rusqlite::{Connection, OptionalExtension as _, Row as SqlRow, types::ValueRef};
 
 use super::{Column, Query, ReportError, ReportRow, plan};
-use crate::{
-    Amounts, Calendar, Time,
-    sqlite::{Cut, Level},
-};
+use crate::{amounts::Amounts, level::Level, sqlite::Cut};
 
 /// The seconds to report on: what was asked for, as far as there is anything. None if there is nothing.
 pub(super) fn range(connection: &Connection, query: &Query) -> Result<Option<plan::Range>, ReportError> {

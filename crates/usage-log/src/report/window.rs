@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use crate::{Calendar, Time};
+use nexus_calendar::{Calendar, Time};
 
 /// How long the windows of a report are. They begin where the zone's clocks show a round time: a day of a zone has 23 or 25
 /// hours when its clocks change, and such an hour may be cut at the change.

@@ -1,52 +1,16 @@
-use std::{collections::HashMap, time::Duration};
+//! What was added to hours that are closed.
 
+use std::time::Duration;
+
+use nexus_calendar::Time;
 use rusqlite::{Connection, Row as SqlRow, params};
 
-use super::{
-    level::Level,
-    raw::{Row, columns},
-    writers::column,
+use super::raw::Row;
+use crate::{
+    amounts::Amounts,
+    report::Adjustment,
+    sums::{column, columns, late},
 };
-use crate::{Amounts, Time};
-
-/// What was added to an hour after it had been closed: what an invoice written before does not have.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Adjustment {
-    /// When the records were stored.
-    pub made_at: Time,
-    /// The start of the hour (in UTC) in which they ended.
-    pub hour: Time,
-    /// Whose they are.
-    pub key: String,
-    /// Whom the key belongs to.
-    pub tenant: String,
-    /// Which service answered.
-    pub service: String,
-    /// The responses' status.
-    pub status: u16,
-    /// How many records.
-    pub records: u64,
-    /// Their sums.
-    pub amounts: Amounts,
-}
-
-/// Sums of records that belong to closed hours, by hour and series, with how many records they are of.
-type Late = HashMap<(i64, i64), (u64, Amounts)>;
-
-/// Which of the records that are counted belong to hours that are closed.
-pub(crate) fn late(counted: impl Iterator<Item = (Time, i64, Amounts)>, now: Time, closes_after: Duration) -> Late {
-    let open_since = Level::Hour.floor(now.before(closes_after).seconds());
-    let mut late = Late::new();
-    for (ended_at, series, more) in counted {
-        let hour = Level::Hour.floor(ended_at.seconds());
-        if hour < open_since {
-            let (records, amounts) = late.entry((hour, series)).or_default();
-            *records += 1;
-            *amounts += more;
-        }
-    }
-    late
-}
 
 /// Notes which of the rows belong to hours that are closed.
 pub(super) fn add(

@@ -1,8 +1,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use nexus_usage_log::{
-    Amounts, AnchorDay, Clock, Column, Filter, Format, Labels, Outcome, Query, Record, ReportRow, Reports,
-    SqliteSettings, Time, UsageLog, Window, Zone,
+    Amounts, AnchorDay, Clock, Column, Filter, Format, Labels, Outcome, Query, Record, ReportRow, Reports, Retention,
+    Time, UsageLog, Window, Zone,
 };
 use proptest::prelude::*;
 
@@ -24,7 +24,7 @@ const FEBRUARY: i64 = 1_772_150_400;
 
 fn stored(records: &[Record]) -> World {
     let world = World::new();
-    let mut settings = SqliteSettings::default();
+    let mut settings = Retention::default();
     settings.clock = Clock::new(|| Time::from_seconds(AUTUMN + 10 * 86_400));
     settings.seconds_kept = Duration::from_secs(86_400 * 1_000);
     settings.raw_kept = settings.seconds_kept;

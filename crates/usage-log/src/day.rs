@@ -1,4 +1,6 @@
-use crate::Time;
+//! Days in UTC, and the tables named by them.
+
+use nexus_calendar::Time;
 
 pub(crate) const DAY_SECONDS: i64 = 86_400;
 

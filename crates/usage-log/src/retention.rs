@@ -1,14 +1,16 @@
+//! What is taken, and for how long it is kept: the same in every sink with sums of its own.
+
 use std::time::Duration;
 
-use crate::Clock;
+use nexus_calendar::Clock;
 
 const DAY: Duration = Duration::from_secs(86_400);
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// What an [`SqliteSink`](super::SqliteSink) takes and keeps.
+/// What a sink takes, and for how long it keeps it.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct SqliteSettings {
+pub struct Retention {
     /// How old an event from elsewhere may be. Default 35 days.
     pub late_max: Duration,
     /// How far in the future a record may end before it is quarantined. Default 5 minutes.
@@ -34,9 +36,9 @@ pub struct SqliteSettings {
     pub clock: Clock,
 }
 
-impl Default for SqliteSettings {
+impl Default for Retention {
     fn default() -> Self {
-        SqliteSettings {
+        Retention {
             late_max: 35 * DAY,
             future_max: Duration::from_secs(300),
             closes_after: HOUR,
@@ -51,7 +53,7 @@ impl Default for SqliteSettings {
     }
 }
 
-impl SqliteSettings {
+impl Retention {
     /// How long ids are kept: never shorter than an event may be late.
     pub(crate) fn ids_kept(&self) -> Duration {
         self.ids_kept.max(self.late_max).max(40 * DAY)

@@ -1,6 +1,11 @@
+//! Dimensions, ids and contents in few bytes, to tell them apart.
+
 use sha2::{Digest as _, Sha256};
 
-use crate::{Dimensions, ForeignId, Record, Timing};
+use crate::{
+    id::{ForeignId, Timing},
+    record::{Dimensions, Record},
+};
 
 /// Names something in few bytes: the first half of its SHA-256.
 pub(crate) type Digest = [u8; 16];
