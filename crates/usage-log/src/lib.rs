@@ -27,8 +27,6 @@ mod postgres;
 mod report;
 mod sink;
 mod sqlite;
-#[cfg(any(feature = "bigquery", feature = "postgres"))]
-mod trust;
 
 pub use amounts::Amounts;
 #[cfg(feature = "bigquery")]
@@ -42,8 +40,8 @@ pub use nexus_calendar::{AnchorDay, Calendar, Clock, Time, UnknownAnchorDay, Unk
 pub use postgres::{PostgresSettings, PostgresSettingsError, PostgresSink};
 pub use record::{Dimensions, Outcome, Record, UnknownOutcome};
 pub use report::{
-    Column, Direction, Filter, Format, Measure, Order, OrderBy, ParseColumnError, Query, Report, ReportError, ReportRow,
-    Reports, UnknownFormat, UnknownWindow, Window,
+    Column, Direction, Filter, Format, Measure, Order, OrderBy, ParseColumnError, Query, Report, ReportError,
+    ReportRow, Reports, UnknownFormat, UnknownWindow, Window,
 };
 pub use settings::{Overflow, Settings, Spill};
 pub use sink::{Entry, Gap, Sink, SinkError, Tended};
