@@ -32,8 +32,6 @@ mod blocking;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod sqlite;
-#[cfg(any(feature = "bigquery", feature = "postgres"))]
-mod trust;
 
 pub mod ingest;
 #[cfg(feature = "tower")]

@@ -1,7 +1,6 @@
 //! A sink that many machines share.
 
 mod claims;
-mod connection;
 mod days;
 mod error;
 mod lock;
@@ -14,11 +13,9 @@ mod sums;
 mod text;
 
 use nexus_calendar::Time;
+use nexus_postgres::{Connection, Database, Timeouts};
 use tokio::time::timeout;
-use tokio_postgres::{
-    Client,
-    types::{ToSql, Type},
-};
+use tokio_postgres::types::{ToSql, Type};
 
 pub use error::PostgresSettingsError;
 pub use settings::PostgresSettings;
@@ -31,7 +28,6 @@ use crate::{
     sums::column,
 };
 use claims::Claims;
-use connection::Connector;
 use error::Failure;
 use rows::Row;
 
@@ -47,7 +43,7 @@ type Parameters<'a, const N: usize> = [(&'a (dyn ToSql + Sync), Type); N];
 #[derive(Debug)]
 pub struct PostgresSink {
     blocking: Blocking,
-    connector: Connector,
+    database: Database,
     settings: PostgresSettings,
     session: Option<Session>,
 }
@@ -55,7 +51,7 @@ pub struct PostgresSink {
 /// A connection, and what is known of its database.
 #[derive(Debug)]
 struct Session {
-    client: Client,
+    connection: Connection,
     series: series::SeriesIds,
     days: days::Days,
 }
@@ -66,10 +62,19 @@ impl PostgresSink {
     /// # Errors
     /// The URL or the authorities cannot be used.
     pub fn open(settings: PostgresSettings) -> Result<Self, PostgresSettingsError> {
+        let timeouts = Timeouts {
+            connect: settings.connect_timeout,
+            statement: settings.operation_timeout,
+        };
+        let database = Database::new(
+            settings.url(),
+            settings.authorities.as_deref(),
+            "nexus-usage-log",
+            timeouts,
+        )?;
         Ok(PostgresSink {
-            blocking: Blocking::new()
-                .map_err(|error| PostgresSettingsError::because("no runtime can be made", error))?,
-            connector: Connector::new(&settings)?,
+            blocking: Blocking::new().map_err(PostgresSettingsError::Runtime)?,
+            database,
             settings,
             session: None,
         })
@@ -78,13 +83,13 @@ impl PostgresSink {
     /// Does something in a session. One in which anything fails is not used again; if it was an old one, whose connection
     /// may have gone since, it is tried once more in a new one.
     fn run<T>(&mut self, mut work: impl AsyncFnMut(&mut Session) -> Result<T, Failure>) -> Result<T, SinkError> {
-        let (connector, session) = (&self.connector, &mut self.session);
+        let (database, session) = (&self.database, &mut self.session);
         let working = async {
             let reused = session.take();
             let mut may_repeat = reused.is_some();
             let mut current = match reused {
                 Some(session) => session,
-                None => Session::new(connector).await?,
+                None => Session::new(database).await?,
             };
             loop {
                 match work(&mut current).await {
@@ -94,7 +99,7 @@ impl PostgresSink {
                     }
                     Err(failure) if may_repeat && failure.is_of_the_connection() => {
                         may_repeat = false;
-                        current = Session::new(connector).await?;
+                        current = Session::new(database).await?;
                     }
                     Err(failure) => return Err(failure),
                 }
@@ -113,21 +118,25 @@ impl PostgresSink {
 const WRITING: &str = "cannot write the usage log into PostgreSQL";
 
 impl Session {
-    async fn new(connector: &Connector) -> Result<Self, Failure> {
+    async fn new(database: &Database) -> Result<Self, Failure> {
         Ok(Session {
-            client: connector.connect().await?,
+            connection: database.connect(&schema::SCHEMA).await?,
             series: series::SeriesIds::default(),
             days: days::Days::default(),
         })
     }
 
     async fn store(&mut self, batch: &[Entry], retention: &Retention, now: Time) -> Result<Vec<Stored>, Failure> {
-        let series = self.series.of(&self.client, batch, retention.series_max).await?;
+        let series = self
+            .series
+            .of(&self.connection.client, batch, retention.series_max)
+            .await?;
         let times = batch.iter().map(|entry| entry.record.ended_at);
         let counted = times.filter(|ended_at| *ended_at <= now.after(retention.future_max));
-        self.days.prepare(&mut self.client, counted).await?;
+        self.days.prepare(&mut self.connection.client, counted).await?;
 
-        let transaction = self.client.transaction().await?;
+        let warned = self.connection.warnings.count();
+        let transaction = self.connection.client.transaction().await?;
         let mut claims = Claims::make(&transaction, batch, retention, now).await?;
         let mut fates = Vec::with_capacity(batch.len());
         let mut rows = Vec::with_capacity(batch.len());
@@ -147,7 +156,10 @@ impl Session {
             sums::add(&transaction, &rows),
         )?;
         transaction.commit().await?;
-        Ok(fates)
+        match self.connection.warnings.since(warned) {
+            Some(warning) => Err(Failure::Warned(warning)),
+            None => Ok(fates),
+        }
     }
 
     async fn note_gap(&mut self, gap: Gap, now: Time) -> Result<(), Failure> {
@@ -161,7 +173,7 @@ impl Session {
             (&last_possible, Type::INT8),
             (&now, Type::INT8),
         ];
-        self.client.query_typed(note, &parameters).await?;
+        self.connection.client.query_typed(note, &parameters).await?;
         Ok(())
     }
 }
@@ -181,6 +193,8 @@ impl Sink for PostgresSink {
     fn tend(&mut self) -> Result<Tended, SinkError> {
         let retention = self.settings.retention.clone();
         let now = retention.clock.now();
-        self.run(async |session| retention::throw_away(&mut session.client, &mut session.days, &retention, now).await)
+        self.run(async |session| {
+            retention::throw_away(&mut session.connection.client, &mut session.days, &retention, now).await
+        })
     }
 }

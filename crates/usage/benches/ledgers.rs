@@ -17,12 +17,9 @@ mod tests {
 
 use std::time::Duration;
 
+use nexus_test_servers::{PostgresServer, require};
 use nexus_usage::{Amount, Cell, Ledger, PostgresSettings, RedisSettings, Secret, Subject, Totals, WriterId};
-use tests::servers::{
-    postgres::PostgresServer,
-    programs::require,
-    redis::{RedisCluster, RedisServer},
-};
+use tests::servers::redis::{RedisCluster, RedisServer};
 use tokio::time::Instant;
 
 const CELLS: usize = 1_000;

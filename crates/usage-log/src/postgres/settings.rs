@@ -1,14 +1,16 @@
 //! How the database is reached, and what is kept in it.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
+
+use nexus_trust::Secret;
 
 use crate::retention::Retention;
 
 /// How to reach a PostgreSQL database, and what a [`PostgresSink`](super::PostgresSink) takes and keeps in it.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct PostgresSettings {
-    url: String,
+    url: Secret,
     /// Authorities of which one has signed the server's certificate, in PEM. Default: those that this machine trusts.
     pub authorities: Option<Vec<u8>>,
     /// How long a connection may take to be made. Default 5 s.
@@ -24,7 +26,7 @@ impl PostgresSettings {
     /// connection is encrypted and the server's certificate and name are verified; otherwise it is not encrypted.
     pub fn new(url: impl Into<String>) -> Self {
         PostgresSettings {
-            url: url.into(),
+            url: Secret::new(url),
             authorities: None,
             connect_timeout: Duration::from_secs(5),
             operation_timeout: Duration::from_secs(30),
@@ -32,18 +34,7 @@ impl PostgresSettings {
         }
     }
 
-    pub(super) fn url(&self) -> &str {
+    pub(super) fn url(&self) -> &Secret {
         &self.url
-    }
-}
-
-impl fmt::Debug for PostgresSettings {
-    /// Without the URL, which may have a password in it.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PostgresSettings")
-            .field("connect_timeout", &self.connect_timeout)
-            .field("operation_timeout", &self.operation_timeout)
-            .field("retention", &self.retention)
-            .finish_non_exhaustive()
     }
 }

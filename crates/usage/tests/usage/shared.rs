@@ -19,12 +19,8 @@ use std::{
 
 use nexus_usage::{Amount, Cell, Ledger, Period, PostgresSettings, RedisSettings, Secret, Subject, Totals, WriterId};
 
-use crate::servers::{
-    postgres::{self, PostgresServer},
-    programs::require,
-    proxy::Proxy,
-    redis::{RedisCluster, RedisServer},
-};
+use crate::servers::redis::{RedisCluster, RedisServer};
+use nexus_test_servers::{PostgresServer, Proxy, postgres_url, require};
 
 /// What holds a ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,7 +79,7 @@ pub(crate) fn in_database(port: u16, name: &str) -> PostgresSettings {
     PostgresSettings {
         connect_timeout: Duration::from_secs(20),
         operation_timeout: Duration::from_secs(20),
-        ..PostgresSettings::new(Secret::new(postgres::url(port, name)))
+        ..PostgresSettings::new(Secret::new(postgres_url(port, name)))
     }
 }
 
@@ -130,7 +126,7 @@ pub(crate) fn behind_a_proxy(store: Store) -> (Ledger, Vec<Proxy>) {
                 connect_timeout: quick,
                 operation_timeout: quick,
                 breaker: tolerant(),
-                ..RedisSettings::one(proxy.address())
+                ..RedisSettings::one(proxy.address().parse().unwrap())
             };
             (Ledger::redis(settings).unwrap(), vec![proxy])
         }

@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use nexus_usage::{AtStart, Ledger, Mode, OnLoss, RedisSettings, Settings, SharedLedger, Usage, UsageHandle};
 
+use nexus_test_servers::{Proxy, Weather};
+
 use super::{RedisServer, Store, behind_a_proxy, patient, tolerant};
-use crate::{
-    harness::{ONE, handle, requests_in},
-    servers::proxy::{Proxy, Weather},
-};
+use crate::harness::{ONE, handle, requests_in};
 
 async fn hub(ledger: &Ledger) -> (Usage, UsageHandle) {
     let usage = Usage::open(Settings {
@@ -31,7 +30,7 @@ async fn hub(ledger: &Ledger) -> (Usage, UsageHandle) {
 }
 
 async fn flush(usage: &Usage) {
-    let deadline = tokio::time::Instant::now() + crate::servers::DEADLINE;
+    let deadline = tokio::time::Instant::now() + nexus_test_servers::DEADLINE;
     while let Err(error) = usage.flush().await {
         assert!(tokio::time::Instant::now() < deadline, "{error}");
     }
@@ -79,7 +78,7 @@ async fn defect_10_and_12_a_redis_that_lost_everything_has_it_back_and_nobody_se
     let proxy = Proxy::before(server.port());
     let ledger = Ledger::redis(RedisSettings {
         breaker: tolerant(),
-        ..patient(RedisSettings::one(proxy.address()))
+        ..patient(RedisSettings::one(proxy.address().parse().unwrap()))
     })
     .unwrap();
     let ((one, of_one), (other, of_other)) = (hub(&ledger).await, hub(&ledger).await);

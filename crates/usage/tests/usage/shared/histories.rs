@@ -6,10 +6,7 @@
 use nexus_usage::{Cell, Ledger};
 
 use super::{RedisServer, Store, behind_a_proxy, unique, used};
-use crate::servers::{
-    postgres::PostgresServer,
-    proxy::{Proxy, Weather},
-};
+use nexus_test_servers::{PostgresServer, Proxy, Weather};
 
 /// Numbers that look random, the same ones from the same seed.
 struct Random(u64);
@@ -188,7 +185,7 @@ async fn redis_that_forgets() {
     let settings = nexus_usage::RedisSettings {
         key_prefix: unique(),
         breaker: super::tolerant(),
-        ..super::patient(nexus_usage::RedisSettings::one(proxy.address()))
+        ..super::patient(nexus_usage::RedisSettings::one(proxy.address().parse().unwrap()))
     };
     let ledger = Ledger::redis(settings).unwrap();
     let mut server = Forgets(server);

@@ -8,10 +8,7 @@ use nexus_usage::{
 };
 
 use super::{Store, cell, subject, unique};
-use crate::servers::{
-    DEADLINE,
-    proxy::{Proxy, Weather},
-};
+use nexus_test_servers::{DEADLINE, Proxy, Weather};
 
 /// Three failures, and a probe every 20 ms.
 fn breaker() -> BreakerSettings {
@@ -29,7 +26,7 @@ fn behind(proxy: &Proxy, store: Store) -> Ledger {
             connect_timeout: quick,
             operation_timeout: quick,
             breaker: breaker(),
-            ..RedisSettings::one(proxy.address())
+            ..RedisSettings::one(proxy.address().parse().unwrap())
         }),
         Store::Postgres => {
             let name = unique();
@@ -136,7 +133,7 @@ async fn redis_is_slow_but_in_time() {
         return;
     }
     let proxy = Proxy::before(super::redis().port());
-    let ledger = Ledger::redis(super::patient(RedisSettings::one(proxy.address()))).unwrap();
+    let ledger = Ledger::redis(super::patient(RedisSettings::one(proxy.address().parse().unwrap()))).unwrap();
     proxy.set(Weather::Slow(Duration::from_millis(30)));
     for _ in 0..4 {
         ledger.push(&[cell(1, "slow", 1)]).await.unwrap();

@@ -3,9 +3,10 @@
 use std::{
     os::unix::fs::{MetadataExt, chown},
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU32, Ordering},
 };
 
-use super::{
+use crate::{
     certificates::Certificates,
     leash::{Leash, Signal},
     ports::free_port,
@@ -14,10 +15,11 @@ use super::{
 
 /// A running `postgres` on loopback and on a socket in its directory. Its superuser is `postgres`.
 #[derive(Debug)]
-pub(crate) struct PostgresServer {
+pub struct PostgresServer {
     leash: Option<Leash>,
     directory: PathBuf,
     port: u16,
+    settings: Vec<String>,
     user: Option<User>,
     certificates: Option<Certificates>,
 }
@@ -31,19 +33,27 @@ struct User {
 
 impl PostgresServer {
     /// What tests of it need.
-    pub(crate) const PROGRAMS: &[&str] = &["initdb", "postgres", "psql", "setpriv"];
+    pub const PROGRAMS: &[&str] = &["initdb", "postgres", "pg_isready", "psql", "setpriv"];
+
+    /// What a killed server wrote is in the kernel's hands: only a crash of the machine would take it.
+    pub const QUICK: &[&str] = &["fsync=off", "shared_buffers=16MB"];
 
     /// Starts one that trusts everyone on this machine.
-    pub(crate) fn start() -> PostgresServer {
-        PostgresServer::start_with(false)
+    pub fn start() -> PostgresServer {
+        PostgresServer::start_with_settings(PostgresServer::QUICK)
     }
 
     /// Starts one that takes TCP connections only with TLS.
-    pub(crate) fn start_with_tls() -> PostgresServer {
-        PostgresServer::start_with(true)
+    pub fn start_with_tls() -> PostgresServer {
+        PostgresServer::start_with(PostgresServer::QUICK, true)
     }
 
-    fn start_with(tls: bool) -> PostgresServer {
+    /// Starts one with these settings, each as `name=value`, and otherwise its own defaults.
+    pub fn start_with_settings(settings: &[&str]) -> PostgresServer {
+        PostgresServer::start_with(settings, false)
+    }
+
+    fn start_with(settings: &[&str], tls: bool) -> PostgresServer {
         let directory = tempfile::Builder::new()
             .prefix("nexus-postgres-")
             .tempdir()
@@ -61,6 +71,7 @@ impl PostgresServer {
             leash: None,
             directory,
             port: free_port(),
+            settings: settings.iter().map(|&setting| setting.to_owned()).collect(),
             user,
             certificates,
         };
@@ -111,27 +122,35 @@ impl PostgresServer {
     }
 
     /// The port on loopback.
-    pub(crate) fn port(&self) -> u16 {
+    pub fn port(&self) -> u16 {
         self.port
     }
 
     /// The authority that signed its certificate.
-    pub(crate) fn authority(&self) -> &Path {
+    pub fn authority(&self) -> &Path {
         &self.certificates.as_ref().expect("TLS was asked for").authority
     }
 
     /// How to reach a database of it.
-    pub(crate) fn url(&self, database: &str) -> String {
-        url(self.port, database)
+    pub fn url(&self, database: &str) -> String {
+        postgres_url(self.port, database)
     }
 
-    /// Makes an empty database.
-    pub(crate) fn create_database(&self, name: &str) {
+    /// Makes an empty database of a name that no other has.
+    pub fn database(&self) -> String {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("database_{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        self.create_database(&name);
+        name
+    }
+
+    /// Makes an empty database of this name.
+    pub fn create_database(&self, name: &str) {
         self.sql("postgres", &format!("CREATE DATABASE {name}"));
     }
 
     /// Runs statements and returns what they answer, unaligned and without headings.
-    pub(crate) fn sql(&self, database: &str, statements: &str) -> String {
+    pub fn sql(&self, database: &str, statements: &str) -> String {
         let directory = self.directory.display().to_string();
         let port = self.port.to_string();
         let command = [
@@ -148,28 +167,27 @@ impl PostgresServer {
             "-qAtc",
             statements,
         ];
-        run(&self.as_user("psql", &command), &self.directory)
+        let answer = run(&self.as_user("psql", &command), &self.directory);
+        answer.trim_end().to_owned()
     }
 
     /// Ends it at once, as a crash of all its processes does.
-    pub(crate) fn kill(&mut self) {
+    pub fn kill(&mut self) {
         if let Some(leash) = self.leash.take() {
             leash.end_and_keep_the_files();
         }
     }
 
     /// Starts it on the same port and files, and waits until it takes queries.
-    pub(crate) fn start_again(&mut self) {
+    pub fn start_again(&mut self) {
         let port = self.port.to_string();
         let directory = self.directory.display().to_string();
         let data = self.data();
         let mut settings = vec![
             "listen_addresses=127.0.0.1".to_owned(),
             format!("unix_socket_directories={directory}"),
-            // What a killed server wrote is in the kernel's hands: only a crash of the machine would take it.
-            "fsync=off".to_owned(),
-            "shared_buffers=16MB".to_owned(),
         ];
+        settings.extend(self.settings.iter().cloned());
         if let Some(certificates) = &self.certificates {
             settings.push("ssl=on".to_owned());
             settings.push(format!("ssl_cert_file={}", certificates.certificate.display()));
@@ -184,7 +202,7 @@ impl PostgresServer {
             &self.directory,
             Signal::Quit,
         ));
-        super::poll_until(&format!("PostgreSQL answers on port {port}"), || {
+        crate::poll_until(&format!("PostgreSQL answers on port {port}"), || {
             let command = self.as_user("pg_isready", &["-q", "-h", &directory, "-p", &port]);
             let ready = std::process::Command::new(&command[0])
                 .args(&command[1..])
@@ -199,7 +217,7 @@ impl PostgresServer {
 }
 
 /// The address of a database behind a port of loopback.
-pub(crate) fn url(port: u16, database: &str) -> String {
+pub fn postgres_url(port: u16, database: &str) -> String {
     format!("postgres://postgres@127.0.0.1:{port}/{database}")
 }
 

@@ -11,7 +11,7 @@ const FIRST: u32 = 18_000;
 const COUNT: u32 = 14_000;
 
 /// A port on loopback that nobody listens on.
-pub(crate) fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let start = std::process::id().wrapping_mul(97);
     for _ in 0..COUNT {

@@ -7,7 +7,7 @@ use std::{
 };
 
 /// The path of a program, also where Debian hides those of the PostgreSQL server.
-pub(crate) fn find(program: &str) -> Option<PathBuf> {
+pub fn find(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let hidden = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     env::split_paths(&path)
@@ -19,7 +19,7 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
 /// Whether a test may go on: `false`, loudly, if one of the programs is not there; under `NEXUS_TEST_STRICT` what is
 /// missing fails.
 #[must_use]
-pub(crate) fn require(programs: &[&str]) -> bool {
+pub fn require(programs: &[&str]) -> bool {
     let missing: Vec<_> = programs.iter().filter(|program| find(program).is_none()).collect();
     assert!(
         missing.is_empty() || env::var_os("NEXUS_TEST_STRICT").is_none(),
@@ -35,7 +35,7 @@ pub(crate) fn require(programs: &[&str]) -> bool {
 ///
 /// # Panics
 /// If it fails.
-pub(crate) fn run(command: &[String], directory: &Path) -> String {
+pub fn run(command: &[String], directory: &Path) -> String {
     let output = Command::new(&command[0])
         .args(&command[1..])
         .current_dir(directory)

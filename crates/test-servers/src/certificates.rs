@@ -6,15 +6,18 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 
 /// Paths of PEM files.
 #[derive(Debug, Clone)]
-pub(crate) struct Certificates {
-    pub(crate) authority: PathBuf,
-    pub(crate) certificate: PathBuf,
-    pub(crate) key: PathBuf,
+pub struct Certificates {
+    /// Who has signed.
+    pub authority: PathBuf,
+    /// What the server shows.
+    pub certificate: PathBuf,
+    /// What the server keeps to itself.
+    pub key: PathBuf,
 }
 
 impl Certificates {
     /// Makes them in a directory, for `localhost` and 127.0.0.1.
-    pub(crate) fn make(directory: &Path) -> Certificates {
+    pub fn make(directory: &Path) -> Certificates {
         let mut authority = CertificateParams::new(Vec::new()).unwrap();
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         // OpenSSL takes a certificate for self-signed if it has its issuer's name.

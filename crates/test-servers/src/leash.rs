@@ -24,7 +24,7 @@ if [ "$keep" != keep ]; then rm -rf "$directory"; fi
 
 /// How a server is told to end.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Signal {
+pub enum Signal {
     /// At once, with nothing saved.
     Kill,
     /// For PostgreSQL at once too, but its shared memory is given back.
@@ -33,7 +33,7 @@ pub(crate) enum Signal {
 
 /// A running server. Dropped, it is ended, and its directory removed.
 #[derive(Debug)]
-pub(crate) struct Leash {
+pub struct Leash {
     keeper: Child,
     directory: PathBuf,
     ended: bool,
@@ -41,7 +41,7 @@ pub(crate) struct Leash {
 
 impl Leash {
     /// Starts a program whose files lie in a directory; the leash owns that directory.
-    pub(crate) fn start(command: &[String], directory: &Path, signal: Signal) -> Leash {
+    pub fn start(command: &[String], directory: &Path, signal: Signal) -> Leash {
         let signal = match signal {
             Signal::Kill => "KILL",
             Signal::Quit => "QUIT",
@@ -69,7 +69,7 @@ impl Leash {
     }
 
     /// Ends the server and waits for its end; the directory stays, for a server to be started on it again.
-    pub(crate) fn end_and_keep_the_files(mut self) {
+    pub fn end_and_keep_the_files(mut self) {
         use std::io::Write;
         let mut stdin = self.keeper.stdin.take().unwrap();
         stdin.write_all(b"keep\n").expect("the keeper listens");
@@ -78,7 +78,7 @@ impl Leash {
     }
 
     /// What the server printed so far.
-    pub(crate) fn output(&self) -> String {
+    pub fn output(&self) -> String {
         std::fs::read_to_string(self.directory.join("output")).unwrap_or_default()
     }
 }
