@@ -13,6 +13,7 @@
 //! | `plain_http` | `--plain-http` | `METRIC_NEXUS_PLAIN_HTTP` |
 //! | `usage.shared.redis.password` | | `METRIC_NEXUS_REDIS_PASSWORD` |
 //! | `usage.shared.postgres.url` | | `METRIC_NEXUS_POSTGRES_URL` |
+//! | `usage_log.store.postgres.url` | | `METRIC_NEXUS_USAGE_LOG_POSTGRES_URL` |
 //! | `log.level` | | `METRIC_NEXUS_LOG` |
 //!
 //! An empty variable is one that is not set. Relative paths, also those in the file, start at the working directory.
@@ -52,7 +53,9 @@ pub(crate) use usage::{
     KeyLimits, LIMIT_MAX, Password, PostgresStore, REQUESTS_PER_SECOND_MAX, RedisStore, Shared as SharedUsage,
     Store as UsageStore, Usage,
 };
-pub(crate) use usage_log::UsageLog;
+#[cfg(feature = "bigquery")]
+pub(crate) use usage_log::BigQueryStore;
+pub(crate) use usage_log::{Store as UsageLogStore, UsageLog};
 
 use crate::cli::ServeArgs;
 use mistake::Mistakes;
@@ -293,6 +296,17 @@ impl Config {
             && let Some(UsageStore::Postgres(postgres)) = self.usage.shared.as_mut().map(|shared| &mut shared.store)
         {
             postgres.url = Password::new(&given.text);
+        }
+        #[cfg(feature = "postgres")]
+        if let UsageLogStore::Postgres(postgres) = &mut self.usage_log.store {
+            match read("METRIC_NEXUS_USAGE_LOG_POSTGRES_URL") {
+                Some(given) => postgres.url = Secret::new(&*given.text),
+                None if postgres.url.expose().is_empty() => mistakes.add(
+                    "usage_log.store.postgres.url",
+                    "is missing, and so is METRIC_NEXUS_USAGE_LOG_POSTGRES_URL",
+                ),
+                None => {}
+            }
         }
         if let Some(given) = read("METRIC_NEXUS_LOG") {
             given.put(log::level, &mut self.log.level);

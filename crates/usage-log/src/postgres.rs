@@ -18,7 +18,9 @@ use tokio::time::timeout;
 use tokio_postgres::types::{ToSql, Type};
 
 pub use error::PostgresSettingsError;
+pub(crate) use schema::SCHEMA;
 pub use settings::PostgresSettings;
+pub(crate) use sums::table;
 
 use crate::{
     blocking::Blocking,
@@ -62,19 +64,9 @@ impl PostgresSink {
     /// # Errors
     /// The URL or the authorities cannot be used.
     pub fn open(settings: PostgresSettings) -> Result<Self, PostgresSettingsError> {
-        let timeouts = Timeouts {
-            connect: settings.connect_timeout,
-            statement: settings.operation_timeout,
-        };
-        let database = Database::new(
-            settings.url(),
-            settings.authorities.as_deref(),
-            "nexus-usage-log",
-            timeouts,
-        )?;
         Ok(PostgresSink {
             blocking: Blocking::new().map_err(PostgresSettingsError::Runtime)?,
-            database,
+            database: database(&settings)?,
             settings,
             session: None,
         })
@@ -115,12 +107,22 @@ impl PostgresSink {
     }
 }
 
+/// Where the tables are, for whoever writes or reads them.
+pub(crate) fn database(settings: &PostgresSettings) -> Result<Database, PostgresSettingsError> {
+    let timeouts = Timeouts {
+        connect: settings.connect_timeout,
+        statement: settings.operation_timeout,
+    };
+    let authorities = settings.authorities.as_deref();
+    Ok(Database::new(settings.url(), authorities, "nexus-usage-log", timeouts)?)
+}
+
 const WRITING: &str = "cannot write the usage log into PostgreSQL";
 
 impl Session {
     async fn new(database: &Database) -> Result<Self, Failure> {
         Ok(Session {
-            connection: database.connect(&schema::SCHEMA).await?,
+            connection: database.connect(&SCHEMA).await?,
             series: series::SeriesIds::default(),
             days: days::Days::default(),
         })

@@ -15,7 +15,6 @@ use std::{fs::File, path::Path};
 use nexus_calendar::Time;
 use rusqlite::Connection;
 
-pub(crate) use adjustments::read as read_adjustments;
 pub(crate) use cut::Cut;
 pub(crate) use schema::check_version;
 

@@ -1,14 +1,22 @@
 //! `usage_log`: who asked for what.
 
+mod store;
+
 use super::{section::Section, units};
 use std::time::Duration;
+
+#[cfg(feature = "bigquery")]
+pub(crate) use store::BigQueryStore;
+pub(crate) use store::Store;
 
 /// Settings of the usage log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct UsageLog {
     /// `usage_log.enabled`: whether there is one: yes.
     pub(crate) enabled: bool,
-    /// `usage_log.bytes_max`: how large its file may be before the hub's own requests are left out: 8 GiB.
+    /// `usage_log.store`: where the records go: into `usage-log.db`.
+    pub(crate) store: Store,
+    /// `usage_log.bytes_max`: how large that file may be before the hub's own requests are left out: 8 GiB.
     pub(crate) bytes_max: u64,
     /// `usage_log.spill_bytes_max`: what may wait on disk to be stored: 1 GiB.
     pub(crate) spill_bytes_max: u64,
@@ -31,6 +39,7 @@ impl Default for UsageLog {
     fn default() -> Self {
         UsageLog {
             enabled: true,
+            store: Store::Sqlite,
             bytes_max: 8 << 30,
             spill_bytes_max: 1 << 30,
             raw_kept: 7 * DAY,
@@ -47,6 +56,7 @@ impl UsageLog {
         let section = top.section("usage_log");
         let mut log = UsageLog::default();
         section.set("enabled", &mut log.enabled, units::truth);
+        log.store = Store::read(&section);
         let sizes = (64 << 20)..=(1 << 50);
         section.set("bytes_max", &mut log.bytes_max, |value| units::amount(value, &sizes));
         section.set("spill_bytes_max", &mut log.spill_bytes_max, |value| {

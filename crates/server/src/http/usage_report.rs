@@ -88,10 +88,10 @@ pub(super) async fn report(
     };
     let background = api.background.clone();
     let made = background.run_long(move || {
-        let file = api.usage_log.file().ok_or_else(Problem::no_usage_log)?;
+        let place = api.usage_log.place().ok_or_else(Problem::no_usage_log)?;
         api.usage_log.flush(FLUSH);
         let mut body = Vec::new();
-        write_report(file, &query, format, &mut body)?;
+        write_report(place, &query, format, &mut body)?;
         Ok::<_, Problem>(body)
     });
     let body = made.await.map_err(|_| Problem::internal())??;

@@ -102,11 +102,11 @@ fn open(config: Config, terminal: bool) -> Result<Started, Reason> {
     let own = OwnMetrics::new(serving.clone())?;
     let settings = LiveSettings::open(&config.state, &config)?;
     let bandwidth = Bandwidth::new(&settings.throttle());
-    for file in [
-        config.state.usage_file(),
-        config.state.usage_log_file(),
-        config.state.usage_log_lock_file(),
-    ] {
+    let mut private = vec![config.state.usage_file()];
+    if config.usage_log.store.is_local() {
+        private.extend([config.state.usage_log_file(), config.state.usage_log_lock_file()]);
+    }
+    for file in private {
         // If it cannot be made, whoever opens it says why.
         let _ = files::reserve(&file);
     }

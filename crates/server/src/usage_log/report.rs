@@ -1,6 +1,9 @@
-use std::{fmt::Display, io, path::Path, str::FromStr};
+//! What is asked of the usage log, and its answer.
 
-use nexus_usage_log::{AnchorDay, Format, Query, ReportError, Reports, Time, Window};
+use std::{fmt::Display, io, str::FromStr};
+
+use super::{NoReport, Place};
+use nexus_usage_log::{AnchorDay, Format, Query, ReportError, Time, Window};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 /// What is asked of the usage log, as texts.
@@ -52,12 +55,11 @@ impl Asked {
     }
 }
 
-/// Makes the report from the file, also beside a hub that writes it.
-pub(crate) fn write(file: &Path, query: &Query, format: Format, out: &mut dyn io::Write) -> Result<(), ReportError> {
-    let report = Reports::open(file)?.report(query)?;
-    report
-        .write(format, out)
-        .map_err(|error| ReportError::Output(file.display().to_string(), error))
+/// Makes the report and writes it, also beside a hub that stores.
+pub(crate) fn write(place: &Place, query: &Query, format: Format, out: &mut dyn io::Write) -> Result<(), NoReport> {
+    let report = place.report(query)?;
+    let written = report.write(format, out);
+    Ok(written.map_err(|error| ReportError::Output("usage".to_owned(), error))?)
 }
 
 fn one<T: FromStr<Err: Display>>(name: &str, text: Option<&str>) -> Result<Option<T>, AskedWrong> {

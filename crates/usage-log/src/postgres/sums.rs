@@ -37,7 +37,7 @@ pub(super) async fn add(transaction: &Transaction<'_>, rows: &[Row<'_>]) -> Resu
 }
 
 /// The name of a level's table.
-pub(super) fn table(level: Level) -> String {
+pub(crate) fn table(level: Level) -> String {
     format!("nexus_usage_log_by_{}", level.name())
 }
 
