@@ -420,6 +420,80 @@ fn every_kind_of_mistake_in_the_file() {
             "usage_log.follow[2]: /a is named twice: leave one out",
         ],
     );
+    check(
+        "usage_log: {store: postgres}",
+        &["usage_log.store: postgres has settings: say store: {postgres: {url: …}}"],
+    );
+    check(
+        "usage_log: {store: 'postgres://user:hunter2@db/billing'}",
+        &["usage_log.store: expected sqlite, postgres: {url: …} or bigquery: {project: …}, got another text"],
+    );
+    check(
+        "usage_log: {store: {}}",
+        &["usage_log.store: expected sqlite, postgres: {url: …} or bigquery: {project: …}"],
+    );
+    #[cfg(feature = "postgres")]
+    check(
+        "usage_log: {store: {postgres: {url: 'postgres://db', ur: x}}}",
+        &["usage_log.store.postgres.ur: unknown setting; did you mean `url`?"],
+    );
+    #[cfg(not(feature = "postgres"))]
+    check(
+        "usage_log: {store: {postgres: {url: 'postgres://db'}}}",
+        &[
+            "usage_log.store.postgres: this metric-nexus was built without it: build one with `cargo build --features postgres`",
+        ],
+    );
+    #[cfg(feature = "bigquery")]
+    check(
+        "usage_log: {store: {bigquery: {project: acme, table: ''}}}",
+        &[
+            "usage_log.store.bigquery.dataset: is missing",
+            "usage_log.store.bigquery.table: expected a text, got an empty one",
+            "usage_log.store.bigquery.token_file: is missing",
+        ],
+    );
+    #[cfg(not(feature = "bigquery"))]
+    check(
+        "usage_log: {store: {bigquery: {project: acme}}}",
+        &[
+            "usage_log.store.bigquery: this metric-nexus was built without it: build one with `cargo build --features bigquery`",
+        ],
+    );
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+fn the_url_of_the_usage_log_is_given_by_the_file_or_the_environment() {
+    let check = |yaml: &str, variable: Option<&str>, expected: Result<&str, &str>| {
+        let variables: Vec<_> = variable
+            .map(|url| ("METRIC_NEXUS_USAGE_LOG_POSTGRES_URL", url))
+            .into_iter()
+            .collect();
+        let found = load_all(yaml, &variables, &Default::default());
+        let url = match &found {
+            Ok(config) => match &config.usage_log.store {
+                UsageLogStore::Postgres(postgres) => Ok(postgres.url.expose().to_owned()),
+                other => panic!("{yaml}: {other:?}"),
+            },
+            Err(errors) => Err(errors
+                .mistakes()
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join("; ")),
+        };
+        assert_eq!(url.as_deref().map_err(|text| &**text), expected, "{yaml}");
+        assert!(!format!("{found:?}").contains("hunter2"), "{found:?}");
+    };
+    let url = "postgres://usage:hunter2@db/billing";
+    let given = format!("usage_log: {{store: {{postgres: {{url: '{url}'}}}}}}");
+    check(&given, None, Ok(url));
+    check(&given, Some("postgres://other"), Ok("postgres://other"));
+    let without = "usage_log: {store: {postgres: {ca: ''}}}";
+    check(without, Some(url), Ok(url));
+    let missing = "usage_log.store.postgres.url: is missing, and so is METRIC_NEXUS_USAGE_LOG_POSTGRES_URL";
+    check(without, None, Err(missing));
 }
 
 #[test]
