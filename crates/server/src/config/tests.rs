@@ -441,7 +441,7 @@ fn every_kind_of_mistake_in_the_file() {
     check(
         "usage_log: {store: {postgres: {url: 'postgres://db'}}}",
         &[
-            "usage_log.store.postgres: this metric-nexus was built without it: build one with `cargo build --features postgres`",
+            "usage_log.store.postgres: this metric-nexus was built without the feature postgres: build it with `--features postgres`, or take a package, which has all features",
         ],
     );
     #[cfg(feature = "bigquery")]
@@ -457,7 +457,7 @@ fn every_kind_of_mistake_in_the_file() {
     check(
         "usage_log: {store: {bigquery: {project: acme}}}",
         &[
-            "usage_log.store.bigquery: this metric-nexus was built without it: build one with `cargo build --features bigquery`",
+            "usage_log.store.bigquery: this metric-nexus was built without the feature bigquery: build it with `--features bigquery`, or take a package, which has all features",
         ],
     );
 }

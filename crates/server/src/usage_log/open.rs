@@ -1,7 +1,8 @@
 //! Opens the usage log: the sink that the configuration names, and what stands before it.
 
+#[cfg(any(feature = "bigquery", feature = "postgres"))]
+use std::io;
 use std::{
-    io,
     path::{Path, PathBuf},
     sync::Arc,
 };

@@ -6,8 +6,12 @@ use std::path::PathBuf;
 use yaml_serde::Value;
 
 use super::super::section::{Section, describe};
+#[cfg(feature = "bigquery")]
+use super::super::units;
 #[cfg(feature = "postgres")]
 use super::super::usage::PostgresStore;
+#[cfg(not(all(feature = "postgres", feature = "bigquery")))]
+use crate::feature::Feature;
 
 /// Where the records go.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -102,7 +106,7 @@ fn postgres(store: &Section<'_>) -> Option<Store> {
 fn bigquery(store: &Section<'_>) -> Option<Store> {
     store.has("bigquery").then_some(())?;
     let section = store.section("bigquery");
-    let text = |name| match section.get(name, super::super::units::text) {
+    let text = |name| match section.get(name, units::text) {
         Some(text) if !text.is_empty() => Some(text.to_owned()),
         Some(_) => {
             section.mistake(name, "expected a text, got an empty one");
@@ -116,8 +120,8 @@ fn bigquery(store: &Section<'_>) -> Option<Store> {
         }
     };
     let (project, dataset, table, token_file) = (text("project"), text("dataset"), text("table"), text("token_file"));
-    let endpoint = section.get("endpoint", |value| Ok(super::super::units::text(value)?.to_owned()));
-    let ca = section.get("ca", super::super::units::path).flatten();
+    let endpoint = section.get("endpoint", |value| Ok(units::text(value)?.to_owned()));
+    let ca = section.get("ca", units::path).flatten();
     section.finish();
     Some(Store::BigQuery(BigQueryStore {
         project: project?,
@@ -131,21 +135,18 @@ fn bigquery(store: &Section<'_>) -> Option<Store> {
 
 #[cfg(not(feature = "postgres"))]
 fn postgres(store: &Section<'_>) -> Option<Store> {
-    not_built(store, "postgres")
+    not_built_in(store, "postgres", Feature::Postgres)
 }
 
 #[cfg(not(feature = "bigquery"))]
 fn bigquery(store: &Section<'_>) -> Option<Store> {
-    not_built(store, "bigquery")
+    not_built_in(store, "bigquery", Feature::BigQuery)
 }
 
 #[cfg(not(all(feature = "postgres", feature = "bigquery")))]
-fn not_built(store: &Section<'_>, name: &'static str) -> Option<Store> {
+fn not_built_in(store: &Section<'_>, name: &'static str, feature: Feature) -> Option<Store> {
     if store.has(name) {
-        store.mistake(
-            name,
-            format!("this metric-nexus was built without it: build one with `cargo build --features {name}`"),
-        );
+        store.needs(name, feature);
     }
     None
 }
