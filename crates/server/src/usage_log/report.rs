@@ -1,7 +1,7 @@
 use std::{fmt::Display, io, path::Path, str::FromStr};
 
+use jiff::Timestamp;
 use nexus_usage_log::{AnchorDay, Format, Query, ReportError, Reports, Time, Window};
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 /// What is asked of the usage log, as texts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -83,7 +83,7 @@ fn moment(name: &str, text: &str) -> Result<Time, AskedWrong> {
         } else {
             text.to_owned()
         };
-        Some(OffsetDateTime::parse(&whole, &Rfc3339).ok()?.unix_timestamp())
+        Some(whole.parse::<Timestamp>().ok()?.as_second())
     });
     let wrong = || {
         AskedWrong(format!(
