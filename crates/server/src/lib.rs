@@ -11,9 +11,11 @@ mod cli;
 mod clients;
 mod clock;
 mod config;
+mod content_coding;
 mod damage;
 mod disk;
 mod exposition;
+mod feature;
 mod files;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
