@@ -5,7 +5,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 pub(crate) fn now_ms() -> u64 {
@@ -15,10 +15,8 @@ pub(crate) fn now_ms() -> u64 {
 
 /// A moment as people write it, `2026-11-01T12:00:00.000Z`.
 pub(crate) fn rfc3339(wall_ms: u64) -> String {
-    let moment =
-        OffsetDateTime::UNIX_EPOCH.checked_add(Duration::milliseconds(i64::try_from(wall_ms).unwrap_or(i64::MAX)));
-    let text = moment.and_then(|moment| moment.format(&Rfc3339).ok());
-    text.unwrap_or_else(|| format!("{wall_ms} ms"))
+    let moment = Timestamp::from_millisecond(i64::try_from(wall_ms).unwrap_or(i64::MAX));
+    moment.map_or_else(|_| format!("{wall_ms} ms"), |moment| moment.to_string())
 }
 
 /// The clocks that the store goes by.

@@ -50,7 +50,7 @@ pub(crate) use state::StatePaths;
 pub(crate) use throttle::{RATE, Rates, Throttle};
 pub(crate) use tls::{Certificate, Tls};
 pub(crate) use usage::{
-    KeyLimits, LIMIT_MAX, Password, PostgresStore, REQUESTS_PER_SECOND_MAX, RedisStore, Shared as SharedUsage,
+    KeyLimits, LIMIT_MAX, PostgresStore, REQUESTS_PER_SECOND_MAX, RedisStore, Shared as SharedUsage,
     Store as UsageStore, Usage,
 };
 #[cfg(feature = "bigquery")]
@@ -59,6 +59,7 @@ pub(crate) use usage_log::{Store as UsageLogStore, UsageLog};
 
 use crate::cli::ServeArgs;
 use mistake::Mistakes;
+use nexus_usage::Secret;
 use section::Section;
 use state::Form;
 use std::{
@@ -290,12 +291,12 @@ impl Config {
         if let Some(given) = read("METRIC_NEXUS_REDIS_PASSWORD")
             && let Some(UsageStore::Redis(redis)) = self.usage.shared.as_mut().map(|shared| &mut shared.store)
         {
-            redis.password = Some(Password::new(&given.text));
+            redis.password = Some(Secret::new(&*given.text));
         }
         if let Some(given) = read("METRIC_NEXUS_POSTGRES_URL")
             && let Some(UsageStore::Postgres(postgres)) = self.usage.shared.as_mut().map(|shared| &mut shared.store)
         {
-            postgres.url = Password::new(&given.text);
+            postgres.url = Secret::new(&*given.text);
         }
         #[cfg(feature = "postgres")]
         if let UsageLogStore::Postgres(postgres) = &mut self.usage_log.store {

@@ -1,5 +1,7 @@
 //! The hub's metrics about itself: `metric_nexus_*`.
 
+mod process;
+
 use std::{
     sync::{
         Arc,
@@ -62,12 +64,6 @@ impl OwnMetrics {
         let durations = HistogramVec::new(durations.buckets(DURATION_BUCKETS.to_vec()), &["route"])?;
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(durations.clone()))?;
-        #[cfg(target_os = "linux")]
-        {
-            let pid = i32::try_from(std::process::id()).unwrap_or(0);
-            let process = prometheus::process_collector::ProcessCollector::new(pid, "metric_nexus");
-            registry.register(Box::new(process))?;
-        }
         let shared = Shared {
             registry,
             requests,
@@ -108,6 +104,7 @@ impl OwnMetrics {
     /// All of them at this moment.
     pub(crate) fn gather(&self, api: &Api) -> Vec<OwnFamily> {
         let mut families: Vec<OwnFamily> = self.shared.registry.gather().iter().map(own_family).collect();
+        families.extend(process::families());
         families.extend(self.of_store(api));
         families.extend(self.of_serving());
         families.extend(bandwidth::families(&api.bandwidth));

@@ -14,6 +14,7 @@
 
 use super::{ApiKey, Digest, KeySource, NAME_RULE, Prefix, Scope, Scopes, Secret, check_name};
 use crate::{config::StatePaths, files};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::HashSet,
@@ -23,7 +24,6 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use yaml_serde::Value;
 
 /// What stands above the list.
@@ -186,13 +186,12 @@ impl KeysFile {
             return Err(KeysError::TooMany);
         }
         let secret = Secret::generate().map_err(|error| self.io(error))?;
-        let now = OffsetDateTime::now_utc();
         keys.push(ApiKey {
             name: new.name,
             scopes: new.scopes,
             prefix: new.prefix,
             digest: secret.digest(),
-            created: Some(now.replace_nanosecond(0).unwrap_or(now)),
+            created: Timestamp::from_second(Timestamp::now().as_second()).ok(),
             source: KeySource::KeysFile,
         });
         Ok(secret)
@@ -258,7 +257,7 @@ struct Entry {
 }
 
 fn render(keys: &[ApiKey]) -> Result<String, String> {
-    let keys = keys.iter().map(Entry::of).collect::<Result<_, _>>()?;
+    let keys = keys.iter().map(Entry::of).collect();
     let yaml = yaml_serde::to_string(&Written { keys }).map_err(|error| error.to_string())?;
     Ok(format!("{HEADER}{yaml}"))
 }
@@ -317,15 +316,15 @@ fn read_entry(value: Value) -> Result<ApiKey, String> {
 }
 
 impl Entry {
-    fn of(key: &ApiKey) -> Result<Self, String> {
-        let created = key.created.unwrap_or(OffsetDateTime::UNIX_EPOCH);
-        Ok(Entry {
+    fn of(key: &ApiKey) -> Self {
+        let created = key.created.unwrap_or(Timestamp::UNIX_EPOCH);
+        Entry {
             name: key.name.to_string(),
             sha256: key.digest.to_hex(),
             scopes: key.scopes.iter().map(|scope| scope.to_string()).collect(),
             prefix: key.prefix.as_ref().map(ToString::to_string),
-            created: created.format(&Rfc3339).map_err(|error| error.to_string())?,
-        })
+            created: created.to_string(),
+        }
     }
 
     fn read(self) -> Result<ApiKey, String> {
@@ -345,7 +344,8 @@ impl Entry {
             prefix: prefix.map_err(|error: String| format!("prefix: {error}"))?,
             digest: Digest::from_hex(&self.sha256).ok_or("sha256: expected 64 hexadecimal digits")?,
             created: Some(
-                OffsetDateTime::parse(&self.created, &Rfc3339)
+                self.created
+                    .parse()
                     .map_err(|_| "created: expected a time such as 2026-11-01T12:00:00Z")?,
             ),
             source: KeySource::KeysFile,

@@ -2,9 +2,10 @@
 
 use std::{fmt::Display, io, str::FromStr};
 
-use super::{NoReport, Place};
+use jiff::Timestamp;
 use nexus_usage_log::{AnchorDay, Format, Query, ReportError, Time, Window};
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use super::{NoReport, Place};
 
 /// What is asked of the usage log, as texts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -85,7 +86,7 @@ fn moment(name: &str, text: &str) -> Result<Time, AskedWrong> {
         } else {
             text.to_owned()
         };
-        Some(OffsetDateTime::parse(&whole, &Rfc3339).ok()?.unix_timestamp())
+        Some(whole.parse::<Timestamp>().ok()?.as_second())
     });
     let wrong = || {
         AskedWrong(format!(

@@ -1,4 +1,6 @@
-use std::{fmt, num::NonZeroU32, path::PathBuf, time::Duration};
+use std::{num::NonZeroU32, path::PathBuf, time::Duration};
+
+use nexus_usage::Secret;
 
 use crate::{
     config::{section::Section, units},
@@ -53,7 +55,7 @@ pub(crate) struct RedisStore {
     /// `username`
     pub(crate) username: Option<String>,
     /// `password`, or `METRIC_NEXUS_REDIS_PASSWORD`
-    pub(crate) password: Option<Password>,
+    pub(crate) password: Option<Secret>,
     /// `database`: 0.
     pub(crate) database: u32,
     /// `tls`: whether connections are encrypted: no.
@@ -68,29 +70,9 @@ pub(crate) struct RedisStore {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PostgresStore {
     /// `url`, or `METRIC_NEXUS_POSTGRES_URL`: may hold a password.
-    pub(crate) url: Password,
+    pub(crate) url: Secret,
     /// `ca`: PEM, who has signed its certificate; those that the machine trusts.
     pub(crate) ca: Option<PathBuf>,
-}
-
-/// Something secret of the configuration. Debug output does not show it.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Password(String);
-
-impl Password {
-    pub(crate) fn new(text: &str) -> Self {
-        Password(text.to_owned())
-    }
-
-    pub(crate) fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Password {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Password(…)")
-    }
 }
 
 impl Shared {
@@ -179,7 +161,7 @@ impl RedisStore {
             addresses,
             cluster: false,
             username,
-            password: password.as_deref().map(Password::new),
+            password: password.as_deref().map(Secret::new),
             database: 0,
             tls: false,
             ca: section.get("ca", units::path).flatten(),
@@ -203,7 +185,7 @@ impl PostgresStore {
         section.finish();
         let url = url.filter(|url| !url.is_empty())?;
         Some(PostgresStore {
-            url: Password::new(&url),
+            url: Secret::new(&*url),
             ca,
         })
     }

@@ -1,6 +1,6 @@
 use redis::Cmd;
 
-use crate::{Cell, Field, Period, Subject, Totals, WriterId};
+use crate::{Field, Period, Subject, WriterId};
 
 /// What the keys are called.
 #[derive(Debug)]

@@ -1,4 +1,7 @@
+//! A place among those who wait.
+
 use std::{
+    future::poll_fn,
     io,
     task::{Context, Poll, ready},
     time::Duration,
@@ -34,7 +37,7 @@ impl From<Closed> for io::Error {
 ///
 /// Dropping it ends its wait and gives back what it did not use.
 #[derive(Debug)]
-pub struct Meter {
+pub struct Permit {
     node: Limiter,
     direction: Direction,
     waiting: Option<Wait>,
@@ -57,7 +60,20 @@ struct Queued {
     now_ns: u64,
 }
 
-impl Meter {
+impl Limiter {
+    /// Waits until so many bytes may pass, and counts them. Bytes that were paid for when the future is dropped before its
+    /// end are given back. For a stream, a [`Permit`] is fairer and cheaper, since it remembers its place.
+    ///
+    /// # Errors
+    ///
+    /// The node was closed.
+    pub async fn acquire(&self, direction: Direction, bytes: u64) -> Result<(), Closed> {
+        let mut permit = Permit::new(self.clone(), direction);
+        poll_fn(|cx| permit.poll_pay(cx, bytes)).await
+    }
+}
+
+impl Permit {
     /// Charges this node, and all above it, for bytes that go this way.
     pub fn new(node: Limiter, direction: Direction) -> Self {
         Self {
@@ -276,7 +292,7 @@ impl Meter {
     }
 }
 
-impl Drop for Meter {
+impl Drop for Permit {
     fn drop(&mut self) {
         self.give_back();
     }
