@@ -53,8 +53,6 @@ pub(crate) use usage::{
     KeyLimits, LIMIT_MAX, PostgresStore, REQUESTS_PER_SECOND_MAX, RedisStore, Shared as SharedUsage,
     Store as UsageStore, Usage,
 };
-#[cfg(feature = "bigquery")]
-pub(crate) use usage_log::BigQueryStore;
 pub(crate) use usage_log::{Store as UsageLogStore, UsageLog};
 
 use crate::cli::ServeArgs;

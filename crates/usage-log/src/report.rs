@@ -93,7 +93,7 @@ pub struct Reports {
 enum Store {
     Sqlite(rusqlite::Connection),
     #[cfg(feature = "postgres")]
-    Postgres(postgres::Reader),
+    Postgres(Box<postgres::Reader>),
 }
 
 impl Reports {
@@ -114,7 +114,7 @@ impl Reports {
     #[cfg(feature = "postgres")]
     pub fn postgres(settings: &PostgresSettings) -> Result<Self, PostgresSettingsError> {
         Ok(Reports {
-            store: Store::Postgres(postgres::Reader::new(settings)?),
+            store: Store::Postgres(Box::new(postgres::Reader::new(settings)?)),
         })
     }
 

@@ -5,8 +5,6 @@ mod store;
 use super::{section::Section, units};
 use std::time::Duration;
 
-#[cfg(feature = "bigquery")]
-pub(crate) use store::BigQueryStore;
 pub(crate) use store::Store;
 
 /// Settings of the usage log.

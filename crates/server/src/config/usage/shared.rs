@@ -179,14 +179,19 @@ impl RedisStore {
 }
 
 impl PostgresStore {
+    /// None unless there is a URL.
     fn read(section: Section<'_>) -> Option<Self> {
+        Some(Self::read_any(section)).filter(|store| !store.url.expose().is_empty())
+    }
+
+    /// With an empty URL if there is none.
+    pub(in crate::config) fn read_any(section: Section<'_>) -> Self {
         let url = section.get("url", |value| Ok(units::text(value)?.to_owned()));
         let ca = section.get("ca", units::path).flatten();
         section.finish();
-        let url = url.filter(|url| !url.is_empty())?;
-        Some(PostgresStore {
-            url: Secret::new(&*url),
+        PostgresStore {
+            url: Secret::new(url.unwrap_or_default()),
             ca,
-        })
+        }
     }
 }
