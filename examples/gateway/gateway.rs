@@ -77,7 +77,7 @@ fn open_accounts(settings: &Serve, usage: &Usage, server: &Limiter) -> anyhow::R
 fn say_crashes(usage: &Usage, log: &UsageLog) {
     for at in usage.status().crashed {
         tracing::warn!(
-            unix_ms = at.as_millis(),
+            unix_ms = at.millis(),
             "a gateway before was killed; its usage is counted up to this moment"
         );
     }

@@ -5,18 +5,11 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use jiff::Timestamp;
 use tokio::time::Instant;
 
 pub(crate) fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// A moment as people write it, `2026-11-01T12:00:00.000Z`.
-pub(crate) fn rfc3339(wall_ms: u64) -> String {
-    let moment = Timestamp::from_millisecond(i64::try_from(wall_ms).unwrap_or(i64::MAX));
-    moment.map_or_else(|_| format!("{wall_ms} ms"), |moment| moment.to_string())
 }
 
 /// The clocks that the store goes by.

@@ -17,5 +17,4 @@ pub(crate) use body::Body;
 pub(crate) use filter::Filter;
 pub(crate) use gzip_cache::GzipCache;
 pub(crate) use negotiate::{accepted_encoding, negotiate};
-pub(crate) use render::{OwnFamily, OwnSample, OwnValue};
 pub(crate) use scrape::Scrape;

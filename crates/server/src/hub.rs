@@ -2,7 +2,9 @@
 
 mod builder;
 mod direct;
+mod metrics;
 mod open;
+mod process;
 mod snapshots;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod accounts;
+#[cfg(test)]
+mod arrows;
 mod auth;
 mod background;
 mod bandwidth;

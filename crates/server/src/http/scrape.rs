@@ -44,7 +44,7 @@ pub(super) async fn scrape(
     };
     let negotiated = negotiate(&list_of(&headers, &ACCEPT));
     let encoding = accepted_encoding(&list_of(&headers, &ACCEPT_ENCODING));
-    let own = api.own.gather(&api);
+    let own = api.own.gather();
     let scrape = Scrape::begin(api.store.catalog(), own, filter, negotiated.format, negotiated.escaping);
     let scrape = match api.config.scrape.created {
         Created::Exposed => scrape.show_created(),

@@ -2,8 +2,7 @@
 
 use std::fs;
 
-use super::{counter, gauge, whole};
-use crate::exposition::OwnFamily;
+use crate::own_metrics::{OwnFamily, counter, gauge, whole};
 
 /// None where there is no `/proc`.
 pub(super) fn families() -> Vec<OwnFamily> {
@@ -135,7 +134,7 @@ mod tests {
         let families = families();
         assert_eq!(families.len(), 7);
         for family in families {
-            let crate::exposition::OwnValue::Number(value) = family.samples[0].value else {
+            let crate::own_metrics::OwnValue::Number(value) = family.samples[0].value else {
                 panic!("{} is no number", family.name);
             };
             // A young process may have spent less than a second.
