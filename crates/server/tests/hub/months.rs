@@ -3,9 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use nexus_usage::{Amount, AnchorDay, Calendar, Limits, Mode, Period, Subject, Time, Usage, Zone};
-use nexus_usage_log::{
-    Amounts, Clock, Dimensions, Query, Record, Reports, SqliteSettings, SqliteSink, UsageLog, Window,
-};
+use nexus_usage_log::{Amounts, Clock, Dimensions, Query, Record, Reports, Retention, SqliteSink, UsageLog, Window};
 
 const ZONES: [&str; 6] = [
     "UTC",
@@ -67,7 +65,7 @@ async fn used_by_month(calendar: Calendar, requests: &[Time]) -> BTreeMap<Time, 
 async fn limits_and_reports_have_the_same_months_for_all_days_in_all_zones() {
     let directory = tempfile::tempdir().unwrap();
     let (file, requests) = (directory.path().join("usage-log.db"), requests());
-    let mut settings = SqliteSettings::default();
+    let mut settings = Retention::default();
     settings.clock = Clock::new(|| beginning_of("2029-06"));
     settings.raw_kept = Duration::from_secs(86_400 * 2_000);
     settings.seconds_kept = settings.raw_kept;
