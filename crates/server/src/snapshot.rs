@@ -34,12 +34,3 @@ const FORMAT_MIN: u64 = 1;
 fn newer(format: u64) -> String {
     format!("the format is {format}, this version reads formats {FORMAT_MIN} to {FORMAT}: use a newer metric-nexus")
 }
-
-/// A client and when it was last seen, kept over restarts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ClientSeen {
-    pub(crate) key: Box<str>,
-    pub(crate) client: Box<str>,
-    /// Milliseconds since 1970.
-    pub(crate) seen_ms: u64,
-}

@@ -11,6 +11,7 @@ mod command;
 mod decide;
 mod examine;
 mod files;
+mod metrics;
 mod open;
 mod snapshotter;
 mod status;

@@ -7,12 +7,13 @@ use nexus_metric::{Buckets, Family, Kind, Labels, Name};
 use serde::Deserialize;
 
 use super::{
-    ClientSeen, FORMAT, FORMAT_MIN, Loaded,
+    FORMAT, FORMAT_MIN, Loaded,
     items::{ClientLine, FamilyLine, HubLine, KeyLine, SeriesLine, parse, parse_by_hand},
     json::hex,
     newer,
 };
 use crate::{
+    clients::ClientSeen,
     journal::SEQUENCE_MAX,
     json::{Number, Pairs},
     state::{Attributes, Histogram, RestoredSeries, Stamp, StoreLimits, Used, Value},

@@ -6,10 +6,9 @@ use std::{
 };
 
 use super::{
-    CHECKSUM, ClientSeen, FIRST_LINE, FIRST_LINE_END, FORMAT, FORMAT_MIN, LoadError, content::Content, lines::Lines,
-    newer,
+    CHECKSUM, FIRST_LINE, FIRST_LINE_END, FORMAT, FORMAT_MIN, LoadError, content::Content, lines::Lines, newer,
 };
-use crate::{damage::Tolerance, disk::Disk, state::State};
+use crate::{clients::ClientSeen, damage::Tolerance, disk::Disk, state::State};
 
 /// What a snapshot holds.
 #[derive(Debug, Default)]

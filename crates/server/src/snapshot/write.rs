@@ -10,10 +10,11 @@ use std::{
 use nexus_metric::{Family, Labels};
 
 use super::{
-    CHECKSUM, ClientSeen, FIRST_LINE, FIRST_LINE_END, FORMAT,
+    CHECKSUM, FIRST_LINE, FIRST_LINE_END, FORMAT,
     json::{put_hex, put_number, put_text, put_value},
 };
 use crate::{
+    clients::ClientSeen,
     disk::{Disk, DiskFile},
     files::directory_of,
     state::{self, Attributes, Catalog, Entry, FamilyData, Used, Value},
