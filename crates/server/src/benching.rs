@@ -26,15 +26,12 @@ pub fn simple(name: &str, query: &str) -> impl Sized {
 }
 
 /// The body of a batch, read.
-pub struct Batch(Write);
+pub struct Batch(Write<'static>);
 
 /// Reads the body of a batch.
 pub fn batch(body: &[u8]) -> Batch {
-    Batch(Write {
-        owner: "admin".into(),
-        idempotency: None,
-        changes: ingest::batch::parse(body, usize::MAX).expect("a batch"),
-    })
+    let changes = ingest::batch::parse(body, usize::MAX).expect("a batch");
+    Batch(Write::of("admin", changes))
 }
 
 impl Batch {
@@ -53,10 +50,10 @@ impl Batch {
         let mut frame = Frame::begin(1, 0);
         let applied = Applied {
             sequence: 1,
-            created: 0,
-            deleted: 0,
+            changes: self.0.changes.len() as u64,
+            ..Applied::default()
         };
-        frame.push(&applied, record, self.0.changes.len());
+        frame.push(&applied, record);
         frame.seal(0).len().saturating_sub(frame::HEADER_BYTES)
     }
 }

@@ -1,6 +1,7 @@
 //! What the hub holds. [`State`] belongs to the writer; [`Catalog`] is the part of it that readers see.
 
 mod apply;
+mod attributes;
 mod cell;
 mod check;
 mod exposed_names;
@@ -23,12 +24,13 @@ use std::{
 use nexus_metric::{Family, Name};
 
 pub(crate) use apply::matching;
+pub(crate) use attributes::Attributes;
 pub(crate) use cell::{Histogram, Stamp};
 pub(crate) use check::is_reserved;
 pub(crate) use family::{FamilyData, Value};
 pub(crate) use idempotency::{Lookup, Retention, Used};
 pub(crate) use limits::StoreLimits;
-pub(crate) use slab::{Cells, Entry, Slab};
+pub(crate) use slab::{Cells, Entry, Slab, slot};
 
 use self::{
     exposed_names::exposed_names,
@@ -78,12 +80,13 @@ pub(crate) struct State {
 }
 
 /// A series as a snapshot tells it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug)]
 pub(crate) struct RestoredSeries<'a> {
     pub(crate) labels: &'a str,
     pub(crate) owner: Arc<str>,
     pub(crate) created_ms: u64,
     pub(crate) value: Value,
+    pub(crate) attributes: Attributes,
 }
 
 impl State {
@@ -166,26 +169,27 @@ impl State {
     /// Keeps the idempotency key of a write that happened, with what its answer said.
     pub(crate) fn keep_key(&self, idempotency: Idempotency, applied: &Applied, at_ms: u64) {
         let small = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
-        let (created, deleted) = (small(applied.created), small(applied.deleted));
-        self.restore_key(Used {
+        let used = Used {
             idempotency,
             sequence: applied.sequence,
             at_ms,
-            created,
-            deleted,
-        });
+            created: small(applied.created),
+            deleted: small(applied.deleted),
+        };
+        self.restore_key(used, small(applied.refused));
     }
 
-    /// Puts back an idempotency key from a snapshot.
-    pub(crate) fn restore_key(&self, used: Used) {
-        self.catalog.used_keys.keep(used);
+    /// Puts back an idempotency key from a snapshot; `refused` is how many changes of its write were.
+    pub(crate) fn restore_key(&self, used: Used, refused: u32) {
+        self.catalog.used_keys.keep(used, refused);
     }
 
     /// Puts back a series from a snapshot; `false` if it is there already.
     pub(crate) fn restore(&self, family: &FamilyData, series: RestoredSeries<'_>) -> bool {
         let missing = family.find(series.labels).is_none();
         if missing {
-            self.insert(family, series.labels, &series.owner, series.created_ms, series.value);
+            let place = self.insert(family, series.labels, &series.owner, series.created_ms, series.value);
+            family.restore_attributes(&place, series.attributes);
         }
         missing
     }

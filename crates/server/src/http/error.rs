@@ -329,6 +329,7 @@ fn reason(reason: &Reason) -> (StatusCode, &'static str) {
         Reason::CounterDown { .. } => (StatusCode::CONFLICT, "counter-down"),
         Reason::ReservedName(name) if name.as_str().starts_with("__") => (StatusCode::BAD_REQUEST, "bad-name"),
         Reason::ReservedName(_) => (StatusCode::FORBIDDEN, "reserved-name"),
+        Reason::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden"),
         Reason::UnsupportedKind(..) => (StatusCode::BAD_REQUEST, "unsupported-type"),
         Reason::ReservedLabel(_) | Reason::LabelCollision { .. } => (StatusCode::BAD_REQUEST, "bad-label"),
         Reason::NotFinite { .. } => (StatusCode::BAD_REQUEST, "not-finite"),
@@ -384,7 +385,7 @@ pub(super) fn refused(refusals: &[Refusal]) -> Problem {
 pub(super) fn outcome(outcome: &Outcome) -> Problem {
     match outcome {
         Outcome::Refused(refusals) => refused(refusals),
-        Outcome::Applied(_) | Outcome::Replayed(_) => Problem::internal(),
+        Outcome::Applied(..) | Outcome::Replayed(_) => Problem::internal(),
         Outcome::KeyReused => Problem::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "idempotency-key-reused",

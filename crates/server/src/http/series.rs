@@ -226,7 +226,7 @@ pub(super) async fn delete(State(api): State<Api>, request: WriteRequest) -> Res
     let prefix = request.caller.prefix();
     let changes = selectors.into_iter().map(|selector| Change::DeleteMatching {
         selector,
-        prefix: prefix.into(),
+        prefix: prefix.to_owned().into(),
     });
     let written = submit::all(&api, &request, changes.collect()).await?;
     let done = Deleted {

@@ -67,7 +67,7 @@ pub(super) async fn read(
     let target = rest::target(metric(&uri), uri.query().unwrap_or_default())?;
     let (name, labels) = (target.family.as_str(), &target.labels);
     caller.key.may(Scope::Read, name)?;
-    if name == clients::METRIC && labels.is_empty() {
+    if name == clients::METRIC && labels.as_str().is_empty() {
         return Ok(api.clients.active(now_ms()).to_string().into_response());
     }
     let family = api
@@ -75,7 +75,7 @@ pub(super) async fn read(
         .catalog()
         .family(name)
         .ok_or_else(|| Problem::not_found(format!("there is no metric {name}")))?;
-    match family.value(labels.as_text()) {
+    match family.value(labels.as_str()) {
         None => Err(Problem::not_found(format!("there is no series {name}{labels}"))),
         Some(Value::Histogram(_)) => Err(Problem::conflict(format!(
             "{name} is a histogram, not one number: read /api/v1/series?match[]={name}"

@@ -67,11 +67,11 @@ impl Frame {
     }
 
     /// Adds a write. A write without changes uses a sequence too, since its idempotency key is a fact of its own.
-    pub(crate) fn push(&mut self, applied: &Applied, record: &[u8], changes: usize) {
+    pub(crate) fn push(&mut self, applied: &Applied, record: &[u8]) {
         put_number(&mut self.bytes, applied.created);
         put_number(&mut self.bytes, applied.deleted);
         self.bytes.extend_from_slice(record);
-        self.count += sequences_of(changes);
+        self.count += sequences_of(applied.changes);
     }
 
     pub(crate) fn last(&self) -> u64 {
@@ -99,7 +99,7 @@ impl Frame {
 }
 
 /// How many sequences a write with so many changes uses.
-pub(crate) fn sequences_of(changes: usize) -> u32 {
+pub(crate) fn sequences_of(changes: u64) -> u32 {
     u32::try_from(changes.max(1)).unwrap_or(u32::MAX)
 }
 
@@ -167,7 +167,7 @@ pub(crate) fn writes<'a>(header: &FrameHeader, payload: &'a [u8]) -> Result<Vec<
     while !reader.is_at_end() {
         let (created, deleted) = (reader.number()?, reader.number()?);
         let write = reader.write()?;
-        let used = sequences_of(write.len());
+        let used = sequences_of(write.len() as u64);
         writes.push(JournaledWrite {
             first,
             created,

@@ -1,3 +1,5 @@
+//! A segment's file: its name and its header.
+
 use std::{io, path::Path};
 
 use super::SEQUENCE_MAX;
@@ -5,8 +7,10 @@ use crate::{config::Durability, disk::Disk};
 
 /// Begins every segment file.
 const MAGIC: [u8; 8] = *b"NEXUSJNL";
-/// The version of segments and frames.
-const FORMAT: u16 = 1;
+/// The version of segments, frames and records. 1 knew no groups, expiries, origins and refusals, and is read as it is.
+const FORMAT: u16 = 2;
+/// The oldest that is read.
+const FORMAT_MIN: u16 = 1;
 /// Magic, format, durability, reserved byte, number, predecessor's end, checksum.
 pub(crate) const HEADER_BYTES: usize = 8 + 2 + 1 + 1 + 8 + 8 + 4;
 
@@ -28,7 +32,7 @@ pub(crate) enum HeaderError {
     Short,
     #[error("its header is damaged")]
     Damaged,
-    #[error("its format is {0}, this version reads format {FORMAT}: use a newer metric-nexus")]
+    #[error("its format is {0}, this version reads formats {FORMAT_MIN} to {FORMAT}: use a newer metric-nexus")]
     Newer(u16),
 }
 
@@ -57,7 +61,7 @@ impl SegmentHeader {
         let rest = bytes.strip_prefix(&MAGIC).ok_or(HeaderError::Damaged)?;
         let (format, rest) = rest.split_first_chunk().ok_or(HeaderError::Short)?;
         let format = u16::from_le_bytes(*format);
-        if format != FORMAT {
+        if !(FORMAT_MIN..=FORMAT).contains(&format) {
             return Err(HeaderError::Newer(format));
         }
         let ([durability, _], rest) = rest.split_first_chunk().ok_or(HeaderError::Short)?;

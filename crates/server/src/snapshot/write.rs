@@ -1,4 +1,7 @@
+//! Writes a snapshot.
+
 use std::{
+    borrow::Cow,
     io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -7,14 +10,14 @@ use std::{
 use nexus_metric::{Family, Labels};
 
 use super::{
-    CHECKSUM, FIRST_LINE, FORMAT,
+    CHECKSUM, FIRST_LINE, FIRST_LINE_END, FORMAT,
     json::{put_hex, put_number, put_text, put_value},
 };
 use crate::{
     clients::ClientSeen,
     disk::{Disk, DiskFile},
     files::directory_of,
-    state::{Catalog, Entry, FamilyData, Used, Value},
+    state::{self, Attributes, Catalog, Entry, FamilyData, Used, Value},
 };
 
 /// How much is gathered before it is handed to the file. Little in tests, so that small states have many blocks too, and
@@ -91,6 +94,8 @@ fn write_all(
 ) -> io::Result<()> {
     out.line(|line| {
         line.extend_from_slice(FIRST_LINE.as_bytes());
+        put_number(line, FORMAT);
+        line.extend_from_slice(FIRST_LINE_END.as_bytes());
     })?;
     out.line(|line| {
         line.extend_from_slice(b"hub: {\"format\": ");
@@ -144,7 +149,7 @@ fn put_family(line: &mut Vec<u8>, family: &Family, data: &FamilyData) {
 
 /// Writes the heading before the first series of all.
 fn put_series(out: &mut Output, catalog: &Catalog, family: &FamilyData, any: &mut bool) -> io::Result<()> {
-    for slab in family.slabs() {
+    for (number, slab) in family.slabs().iter().enumerate() {
         // The slab is held still only while its lines are gathered, not while they are written.
         slab.with_read(|fixed| {
             for (offset, entry, labels) in fixed.iter() {
@@ -153,7 +158,17 @@ fn put_series(out: &mut Output, catalog: &Catalog, family: &FamilyData, any: &mu
                         out.block.extend_from_slice(b"series:\n");
                         *any = true;
                     }
-                    put_one_series(&mut out.block, catalog, family, entry, labels, &value);
+                    // Behind the value, so that what the value's change said of them is there.
+                    let attributes = family.attributes.get(state::slot(number, offset));
+                    put_one_series(
+                        &mut out.block,
+                        catalog,
+                        family,
+                        entry,
+                        labels,
+                        &value,
+                        attributes.as_ref(),
+                    );
                     out.block.push(b'\n');
                 }
             }
@@ -170,18 +185,12 @@ fn put_one_series(
     entry: &Entry,
     labels: &str,
     value: &Value,
+    attributes: Option<&Attributes>,
 ) {
     line.extend_from_slice(b"- {\"name\": ");
     put_text(line, family.family.name.as_str());
     line.extend_from_slice(b", \"labels\": {");
-    for (place, (name, value)) in Labels::pairs_of(labels).enumerate() {
-        if place > 0 {
-            line.extend_from_slice(b", ");
-        }
-        put_text(line, &name);
-        line.extend_from_slice(b": ");
-        put_text(line, &value);
-    }
+    put_pairs(line, Labels::pairs_of(labels));
     line.extend_from_slice(b"}, ");
     match value {
         Value::Number(value, _) => {
@@ -203,22 +212,48 @@ fn put_one_series(
     put_number(line, value.stamp().at_ms);
     line.extend_from_slice(b", \"sequence\": ");
     put_number(line, value.stamp().sequence);
+    if let Some(attributes) = attributes {
+        put_attributes(line, attributes);
+    }
     line.push(b'}');
+}
+
+fn put_attributes(line: &mut Vec<u8>, attributes: &Attributes) {
+    if let Some(group) = &attributes.group {
+        line.extend_from_slice(b", \"group\": {");
+        put_pairs(line, group.pairs());
+        line.push(b'}');
+    }
+    if let Some(ms) = attributes.expires_after_ms {
+        line.extend_from_slice(b", \"expires_after_ms\": ");
+        put_number(line, ms);
+    }
+}
+
+fn put_pairs<'a>(line: &mut Vec<u8>, pairs: impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)>) {
+    for (place, (name, value)) in pairs.enumerate() {
+        if place > 0 {
+            line.extend_from_slice(b", ");
+        }
+        put_text(line, &name);
+        line.extend_from_slice(b": ");
+        put_text(line, &value);
+    }
 }
 
 fn put_keys(out: &mut Output, catalog: &Catalog) -> io::Result<()> {
     let mut next = catalog.used_keys.piece(0);
     out.section("idempotency", next.is_none())?;
     while let Some((piece, from)) = next {
-        for used in &piece {
-            out.line(|line| put_key(line, used))?;
+        for (used, refused) in &piece {
+            out.line(|line| put_key(line, used, *refused))?;
         }
         next = catalog.used_keys.piece(from);
     }
     Ok(())
 }
 
-fn put_key(line: &mut Vec<u8>, used: &Used) {
+fn put_key(line: &mut Vec<u8>, used: &Used, refused: u32) {
     line.extend_from_slice(b"- {\"id\": \"");
     put_hex(line, &used.idempotency.id);
     line.extend_from_slice(b"\", \"fingerprint\": \"");
@@ -227,6 +262,10 @@ fn put_key(line: &mut Vec<u8>, used: &Used) {
     put_number(line, used.created.into());
     line.extend_from_slice(b", \"deleted\": ");
     put_number(line, used.deleted.into());
+    if refused > 0 {
+        line.extend_from_slice(b", \"refused\": ");
+        put_number(line, refused.into());
+    }
     line.extend_from_slice(b", \"at_ms\": ");
     put_number(line, used.at_ms);
     line.extend_from_slice(b", \"sequence\": ");

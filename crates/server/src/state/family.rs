@@ -12,6 +12,7 @@ use hashbrown::HashTable;
 use nexus_metric::{Family, Kind};
 
 use super::{
+    attributes::{AttributeTable, Attributes},
     cell::{Histogram, NumberCell, Stamp},
     locks::{read, write},
     owners::OwnerId,
@@ -31,6 +32,8 @@ pub(crate) struct FamilyData {
     /// Slots whose series are gone. Only the writer looks at it.
     free: Mutex<Vec<u32>>,
     live: AtomicUsize,
+    /// What few series have, by their slots.
+    pub(crate) attributes: AttributeTable,
 }
 
 /// From labels to slot. The hash stands beside the slot, so that growing does not look at the label texts.
@@ -57,9 +60,10 @@ impl Value {
     }
 }
 
-/// Where a series stands: its slab, and the place in it.
+/// Where a series stands: its slot, which is a place in a slab.
 #[derive(Debug, Clone)]
 pub(crate) struct Place<S: Deref<Target = Slab> = Arc<Slab>> {
+    slot: u32,
     slab: S,
     offset: usize,
 }
@@ -109,7 +113,7 @@ impl Places<'_> {
     pub(crate) fn at(&self, slot: u32) -> Option<Place<&Slab>> {
         let (number, offset) = locate(slot);
         let slab = &**self.0.get(number)?;
-        Some(Place { slab, offset })
+        Some(Place { slot, slab, offset })
     }
 }
 
@@ -122,6 +126,7 @@ impl FamilyData {
             index: RwLock::default(),
             free: Mutex::default(),
             live: AtomicUsize::new(0),
+            attributes: AttributeTable::default(),
         }
     }
 
@@ -184,11 +189,16 @@ impl FamilyData {
     /// The value of the series with these labels.
     pub(crate) fn value(&self, labels: &str) -> Option<Value> {
         // Between finding and reading, the writer may give the place to another series; the labels tell.
-        let Place { slab, offset } = self.find(labels)?;
+        let Place { slab, offset, .. } = self.find(labels)?;
         slab.with_read(|fixed| {
             fixed.get(offset).filter(|(_, text)| *text == labels)?;
             slab.value(offset)
         })
+    }
+
+    /// Gives a series that was just made what it had in an earlier life.
+    pub(crate) fn restore_attributes(&self, place: &Place, attributes: Attributes) {
+        self.attributes.set(place.slot, attributes);
     }
 
     /// Makes a series; its value is `value`. The caller has seen that there is none with these labels.
@@ -209,7 +219,7 @@ impl FamilyData {
             .table
             .insert_unique(spread(hash), (hash, slot), |(hash, _)| spread(*hash));
         self.live.fetch_add(1, Ordering::Relaxed);
-        Place { slab, offset }
+        Place { slot, slab, offset }
     }
 
     /// Removes a series; gives what it was.
@@ -223,9 +233,10 @@ impl FamilyData {
                 .find_entry(spread(hash), |(h, slot)| *h == hash && is_at(&slabs, *slot, labels));
             found.ok()?.remove().0.1
         };
-        let Place { slab, offset } = place(&read(&self.slabs), slot)?;
+        let Place { slab, offset, .. } = place(&read(&self.slabs), slot)?;
         let entry = slab.vacate(offset);
         slab.changed();
+        self.attributes.remove(slot);
         self.free.lock().unwrap_or_else(PoisonError::into_inner).push(slot);
         self.live.fetch_sub(1, Ordering::Relaxed);
         entry
@@ -246,6 +257,10 @@ impl FamilyData {
 
 /// What the writer asks of a series, and does to it. It alone makes and removes series, so the place is still the series'.
 impl<S: Deref<Target = Slab>> Place<S> {
+    pub(crate) fn slot(&self) -> u32 {
+        self.slot
+    }
+
     /// The sequence of its last change.
     pub(crate) fn sequence(&self) -> u64 {
         match &self.slab.cells {
@@ -269,6 +284,14 @@ impl<S: Deref<Target = Slab>> Place<S> {
         {
             cell.put(value, stamp);
             self.slab.changed();
+        }
+    }
+
+    /// Makes the change its last one, whatever the value.
+    pub(crate) fn touch(&self, stamp: Stamp) {
+        match &self.slab.cells {
+            Cells::Numbers(_) => self.put_number(self.number(), stamp),
+            Cells::Histograms(_) => self.change_histogram(|histogram| histogram.stamp = stamp),
         }
     }
 
@@ -314,7 +337,7 @@ impl Slab {
 fn place(slabs: &[Arc<Slab>], slot: u32) -> Option<Place> {
     let (number, offset) = locate(slot);
     let slab = slabs.get(number)?.clone();
-    Some(Place { slab, offset })
+    Some(Place { slot, slab, offset })
 }
 
 fn is_at(slabs: &[Arc<Slab>], slot: u32, labels: &str) -> bool {

@@ -1,3 +1,5 @@
+//! Opens a store: reads snapshot and journal, and starts the writer.
+
 use std::{
     io,
     path::PathBuf,
@@ -10,7 +12,8 @@ use std::{
 
 use super::{
     Shared, Store,
-    snapshotter::{Files, Snapshotter},
+    files::Files,
+    snapshotter::Snapshotter,
     status::Status,
     sync::{Mutex, sync_channel},
     writer::{Mode, Writer},

@@ -6,7 +6,7 @@ use super::{repair::SNAPSHOT, *};
 use crate::{
     config::StatePaths,
     journal::{Frame, SegmentHeader},
-    write::{HistogramDelta, Idempotency},
+    write::{HistogramDelta, Idempotency, Origin, Reason, Refusals},
 };
 
 const README: &str = include_str!("../../../../../state/README.md");
@@ -84,11 +84,12 @@ fn the_header_of_a_frame() {
     let write = write_of(vec![add("a", 1.0), add("b", 1.0)]);
     let applied = Applied {
         sequence: 9,
+        changes: 2,
         created: 2,
-        deleted: 0,
+        ..Applied::default()
     };
     let mut frame = Frame::begin(8, 1_234_567);
-    frame.push(&applied, &write.encode(), 2);
+    frame.push(&applied, &write.encode());
     let bytes = frame.seal(6).to_vec();
     let fields = fields(
         "\nFrame: writes that became durable together, 40 bytes and the payload:",
@@ -127,33 +128,15 @@ fn the_types_of_changes_and_the_numbers_of_kinds() {
     };
     let (one, value) = (target.clone(), 0.0);
     let changes = [
-        ("create", Change::Create { target: one.clone() }),
-        (
-            "set",
-            Change::Set {
-                target: one.clone(),
-                value,
-            },
-        ),
-        (
-            "add",
-            Change::Add {
-                target: one.clone(),
-                delta: value,
-            },
-        ),
-        (
-            "observe",
-            Change::Observe {
-                target: one.clone(),
-                value,
-            },
-        ),
-        ("merge", Change::Merge { target: one, delta }),
+        ("create", Change::Series(one.clone(), Op::Ensure)),
+        ("set", Change::Series(one.clone(), Op::Set(value))),
+        ("add", Change::Series(one.clone(), Op::Add(value))),
+        ("observe", Change::Series(one.clone(), Op::Observe(value))),
+        ("merge", Change::Series(one, Op::Merge(delta))),
         (
             "delete",
             Change::Delete {
-                family: target.family,
+                family: target.family.clone(),
                 labels: None,
             },
         ),
@@ -162,6 +145,14 @@ fn the_types_of_changes_and_the_numbers_of_kinds() {
             Change::DeleteMatching {
                 selector: "a".parse().unwrap(),
                 prefix: "".into(),
+            },
+        ),
+        (
+            "expire",
+            Change::Expire {
+                family: target.family,
+                labels: target.labels,
+                sequence: 1,
             },
         ),
     ];
@@ -179,10 +170,10 @@ fn the_types_of_changes_and_the_numbers_of_kinds() {
     assert_eq!(documented[..written.len()], written);
     assert_eq!(
         documented[written.len()..],
-        [("8, 9".to_owned(), "kept for replace-group and expire".to_owned())]
+        [("8".to_owned(), "kept for replace-group".to_owned())]
     );
 
-    let documented: Vec<(String, String)> = table("and each a value\nif it has buckets.")
+    let documented: Vec<(String, String)> = table("without braces, empty ones too)")
         .iter()
         .map(|row| (row[0].clone(), row[1].clone()))
         .collect();
@@ -190,7 +181,7 @@ fn the_types_of_changes_and_the_numbers_of_kinds() {
         .into_iter()
         .map(|kind| {
             let target = super::target("a", &[], Some(kind));
-            let bytes = write_of(vec![Change::Create { target }]).encode();
+            let bytes = write_of(vec![Change::Series(target, Op::Ensure)]).encode();
             // Behind owner, flag, number of changes: type, family, labels, flags, kind.
             (bytes[11].to_string(), kind.to_string())
         })
@@ -209,14 +200,39 @@ fn a_write_begins_as_it_says() {
     let names: Vec<&str> = rows.iter().map(|row| row[0].as_str()).collect();
     assert_eq!(
         names,
-        ["number, number", "text", "byte", "16 + 8 bytes", "number", "changes"]
+        [
+            "number, number",
+            "text",
+            "byte",
+            "16 + 8 bytes",
+            "byte",
+            "number",
+            "number",
+            "changes"
+        ]
     );
     let bytes = write.encode();
     assert_eq!(bytes[..4], *b"\x03key");
     assert_eq!(bytes[4], 1);
     assert_eq!(bytes[5..29], [[1; 8], [1; 8], [2; 8]].concat());
-    assert_eq!(bytes[29], 1);
-    assert_eq!(bytes[30], 3);
+    assert_eq!(bytes[29..31], [1, 3]);
+
+    for origin in Origin::ALL {
+        let mut refused = Refusals::default();
+        refused.push(0, Reason::ReservedLabel("le"));
+        let bytes = Write {
+            origin,
+            refused,
+            ..write_of(vec![add("a", 1.0)])
+        }
+        .encode();
+        let number = origin as u8;
+        let direct = number == 0;
+        assert_eq!(bytes[4], if direct { 4 } else { 4 + 2 });
+        assert_eq!(bytes[if direct { 4 } else { 5 }..][1..4], [1, 1, 3]);
+        let name = format!("{number} {origin:?}").to_lowercase();
+        assert!(direct || (bytes[5] == number && rows[4][1].contains(&name)), "{name}");
+    }
 }
 
 /// The example is a whole file: it is read, and written again to the byte.
@@ -237,7 +253,7 @@ fn the_example_of_a_snapshot() {
     );
     written.unwrap().commit().unwrap();
     assert_eq!(String::from_utf8(disk.get(SNAPSHOT).unwrap()).unwrap(), example);
-    assert!(loaded.newest == 12 && loaded.state.catalog().series_len() == 2);
+    assert!(loaded.newest == 13 && loaded.state.catalog().series_len() == 3);
 }
 
 #[test]

@@ -122,11 +122,9 @@ fn changes_to_a_removed_family_do_not_get_into_its_namesake() {
     let inside = store.clone();
     disk.set_hook(move |operation| {
         if operation == 0 {
-            let series = |label, kind| Change::Create {
-                target: target("a", &[("l", label)], Some(kind)),
-            };
+            let series = |label, kind| Change::Series(target("a", &[("l", label)], Some(kind)), Op::Ensure);
             let delete = Change::Delete {
-                family: Name::new("a").unwrap(),
+                family: Name::new("a").unwrap().into(),
                 labels: None,
             };
             accept(&inside, vec![series("old", Kind::Gauge)]);
@@ -145,13 +143,10 @@ fn changes_to_a_removed_family_do_not_get_into_its_namesake() {
 fn a_series_is_never_seen_at_zero_with_the_sequence_of_its_first_change() {
     let write = |change| write_of(vec![change]);
     let gone = || Change::Delete {
-        family: Name::new("a").unwrap(),
-        labels: Some(Labels::from_pairs([("l", "1")]).unwrap()),
+        family: Name::new("a").unwrap().into(),
+        labels: Some(Labels::from_pairs([("l", "1")]).unwrap().into()),
     };
-    let new = || Change::Set {
-        target: target("a", &[("l", "1")], None),
-        value: 7.0,
-    };
+    let new = || Change::Series(target("a", &[("l", "1")], None), Op::Set(7.0));
     let mut state = State::default();
     state.apply(&write(set("a", 7.0)), 1, 0);
     let family = state.family("a").unwrap().clone();

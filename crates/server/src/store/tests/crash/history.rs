@@ -99,7 +99,13 @@ fn write(choices: &mut Choices<'_>) -> Write {
         changes.truncate(place + 1);
     }
     let owner = ["x", "y"][usize::from(choices.byte() % 8 == 7)];
-    Write { owner, key, changes }
+    let each = choices.up_to(3) == 3;
+    Write {
+        owner,
+        key,
+        each,
+        changes,
+    }
 }
 
 fn change(choices: &mut Choices<'_>) -> Change {
@@ -111,7 +117,14 @@ fn change(choices: &mut Choices<'_>) -> Change {
     };
     let label = ["", "1", "2"][choices.up_to(2)];
     let value = (choices.up_to(9) as f64) - 2.0;
-    let what = match choices.up_to(23) {
+    let (group, expires) = match choices.up_to(15) {
+        13 => (Some("g"), None),
+        14 => (None, Some(choices.up_to(1) as u64 * 1000)),
+        15 => (Some("k"), Some(1000)),
+        _ => (None, None),
+    };
+    let what = match choices.up_to(25) {
+        24..=25 => What::ExpireAgo(u64::from(choices.byte() % 4 == 3)),
         0 => What::Delete,
         1 | 23 => What::DeleteFamily,
         // A selector must ask for something that cannot be empty.
@@ -127,6 +140,8 @@ fn change(choices: &mut Choices<'_>) -> Change {
         family,
         label,
         define,
+        group,
+        expires,
         what,
     }
 }
