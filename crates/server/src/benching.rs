@@ -11,10 +11,10 @@ use std::{hash::BuildHasher, ops::Range};
 use nexus_metric::text::{Escaping, Format};
 
 use crate::{
-    exposition::{self, Body, Filter, Parts, Scrape},
+    exposition::{self, Body, Filter, GzipCache, Scrape},
     ingest,
     journal::{Frame, frame},
-    store,
+    state::{self, StoreLimits},
     write::{Applied, Reader, RequestLimits, Write},
 };
 
@@ -82,9 +82,9 @@ pub enum Coding {
 
 /// A state in memory, without a journal.
 pub struct State {
-    state: store::State,
+    state: state::State,
     next: u64,
-    parts: Option<Parts>,
+    gzip_cache: Option<GzipCache>,
 }
 
 impl State {
@@ -92,9 +92,9 @@ impl State {
     pub fn with(body: impl Fn(Range<u64>) -> Vec<u8>, series: u64) -> Self {
         const STEP: u64 = 10_000;
         let mut state = State {
-            state: store::State::default(),
+            state: state::State::default(),
             next: 1,
-            parts: None,
+            gzip_cache: None,
         };
         let mut first = 0;
         while first < series {
@@ -106,12 +106,12 @@ impl State {
 
     /// Lets a compressed scrape use what one before it made.
     pub fn keep_parts(&mut self) {
-        self.parts = Some(Parts::new(12 << 20));
+        self.gzip_cache = Some(GzipCache::new(12 << 20));
     }
 
     /// Checks a batch against the state; panics if it is refused.
     pub fn check(&self, batch: &Batch) {
-        assert!(self.state.check(&batch.0, &store::StoreLimits::NONE).is_empty());
+        assert!(self.state.check(&batch.0, &StoreLimits::NONE).is_empty());
     }
 
     /// Applies a batch.
@@ -133,8 +133,8 @@ impl State {
             Coding::Identity => exposition::Encoding::Identity,
             Coding::Gzip => exposition::Encoding::Gzip,
         };
-        let parts = self.parts.clone().unwrap_or_else(|| Parts::new(0));
-        let mut body = Body::new(scrape, encoding, parts).expect("a body");
+        let gzip_cache = self.gzip_cache.clone().unwrap_or_else(|| GzipCache::new(0));
+        let mut body = Body::new(scrape, encoding, gzip_cache).expect("a body");
         let mut length = 0;
         while let Some(piece) = body.next_piece().expect("a piece") {
             length += piece.len();

@@ -7,15 +7,15 @@ mod body;
 mod compress;
 mod filter;
 mod gzip;
+mod gzip_cache;
 mod negotiate;
-mod parts;
 mod render;
 mod scrape;
 
 pub(crate) use body::Body;
 pub(crate) use compress::Encoding;
 pub(crate) use filter::Filter;
+pub(crate) use gzip_cache::GzipCache;
 pub(crate) use negotiate::{accepted_encoding, negotiate};
-pub(crate) use parts::Parts;
 pub(crate) use render::{OwnFamily, OwnSample, OwnValue};
 pub(crate) use scrape::Scrape;

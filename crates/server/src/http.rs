@@ -18,18 +18,18 @@
 //! | `GET /api/v1/openapi.json` | here | any |
 //! | `GET /-/healthy`, `GET /-/ready` | `health` | no key |
 //!
-//! What surrounds each of them is in `around`.
+//! What surrounds each of them is in `middleware`.
 
-mod account;
+mod accounting;
 mod admin;
-mod around;
+mod authenticate;
 mod batch;
 mod body;
-mod charge;
 mod error;
 mod families;
 mod health;
 mod hub;
+mod middleware;
 mod query;
 mod scrape;
 mod series;
@@ -43,18 +43,19 @@ mod write_request;
 use std::sync::Arc;
 
 use axum::{
-    Json, Router, middleware,
+    Json, Router,
+    middleware::from_fn,
     routing::{any, get},
 };
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-pub(crate) use account::Caller;
+pub(crate) use authenticate::Caller;
 
 use crate::{
     accounts::Accounts, auth::Keyring, background::Background, bandwidth::Bandwidth, clients::Clients, config::Config,
-    exposition::Parts, ingest::rest, metering::Metering, own_metrics::OwnMetrics, reload::Reloader,
-    request_log::RequestLog, settings::Settings, store::Store,
+    exposition::GzipCache, ingest::rest, metering::Metering, own_metrics::OwnMetrics, reload::Reloader,
+    settings::Settings, store::Store, usage_log::UsageLogHandle,
 };
 
 /// What the handlers work with. Cheap to clone: every request does, for each layer.
@@ -75,7 +76,7 @@ impl std::ops::Deref for Api {
     }
 }
 
-/// The parts of the hub that handlers call.
+/// The gzip_cache of the hub that handlers call.
 #[derive(Debug)]
 pub(crate) struct Services {
     pub(crate) store: Store,
@@ -88,8 +89,8 @@ pub(crate) struct Services {
     pub(crate) bandwidth: Bandwidth,
     pub(crate) accounts: Accounts,
     pub(crate) metering: Metering,
-    pub(crate) request_log: RequestLog,
-    pub(crate) parts: Parts,
+    pub(crate) usage_log: UsageLogHandle,
+    pub(crate) gzip_cache: GzipCache,
     pub(crate) background: Background,
 }
 
@@ -122,16 +123,16 @@ pub(crate) fn router(api: Api) -> Router {
     let (described, document) = described_routes().split_for_parts();
     let described = described.route("/api/v1/openapi.json", get(|| async move { Json(document) }));
     let shared = api.clone();
-    let with_key = middleware::from_fn(move |request, next| around::with_key(shared.clone(), request, next));
+    let with_auth = from_fn(move |request, next| middleware::with_auth(shared.clone(), request, next));
     let shared = api.clone();
-    let without_key = middleware::from_fn(move |request, next| around::without_key(shared.clone(), request, next));
+    let without_auth = from_fn(move |request, next| middleware::without_auth(shared.clone(), request, next));
     described
         .merge(simple::with_trailing_slash())
         .merge(scrape::name_of_no_metric())
         .merge(nothing_yet())
         .fallback(nothing)
-        .layer(with_key)
-        .merge(health::routes().layer(without_key))
+        .layer(with_auth)
+        .merge(health::routes().layer(without_auth))
         .with_state(api)
 }
 

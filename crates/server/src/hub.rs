@@ -82,18 +82,18 @@ impl Hub {
                 fired.clone(),
             )),
             tokio::spawn(self.shared.api.reloader.clone().run(fired.clone())),
-            tokio::spawn(self.shared.api.request_log.clone().watch(fired.clone())),
+            tokio::spawn(self.shared.api.usage_log.clone().watch(fired.clone())),
             tokio::spawn(
                 self.shared
                     .api
-                    .request_log
+                    .usage_log
                     .clone()
                     .compare(self.shared.api.metering.clone(), fired.clone()),
             ),
             tokio::spawn(
                 self.shared
                     .api
-                    .request_log
+                    .usage_log
                     .clone()
                     .collect(self.config().usage_log.clone(), fired.clone()),
             ),
@@ -130,7 +130,7 @@ impl Hub {
         let api = self.shared.api.clone();
         let closed = tokio::task::spawn_blocking(move || {
             api.metering.close(USAGE_DEADLINE);
-            api.request_log.close(USAGE_DEADLINE);
+            api.usage_log.close(USAGE_DEADLINE);
             api.store.close()
         })
         .await;

@@ -27,15 +27,16 @@ mod lock;
 mod metering;
 mod own_metrics;
 mod reload;
-mod request_log;
 pub mod run;
 mod selector;
 mod serve;
 mod settings;
 mod shutdown;
 mod snapshot;
+mod state;
 mod store;
 mod tls;
+mod usage_log;
 mod write;
 
 pub use config::Durability;

@@ -20,8 +20,9 @@ use crate::{
     clock::now_ms,
     exposition::{OwnFamily, OwnSample, OwnValue},
     http::Api,
-    metering, request_log,
+    metering,
     serve::Counters,
+    usage_log,
 };
 
 /// Bounds of how long requests take, in seconds: a write waits for one sync of the disk.
@@ -111,7 +112,7 @@ impl OwnMetrics {
         families.extend(self.of_serving());
         families.extend(bandwidth::families(&api.bandwidth));
         families.extend(metering::families(&api.metering));
-        families.extend(request_log::families(&api.request_log));
+        families.extend(usage_log::families(&api.usage_log));
         families.extend(api.reloader.certificate_expires().map(certificate));
         families
     }

@@ -13,9 +13,9 @@ mod counters;
 mod exchanges;
 mod handshake;
 mod limits;
+mod log_throttle;
 mod metered;
 mod request;
-mod seldom;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -43,7 +43,7 @@ pub(crate) use request::BodyStalled;
 use crate::bandwidth::Bandwidth;
 use crate::shutdown::Shutdown;
 use crate::tls::Tls;
-use seldom::Seldom;
+use log_throttle::LogThrottle;
 
 /// How long to wait after the operating system could not give us a connection, mostly for want
 /// of file descriptors: asking again at once would only burn the processor.
@@ -64,7 +64,7 @@ struct Server {
     counters: Arc<Counters>,
     bandwidth: Bandwidth,
     shutdown: Shutdown,
-    failed_handshakes: Seldom,
+    failed_handshakes: LogThrottle,
 }
 
 /// Serves the router on this listener until the shutdown fires, then lets requests under way
@@ -87,9 +87,9 @@ pub(crate) async fn serve(
         counters,
         bandwidth,
         shutdown: shutdown.clone(),
-        failed_handshakes: Seldom::default(),
+        failed_handshakes: LogThrottle::default(),
     });
-    let mut door = Door::new(listener, &server);
+    let mut acceptor = Acceptor::new(listener, &server);
     let mut connections = JoinSet::new();
     let mut fired = pin!(shutdown.fired());
     loop {
@@ -97,7 +97,7 @@ pub(crate) async fn serve(
             biased;
             () = &mut fired => break,
             Some(ended) = connections.join_next() => server.note_end(ended),
-            (stream, peer, slot) = door.next() => {
+            (stream, peer, slot) = acceptor.next() => {
                 let server = server.clone();
                 connections.spawn(async move {
                     connection::run(stream, peer, &server).await;
@@ -106,7 +106,7 @@ pub(crate) async fn serve(
             }
         }
     }
-    drop(door);
+    drop(acceptor);
     server.drain(connections).await
 }
 
@@ -135,22 +135,22 @@ impl Server {
 }
 
 /// Where connections come in: one at a time, and no more than fit.
-struct Door {
+struct Acceptor {
     listener: TcpListener,
     slots: Arc<Semaphore>,
     counters: Arc<Counters>,
-    full: Seldom,
-    failing: Seldom,
+    full: LogThrottle,
+    failing: LogThrottle,
 }
 
-impl Door {
+impl Acceptor {
     fn new(listener: TcpListener, server: &Server) -> Self {
         Self {
             listener,
             slots: Arc::new(Semaphore::new(server.limits.connections_max)),
             counters: server.counters.clone(),
-            full: Seldom::default(),
-            failing: Seldom::default(),
+            full: LogThrottle::default(),
+            failing: LogThrottle::default(),
         }
     }
 

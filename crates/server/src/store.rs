@@ -6,21 +6,9 @@
 //! Cancellation: dropping the future of [`Store::submit`] does not take the write back.
 
 mod accept;
-mod apply;
-mod cell;
-mod check;
 mod examine;
-mod exposed_names;
-mod family;
-mod found;
-mod idempotency;
-mod limits;
-mod locks;
 mod open;
-mod owners;
-mod slab;
 mod snapshotter;
-mod state;
 mod status;
 mod sync;
 #[cfg(test)]
@@ -34,20 +22,15 @@ use std::sync::{
 };
 
 pub(crate) use accept::{AcceptError, accept};
-pub(crate) use apply::matching;
-pub(crate) use cell::{Histogram, Stamp};
-pub(crate) use check::is_reserved;
 pub(crate) use examine::{Examined, SnapshotRead, examine};
-pub(crate) use family::{FamilyData, Value};
-pub(crate) use idempotency::{Retention, Used};
-pub(crate) use limits::StoreLimits;
 pub(crate) use open::{OpenError, Opened, Settings};
-pub(crate) use slab::{Cells, Entry, Slab};
 pub(crate) use snapshotter::{SnapshotError, SnapshotTaken};
-pub(crate) use state::{Catalog, RestoredSeries, State};
 pub(crate) use status::Status;
 
-use crate::write::{Outcome, Unavailable, Write};
+use crate::{
+    state::Catalog,
+    write::{Outcome, Unavailable, Write},
+};
 use sync::{Mutex, SyncSender, oneshot};
 use writer::{Command, Job};
 
@@ -115,9 +98,9 @@ impl Store {
 
     /// Has the writer see that its files are still where they should be; if not, the hub is read-only until it has written
     /// them anew. To be called now and then: every write looks too, but there may be none.
-    pub(crate) fn look(&self) {
+    pub(crate) fn verify_files(&self) {
         // A full queue is being written, and so looked after.
-        let _ = self.shared.queue.try_send(Command::Look);
+        let _ = self.shared.queue.try_send(Command::VerifyFiles);
     }
 
     /// Takes no more writes, finishes those that wait, writes a last snapshot if anything changed. Blocks the thread.

@@ -1,7 +1,7 @@
 //! `metric-nexus usage …`
 
 use super::PlaceArgs;
-use crate::request_log::Asked;
+use crate::usage_log::Asked;
 use clap::{Args, Subcommand, ValueEnum};
 
 /// Says who asked for what, also beside a running hub.

@@ -3,7 +3,7 @@ use std::{io, sync::Arc};
 use super::{
     compress::{Encoding, Zstd},
     gzip::Gzip,
-    parts::Parts,
+    gzip_cache::GzipCache,
     scrape::{CHUNK_BYTES, Scrape},
 };
 
@@ -19,7 +19,7 @@ enum Coding {
     Identity,
     Gzip {
         gzip: Option<Gzip>,
-        parts: Parts,
+        gzip_cache: GzipCache,
         text: Vec<u8>,
     },
     Zstd(Option<Zstd>),
@@ -28,15 +28,15 @@ enum Coding {
 }
 
 impl Body {
-    /// A body in this encoding; parts that did not change are taken from `parts`.
-    pub(crate) fn new(scrape: Scrape, encoding: Encoding, parts: Parts) -> io::Result<Self> {
+    /// A body in this encoding; chunks that did not change are taken from `gzip_cache`.
+    pub(crate) fn new(scrape: Scrape, encoding: Encoding, gzip_cache: GzipCache) -> io::Result<Self> {
         let coding = match encoding {
             Encoding::Identity => Coding::Identity,
             Encoding::Gzip => {
-                parts.sweep();
+                gzip_cache.sweep();
                 Coding::Gzip {
                     gzip: None,
-                    parts,
+                    gzip_cache,
                     text: Vec::new(),
                 }
             }
@@ -52,7 +52,9 @@ impl Body {
             let ended = match &mut self.coding {
                 Coding::Ended => return Ok(None),
                 Coding::Identity => !self.scrape.next_chunk(&mut out),
-                Coding::Gzip { gzip, parts, text } => gzip_piece(&mut self.scrape, gzip, parts, text, &mut out)?,
+                Coding::Gzip { gzip, gzip_cache, text } => {
+                    gzip_piece(&mut self.scrape, gzip, gzip_cache, text, &mut out)?
+                }
                 Coding::Zstd(zstd) => zstd_piece(&mut self.scrape, zstd, &mut out)?,
             };
             if ended {
@@ -77,12 +79,12 @@ fn zstd_piece(scrape: &mut Scrape, zstd: &mut Option<Zstd>, out: &mut Vec<u8>) -
     Ok(true)
 }
 
-/// Slabs worth it are parts of their own, which stand in the next scrapes too unless they change; what is between them is
+/// Slabs worth it are chunks of their own, which stand in the next scrapes too unless they change; what is between them is
 /// compressed each time.
 fn gzip_piece(
     scrape: &mut Scrape,
     gzip: &mut Option<Gzip>,
-    parts: &Parts,
+    gzip_cache: &GzipCache,
     text: &mut Vec<u8>,
     out: &mut Vec<u8>,
 ) -> io::Result<bool> {
@@ -90,8 +92,8 @@ fn gzip_piece(
     let mut rendered = 0;
     while !scrape.is_finished() && rendered < CHUNK_BYTES && out.len() < CHUNK_BYTES {
         text.clear();
-        if let Some((slab, spelling)) = scrape.block() {
-            if let Some(part) = parts.find(&slab, spelling) {
+        if let Some((slab, key)) = scrape.block() {
+            if let Some(part) = gzip_cache.find(&slab, key) {
                 scrape.skip_block();
                 gzip_now.append(out, &part);
                 continue;
@@ -99,14 +101,14 @@ fn gzip_piece(
             // Before the text: if it changes meanwhile, the part is taken for older than it is, never for newer.
             let version = slab.version();
             scrape.step(text);
-            let part = Arc::new(gzip_now.pack(text)?);
+            let part = Arc::new(gzip_now.compress(text)?);
             gzip_now.append(out, &part);
-            parts.keep(&slab, spelling, version, part);
+            gzip_cache.keep(&slab, key, version, part);
         } else {
             while !scrape.is_finished() && text.len() < CHUNK_BYTES && scrape.block().is_none() {
                 scrape.step(text);
             }
-            let part = gzip_now.pack(text)?;
+            let part = gzip_now.compress(text)?;
             gzip_now.append(out, &part);
         }
         rendered += text.len();

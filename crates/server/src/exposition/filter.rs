@@ -1,6 +1,6 @@
 use nexus_metric::{Kind, Labels};
 
-use crate::{selector::Selector, store::FamilyData};
+use crate::{selector::Selector, state::FamilyData};
 
 /// What a scrape shows.
 #[derive(Debug, Clone, Default)]

@@ -10,22 +10,22 @@ const LAST_BLOCK: [u8; 2] = [3, 0];
 /// A piece of text, compressed by itself: a run of deflate blocks that ends at a byte and refers to nothing before itself,
 /// so that it can stand anywhere in any gzip body.
 #[derive(Debug)]
-pub(super) struct Part {
+pub(super) struct DeflateChunk {
     deflated: Box<[u8]>,
     /// Of the text.
     checksum: crc32fast::Hasher,
     text_length: usize,
 }
 
-impl Part {
+impl DeflateChunk {
     /// How many bytes it is compressed to.
     pub(super) fn len(&self) -> usize {
         self.deflated.len()
     }
 }
 
-/// A gzip body that is put together from parts. It is one member, not one for each part: there are clients that read the
-/// first member only. Its checksum is combined from those of the parts.
+/// A gzip body that is put together from chunks. It is one member, not one for each chunk: there are clients that read the
+/// first member only. Its checksum is combined from those of the chunks.
 #[derive(Debug)]
 pub(super) struct Gzip {
     deflate: Compress,
@@ -49,7 +49,7 @@ impl Gzip {
     }
 
     /// Compresses a text by itself.
-    pub(super) fn pack(&mut self, text: &[u8]) -> io::Result<Part> {
+    pub(super) fn compress(&mut self, text: &[u8]) -> io::Result<DeflateChunk> {
         self.deflate.reset();
         self.scratch.clear();
         loop {
@@ -66,7 +66,7 @@ impl Gzip {
         }
         let mut checksum = crc32fast::Hasher::new();
         checksum.update(text);
-        Ok(Part {
+        Ok(DeflateChunk {
             deflated: self.scratch.as_slice().into(),
             checksum,
             text_length: text.len(),
@@ -74,7 +74,7 @@ impl Gzip {
     }
 
     /// Appends a part.
-    pub(super) fn append(&mut self, out: &mut Vec<u8>, part: &Part) {
+    pub(super) fn append(&mut self, out: &mut Vec<u8>, part: &DeflateChunk) {
         out.extend_from_slice(&part.deflated);
         self.checksum.combine(&part.checksum);
         self.text_length = self.text_length.wrapping_add(part.text_length);
@@ -102,7 +102,7 @@ mod tests {
         let mut out = Vec::new();
         let mut gzip = Gzip::begin(&mut out);
         for text in texts {
-            let part = gzip.pack(text).unwrap();
+            let part = gzip.compress(text).unwrap();
             gzip.append(&mut out, &part);
         }
         gzip.finish(&mut out);
@@ -127,7 +127,7 @@ mod tests {
     fn a_part_may_stand_in_many_bodies() {
         let mut out = Vec::new();
         let mut gzip = Gzip::begin(&mut out);
-        let part = gzip.pack(&b"jobs_total 1\n".repeat(10_000)).unwrap();
+        let part = gzip.compress(&b"jobs_total 1\n".repeat(10_000)).unwrap();
         for _ in 0..3 {
             gzip.append(&mut out, &part);
         }

@@ -4,7 +4,7 @@ use nexus_metric::{
 };
 
 use super::filter::Shown;
-use crate::store::{Cells, FamilyData, Histogram};
+use crate::state::{Cells, FamilyData, Histogram};
 
 /// Whether `_created` samples are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -24,7 +24,7 @@ pub(super) fn slab(
 ) -> Option<bool> {
     let slab = family.slab(slab)?;
     let before = out.len();
-    slab.look(|fixed| {
+    slab.with_read(|fixed| {
         for (offset, entry, labels) in fixed.iter().filter(|(_, _, labels)| shown.shows(labels)) {
             match &slab.cells {
                 Cells::Numbers(cells) => {

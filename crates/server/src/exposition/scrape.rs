@@ -4,10 +4,10 @@ use nexus_metric::text::{self, Escaping, Format, Header, Lines};
 
 use super::{
     filter::{Filter, Shown},
-    parts::Spelling,
+    gzip_cache::RenderKey,
     render::{self, Created, OwnFamily},
 };
-use crate::store::{Catalog, Cells, FamilyData, Slab};
+use crate::state::{Catalog, Cells, FamilyData, Slab};
 
 /// A chunk is given out when it has this many bytes.
 pub(crate) const CHUNK_BYTES: usize = 1 << 18;
@@ -86,7 +86,7 @@ impl Scrape {
     }
 
     /// The slab that is written next, if it is shown whole and long enough for a compressed part of its own.
-    pub(super) fn block(&self) -> Option<(Arc<Slab>, Spelling)> {
+    pub(super) fn block(&self) -> Option<(Arc<Slab>, RenderKey)> {
         let (Exposed::Stored(family), slab, true) = self.current.as_ref()? else {
             return None;
         };
@@ -97,12 +97,12 @@ impl Scrape {
             Cells::Histograms(cells) => cells.len() * (family.family.buckets.bounds().len() + 3),
         };
         let whole = matches!(self.filter.shown(family), Shown::Everything);
-        let spelling = Spelling {
+        let key = RenderKey {
             format: self.format,
             escaping: self.escaping,
             created: self.created,
         };
-        (whole && lines >= BLOCK_LINES_MIN).then_some((slab, spelling))
+        (whole && lines >= BLOCK_LINES_MIN).then_some((slab, key))
     }
 
     /// Leaves out what [`Scrape::block`] gave.

@@ -1,7 +1,7 @@
 use super::state::{exposes_what_can_be_read, snapshot_reads_back};
 use crate::{
     ingest,
-    store::{State, StoreLimits},
+    state::{State, StoreLimits},
     write::{Change, Reader, RequestLimits, Write},
 };
 

@@ -8,7 +8,7 @@ use crate::{
         SEQUENCE_MAX,
         recovery::{self, Position},
     },
-    store::State,
+    state::State,
     write::{Applied, RecordedWrite},
 };
 

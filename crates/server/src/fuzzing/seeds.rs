@@ -10,7 +10,7 @@ use crate::{
     ingest,
     journal::{Frame, Journal},
     snapshot::ClientSeen,
-    store::State,
+    state::State,
     write::{Applied, Idempotency, Write},
 };
 

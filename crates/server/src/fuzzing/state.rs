@@ -7,7 +7,7 @@ use crate::{
     disk::memory::MemoryDisk,
     exposition::{Filter, Scrape},
     snapshot::{self, ClientSeen, Loaded},
-    store::State,
+    state::State,
 };
 
 const FILE: &str = "state.yaml";

@@ -3,7 +3,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{Api, Caller, error::Problem, query::Parameters};
-use crate::{auth::Scope, store::FamilyData};
+use crate::{auth::Scope, state::FamilyData};
 
 /// The families that the key may see.
 #[derive(Debug, Serialize, ToSchema)]

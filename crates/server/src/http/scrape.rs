@@ -73,7 +73,7 @@ pub(super) async fn alias(
     scrape(api, caller, uri, headers).await
 }
 
-/// All ways to a scrape. They share the compressed parts that one scrape leaves for the next.
+/// All ways to a scrape. They share the compressed chunks that one scrape leaves for the next.
 pub(super) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(scrape))
@@ -103,7 +103,7 @@ fn list_of(headers: &HeaderMap, name: &HeaderName) -> String {
 
 /// A body that is made chunk by chunk as the scraper takes it: a slow one holds one chunk and no thread.
 fn stream_body(scrape: Scrape, encoding: Encoding, api: &Api) -> Result<Body, Problem> {
-    let body = exposition::Body::new(scrape, encoding, api.parts.clone()).map_err(|error| {
+    let body = exposition::Body::new(scrape, encoding, api.gzip_cache.clone()).map_err(|error| {
         tracing::error!(%error, "cannot begin to compress a scrape");
         Problem::internal()
     })?;

@@ -10,7 +10,7 @@ use crate::{
     auth::Scope,
     exposition::Filter,
     selector::Selector,
-    store::{FamilyData, Value, matching},
+    state::{FamilyData, Value, matching},
     write::Change,
 };
 
@@ -129,7 +129,7 @@ fn page(api: &Api, filter: &Filter, after: Option<&Cursor>, limit: usize) -> Pag
             .filter(|after| after.family == name)
             .map(|after| (after.slab, after.offset));
         for (number, slab) in family.slabs().iter().enumerate() {
-            let full = slab.look(|fixed| {
+            let full = slab.with_read(|fixed| {
                 for (offset, entry, labels) in fixed.iter() {
                     if behind.is_some_and(|behind| (number, offset) <= behind) || !shown.shows(labels) {
                         continue;
@@ -152,7 +152,7 @@ fn page(api: &Api, filter: &Filter, after: Option<&Cursor>, limit: usize) -> Pag
     Page { series, next: None }
 }
 
-fn describe(api: &Api, family: &FamilyData, entry: &crate::store::Entry, labels: &str, value: &Value) -> Series {
+fn describe(api: &Api, family: &FamilyData, entry: &crate::state::Entry, labels: &str, value: &Value) -> Series {
     let (number, histogram) = match value {
         Value::Number(value, _) => (Some(json_number(*value)), None),
         Value::Histogram(histogram) => (None, Some(buckets(family.family.buckets.bounds(), histogram))),
@@ -170,7 +170,7 @@ fn describe(api: &Api, family: &FamilyData, entry: &crate::store::Entry, labels:
     }
 }
 
-fn buckets(bounds: &[f64], histogram: &crate::store::Histogram) -> Histogram {
+fn buckets(bounds: &[f64], histogram: &crate::state::Histogram) -> Histogram {
     let mut count = 0u64;
     let bounds = bounds.iter().copied().chain([f64::INFINITY]);
     let buckets = bounds.zip(&histogram.counts).map(|(bound, more)| {

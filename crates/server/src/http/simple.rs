@@ -20,7 +20,7 @@ use crate::{
     clients,
     clock::now_ms,
     ingest::rest::{self, Verb},
-    store::Value,
+    state::Value,
 };
 
 /// metric-nexus' own clients write `/metric/` as often as `/metric`.

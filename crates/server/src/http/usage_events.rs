@@ -61,7 +61,7 @@ pub(super) async fn events(
     body: Body,
 ) -> Result<Json<Received>, Problem> {
     caller.has(Scope::Write)?;
-    if !api.request_log.is_enabled() {
+    if !api.usage_log.is_enabled() {
         return Err(Problem::no_usage_log());
     }
     let body = body::read(&headers, body, &api.config.limits).await?;
@@ -74,7 +74,7 @@ pub(super) async fn events(
     };
     let events = events::parse(&body, kind, &origin, &Limits::default(), Time::now())?;
     let mut received = Received::default();
-    for fate in api.request_log.store(events).await? {
+    for fate in api.usage_log.store(events).await? {
         received.count(fate);
     }
     Ok(Json(received))

@@ -14,7 +14,7 @@ use nexus_usage_log::Format;
 use super::{Api, Caller, error::Problem, query::Parameters};
 use crate::{
     auth::Scope,
-    request_log::{Asked, write_report},
+    usage_log::{Asked, write_report},
 };
 
 /// How long a report waits for what is still to be stored.
@@ -88,8 +88,8 @@ pub(super) async fn report(
     };
     let background = api.background.clone();
     let made = background.run_long(move || {
-        let file = api.request_log.file().ok_or_else(Problem::no_usage_log)?;
-        api.request_log.flush(FLUSH);
+        let file = api.usage_log.file().ok_or_else(Problem::no_usage_log)?;
+        api.usage_log.flush(FLUSH);
         let mut body = Vec::new();
         write_report(file, &query, format, &mut body)?;
         Ok::<_, Problem>(body)

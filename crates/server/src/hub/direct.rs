@@ -4,7 +4,7 @@ use nexus_metric::{Labels, Name};
 
 use super::Hub;
 use crate::{
-    store::Value,
+    state::Value,
     write::{Change, Definition, Outcome, Target, Write},
 };
 

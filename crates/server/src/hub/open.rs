@@ -16,18 +16,19 @@ use crate::{
     clock::Clock,
     config::{Certificate, Config, Transport},
     disk::RealDisk,
-    exposition::Parts,
+    exposition::GzipCache,
     files,
     http::{Api, Services},
     lock::{Lock, LockError},
     metering::{Metering, MeteringError},
     own_metrics::OwnMetrics,
     reload::Reloader,
-    request_log::{RequestLog, RequestLogError},
     serve::Counters,
     settings::{Settings as LiveSettings, SettingsError},
-    store::{OpenError, Opened, Retention, Settings, Store, StoreLimits},
+    state::{Retention, StoreLimits},
+    store::{OpenError, Opened, Settings, Store},
     tls::{self, Tls, TlsError},
+    usage_log::{UsageLogError, UsageLogHandle},
 };
 
 /// How often a hub whose journal failed tries to come back.
@@ -53,7 +54,7 @@ pub(super) enum Reason {
     #[error(transparent)]
     Usage(#[from] MeteringError),
     #[error(transparent)]
-    UsageLog(#[from] RequestLogError),
+    UsageLog(#[from] UsageLogError),
     #[error(transparent)]
     Tls(#[from] TlsError),
     #[error("{0}; look at it with `metric-nexus state check`; to begin anew, move it away")]
@@ -112,7 +113,7 @@ fn open(config: Config, terminal: bool) -> Result<Started, Reason> {
     files::create_directory(&config.state.usage_log_dir())
         .map_err(|error| Reason::Directory(config.state.usage_log_dir(), error))?;
     let metering = Metering::open(&config.usage, &config.state.usage_file())?;
-    let request_log = RequestLog::open(
+    let usage_log = UsageLogHandle::open(
         &config.usage_log,
         &config.state.usage_log_file(),
         &config.state.usage_log_dir(),
@@ -127,7 +128,7 @@ fn open(config: Config, terminal: bool) -> Result<Started, Reason> {
         bandwidth.clone(),
         accounts.clone(),
     );
-    let parts = Parts::new(config.scrape.gzip_parts_bytes_max);
+    let gzip_cache = GzipCache::new(config.scrape.gzip_parts_bytes_max);
     let api = Api::new(Services {
         store,
         keyring,
@@ -139,8 +140,8 @@ fn open(config: Config, terminal: bool) -> Result<Started, Reason> {
         bandwidth,
         accounts,
         metering,
-        request_log,
-        parts,
+        usage_log,
+        gzip_cache,
         background: Background::new().map_err(Reason::Threads)?,
     });
     let hub = Hub {

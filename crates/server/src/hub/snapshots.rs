@@ -17,7 +17,7 @@ pub(super) async fn run(store: Store, background: Background, config: Arc<Config
             () = shutdown.fired() => return,
             () = tokio::time::sleep(PERIOD) => {}
         }
-        store.look();
+        store.verify_files();
         if !is_due(&store, &config, last_end.elapsed(), took) {
             continue;
         }

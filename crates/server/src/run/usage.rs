@@ -8,7 +8,7 @@ use super::Failure;
 use crate::{
     cli::{EXIT_FAILURE, EXIT_USAGE, Failure as Refused, ReportArgs, ReportFormat, UsageCommand},
     config::{Config, process_environment},
-    request_log::write_report,
+    usage_log::write_report,
 };
 
 pub(super) fn run(command: &UsageCommand, output: &mut dyn Write) -> Result<(), Failure> {

@@ -105,7 +105,7 @@ impl Activity {
         (phase, self.served.load(Relaxed))
     }
 
-    /// Decrypted bytes have arrived.
+    /// PlaintextStream bytes have arrived.
     pub(super) fn note_arrival(&self) {
         if self.requests.load(Relaxed) == 0 {
             self.header.store(true, Relaxed);

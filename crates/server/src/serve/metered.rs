@@ -81,12 +81,12 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Metered<T> {
 
 /// A stream above TLS: notes when a request begins to arrive, and what passes.
 #[derive(Debug)]
-pub(super) struct Decrypted<T> {
+pub(super) struct PlaintextStream<T> {
     inner: T,
     activity: Arc<Activity>,
 }
 
-impl<T> Decrypted<T> {
+impl<T> PlaintextStream<T> {
     pub(super) fn new(inner: T, activity: Arc<Activity>) -> Self {
         Self { inner, activity }
     }
@@ -98,13 +98,13 @@ impl<T> Decrypted<T> {
     }
 }
 
-impl<T> Drop for Decrypted<T> {
+impl<T> Drop for PlaintextStream<T> {
     fn drop(&mut self) {
         self.activity.exchanges.closed();
     }
 }
 
-impl<T: AsyncRead + Unpin> AsyncRead for Decrypted<T> {
+impl<T: AsyncRead + Unpin> AsyncRead for PlaintextStream<T> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let (read, bytes) = poll_counted(&mut self.inner, cx, buf);
         if bytes > 0 {
@@ -115,7 +115,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Decrypted<T> {
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Decrypted<T> {
+impl<T: AsyncWrite + Unpin> AsyncWrite for PlaintextStream<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.inner).poll_write(cx, buf);
         self.note_write(&written);

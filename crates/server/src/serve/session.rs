@@ -20,12 +20,12 @@ use tracing::{debug, error};
 use super::Server;
 use super::activity::{ConnectionInfo, Phase};
 use super::counters::Counters;
-use super::metered::Decrypted;
+use super::metered::PlaintextStream;
 use super::request::Requests;
 use super::watchdog::Watchdog;
 
 /// How long the last words to a client may take.
-const FAREWELL: Duration = Duration::from_secs(1);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Bytes beyond a header that may be read with it. hyper panics on less.
 const READ_AHEAD: usize = 8192;
@@ -57,7 +57,7 @@ impl Session<'_> {
     {
         let limits = &self.server.limits;
         let requests = self.requests();
-        let stream = Decrypted::new(stream, self.info.activity.clone());
+        let stream = PlaintextStream::new(stream, self.info.activity.clone());
         let mut connection = http1::Builder::new()
             // The watchdog's business.
             .header_read_timeout(None)
@@ -83,7 +83,7 @@ impl Session<'_> {
             stream.shutdown().await
         };
         // The client may be gone already; there is nobody to tell.
-        drop(timeout(FAREWELL, farewell).await);
+        drop(timeout(CLOSE_TIMEOUT, farewell).await);
     }
 
     /// Speaks HTTP/2 until the end.
@@ -109,7 +109,7 @@ impl Session<'_> {
         match ended {
             Ended::Expired(Phase::Idle) => {
                 connection.as_mut().graceful_shutdown();
-                drop(timeout(FAREWELL, connection).await);
+                drop(timeout(CLOSE_TIMEOUT, connection).await);
             }
             // Answers may still be in hyper's hands, to be written as the client makes room.
             Ended::Drained => drop(connection.await),

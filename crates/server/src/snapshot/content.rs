@@ -14,7 +14,7 @@ use super::{
 use crate::{
     journal::SEQUENCE_MAX,
     json::{Number, Pairs},
-    store::{Histogram, RestoredSeries, Stamp, StoreLimits, Used, Value},
+    state::{Histogram, RestoredSeries, Stamp, StoreLimits, Used, Value},
     write::{Change, Definition, HistogramDelta, Idempotency, RequestLimits, Target, Write},
 };
 
@@ -271,7 +271,7 @@ impl Content {
         name: &str,
         is_histogram: bool,
         defined: Stamp,
-    ) -> Result<Arc<crate::store::FamilyData>, String> {
+    ) -> Result<Arc<crate::state::FamilyData>, String> {
         if !matches!(self.origin, Origin::Damaged) {
             return Err(format!("there is no metric {name:?} among the families"));
         }

@@ -9,7 +9,7 @@ use super::{
     content::{Content, SECTIONS},
     items::{ClientLine, FamilyLine, HubLine, KeyLine, SeriesLine, parse_by_hand},
 };
-use crate::store::Stamp;
+use crate::state::Stamp;
 
 /// An edited snapshot, before it is looked at closely.
 pub(crate) struct Edited<'a> {

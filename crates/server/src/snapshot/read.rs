@@ -4,7 +4,7 @@ use std::{
 };
 
 use super::{CHECKSUM, ClientSeen, FIRST_LINE, LoadError, content::Content, lines::Lines};
-use crate::{damage::Tolerance, disk::Disk, store::State};
+use crate::{damage::Tolerance, disk::Disk, state::State};
 
 /// What a snapshot holds.
 #[derive(Debug, Default)]
@@ -122,7 +122,7 @@ fn foreign(disk: &dyn Disk, path: &Path, damage: &mut Tolerance<LoadError>) -> R
         .and_then(|text| match super::State::from_yaml(&text) {
             Err(_) if text.lines().any(|line| line.starts_with("hub:")) => Ok(None),
             Err(error) => Err(error),
-            Ok(read) => read.into_store().map(Some),
+            Ok(read) => read.into_stored().map(Some),
         });
     let error = match read {
         Ok(Some(read)) => return Ok(loaded(read)),

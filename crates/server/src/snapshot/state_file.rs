@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     disk::RealDisk,
-    store,
+    state::{self, FamilyData, StoreLimits, Value},
     write::{Change, Definition, HistogramDelta, Refusal, Target, Write},
 };
 
@@ -101,7 +101,7 @@ impl State {
     pub fn read(path: impl AsRef<Path>) -> Result<Self, StateError> {
         let loaded = super::load(&RealDisk, path.as_ref()).map_err(|error| StateError::Yaml(error.to_string()))?;
         let loaded = loaded.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
-        Ok(State::from_store(&loaded.state))
+        Ok(State::from_stored(&loaded.state))
     }
 
     /// Writes a state file that a hub with an empty journal takes over.
@@ -138,11 +138,11 @@ impl State {
         document.ok_or_else(|| StateError::Yaml("the file is empty: it should begin with `metrics:`".to_owned()))
     }
 
-    fn from_store(state: &store::State) -> Self {
+    fn from_stored(stored: &state::State) -> Self {
         let mut metrics = Vec::new();
-        for data in state.catalog().families() {
+        for data in stored.catalog().families() {
             for slab in data.slabs() {
-                slab.look(|fixed| {
+                slab.with_read(|fixed| {
                     for (offset, _, labels) in fixed.iter() {
                         if let Some(value) = slab.value(offset) {
                             metrics.push(metric(&data, labels, &value));
@@ -155,14 +155,14 @@ impl State {
     }
 
     /// The metrics as a hub's state, and the sequence of the last of them.
-    pub(super) fn into_store(self) -> Result<(store::State, u64), StateError> {
-        let mut state = store::State::default();
+    pub(super) fn into_stored(self) -> Result<(state::State, u64), StateError> {
+        let mut stored = state::State::default();
         let mut position = 0;
         // The hub counts its clients itself, and a metric of metric-nexus that begins with __ could not even be read there.
         for metric in self
             .metrics
             .into_iter()
-            .filter(|metric| !store::is_reserved(&metric.key))
+            .filter(|metric| !state::is_reserved(&metric.key))
         {
             let fail = |reason: String| StateError::Metric {
                 key: metric.key.clone(),
@@ -174,27 +174,27 @@ impl State {
                 idempotency: None,
                 changes,
             };
-            if let Some(Refusal { reason, .. }) = state.check(&write, &store::StoreLimits::NONE).first() {
+            if let Some(Refusal { reason, .. }) = stored.check(&write, &StoreLimits::NONE).first() {
                 return Err(fail(reason.to_string()));
             }
-            if state.apply(&write, position + 1, 0).created == 0 {
+            if stored.apply(&write, position + 1, 0).created == 0 {
                 return Err(fail("it is there twice".to_owned()));
             }
             position += write.changes.len() as u64;
         }
-        Ok((state, position))
+        Ok((stored, position))
     }
 }
 
-fn metric(data: &store::FamilyData, labels: &str, value: &store::Value) -> StateMetric {
+fn metric(data: &FamilyData, labels: &str, value: &Value) -> StateMetric {
     let family = &data.family;
     #[expect(
         clippy::cast_precision_loss,
         reason = "a count beyond 2^53 is shown as the nearest double"
     )]
     let (value, histogram) = match value {
-        store::Value::Number(value, _) => (*value, None),
-        store::Value::Histogram(histogram) => (
+        Value::Number(value, _) => (*value, None),
+        Value::Histogram(histogram) => (
             histogram.count() as f64,
             Some(StateHistogram {
                 bounds: family.buckets.bounds().to_vec(),

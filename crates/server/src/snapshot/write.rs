@@ -13,7 +13,7 @@ use super::{
 use crate::{
     disk::{Disk, DiskFile},
     files::directory_of,
-    store::{Catalog, Entry, FamilyData, Used, Value},
+    state::{Catalog, Entry, FamilyData, Used, Value},
 };
 
 /// How much is gathered before it is handed to the file. Little in tests, so that small states have many blocks too, and
@@ -145,7 +145,7 @@ fn put_family(line: &mut Vec<u8>, family: &Family, data: &FamilyData) {
 fn put_series(out: &mut Output, catalog: &Catalog, family: &FamilyData, any: &mut bool) -> io::Result<()> {
     for slab in family.slabs() {
         // The slab is held still only while its lines are gathered, not while they are written.
-        slab.look(|fixed| {
+        slab.with_read(|fixed| {
             for (offset, entry, labels) in fixed.iter() {
                 if let Some(value) = slab.value(offset) {
                     if !*any {

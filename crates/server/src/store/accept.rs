@@ -6,13 +6,14 @@ use std::{
 };
 
 use super::{
-    Settings, Stamp, State,
+    Settings,
     open::{OpenError, keep_copy, replay_one},
 };
 use crate::{
     clock::now_ms,
     journal::recovery::{self, JournalError, Recovered},
     snapshot::{self, Edited, Loaded, Mistake},
+    state::{Stamp, State},
     write::{Amount, ChangeView},
 };
 

@@ -3,7 +3,7 @@
 use std::{io, path::Path, sync::Arc};
 
 use super::{
-    Settings, State,
+    Settings,
     open::{OpenError, replay_one},
 };
 use crate::{
@@ -12,6 +12,7 @@ use crate::{
     disk::Disk,
     journal::recovery::{self, Position, Recovered},
     snapshot::{self, ClientSeen},
+    state::State,
 };
 
 /// A state as far as it can be read.

@@ -10,7 +10,6 @@ use std::{
 
 use super::{
     Shared, Store,
-    limits::StoreLimits,
     snapshotter::{Files, Snapshotter},
     status::Status,
     sync::{Mutex, sync_channel},
@@ -27,6 +26,7 @@ use crate::{
         recovery::{self, JournalError, Recovered},
     },
     snapshot::{self, LoadError, Loaded},
+    state::{State, StoreLimits},
     write::Applied,
 };
 
@@ -73,7 +73,7 @@ pub(crate) enum OpenError {
 /// Snapshot and journal, read.
 pub(super) struct Read {
     loaded: Option<Loaded>,
-    state: super::State,
+    state: State,
     pub(super) recovered: Recovered,
 }
 
@@ -86,7 +86,7 @@ pub(super) fn read(settings: &Settings) -> Result<Read, OpenError> {
     let mut loaded = snapshot::load(disk, &settings.snapshot)?;
     let mut state = loaded
         .as_mut()
-        .map_or_else(super::State::default, |loaded| std::mem::take(&mut loaded.state));
+        .map_or_else(State::default, |loaded| std::mem::take(&mut loaded.state));
     let position = position(loaded.as_ref());
     if loaded.as_ref().is_some_and(|loaded| loaded.foreign) {
         // It stands for no position in a journal, so it can follow none.
@@ -111,7 +111,7 @@ pub(super) fn read(settings: &Settings) -> Result<Read, OpenError> {
 }
 
 /// Does a write from the journal again.
-pub(super) fn replay_one(state: &mut super::State, frame: &FrameHeader, write: &JournaledWrite<'_>) {
+pub(super) fn replay_one(state: &mut State, frame: &FrameHeader, write: &JournaledWrite<'_>) {
     let applied = state.apply_recorded(&write.write, write.first, frame.at_ms);
     if let Some(idempotency) = write.write.idempotency {
         // What the first answer said; replaying on a newer snapshot may make fewer series.
@@ -220,7 +220,7 @@ fn is_full(error: &io::Error) -> bool {
 
 fn start_writer(
     settings: &Settings,
-    state: super::State,
+    state: State,
     journal: Journal,
     files: Arc<Files>,
     start: Start,

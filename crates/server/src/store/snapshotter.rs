@@ -7,11 +7,11 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
-    state::Catalog,
     status::Status,
     sync::{Mutex, MutexGuard, SyncSender, oneshot},
     writer::{Begun, Command},
 };
+use crate::state::Catalog;
 use crate::{clients::Clients, clock::now_ms, disk::Disk, files::directory_of, journal::Journal, snapshot};
 
 /// Where snapshot and journal are, and who may write a snapshot at a time.

@@ -16,6 +16,7 @@ use crate::{
     clients::Clients,
     config::Durability,
     disk::memory::MemoryDisk,
+    state::{State, StoreLimits, Value},
     write::{Applied, Change, Definition, Outcome, Target, Write},
 };
 
@@ -101,7 +102,7 @@ fn dump(store: &Store) -> String {
     let mut lines = Vec::new();
     for family in store.catalog().families() {
         for slab in family.slabs() {
-            slab.look(|fixed| {
+            slab.with_read(|fixed| {
                 for (offset, _, labels) in fixed.iter() {
                     let value = match slab.value(offset).unwrap() {
                         Value::Number(value, _) => value.to_string(),

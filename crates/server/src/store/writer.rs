@@ -4,10 +4,7 @@ use tokio::time::Instant;
 
 use super::{
     QueueTicket,
-    idempotency::Lookup,
-    limits::StoreLimits,
     snapshotter::Files,
-    state::State,
     status::Status,
     sync::{Receiver, RecvTimeoutError, oneshot},
 };
@@ -15,6 +12,7 @@ use crate::{
     clock::{Clock, now_ms},
     config::Durability,
     journal::{Frame, Journal},
+    state::{Lookup, State, StoreLimits},
     write::{Applied, Idempotency, Outcome, Unavailable, Write},
 };
 
@@ -48,7 +46,7 @@ pub(super) enum Command {
     /// Take no more writes.
     Close,
     /// See that the files are still where they should be.
-    Look,
+    VerifyFiles,
     /// Wait until this is dropped, so that the writes behind it become one group.
     #[cfg(test)]
     Hold(Receiver<()>),
@@ -106,7 +104,7 @@ impl Writer {
                     match self.queue.recv_timeout(retry.saturating_duration_since(Instant::now())) {
                         Ok(command) => Some(command),
                         Err(RecvTimeoutError::Timeout) => {
-                            self.come_back();
+                            self.try_recover();
                             continue;
                         }
                         Err(RecvTimeoutError::Disconnected) => None,
@@ -163,7 +161,7 @@ impl Writer {
                     *snapshot_begun = false;
                 }
             }
-            Command::Look => self.look(),
+            Command::VerifyFiles => self.verify_files(),
             #[cfg(test)]
             Command::Hold(released) => drop(released.recv()),
             Command::Close => self.closed = true,
@@ -188,7 +186,7 @@ impl Writer {
             _ticket,
         }) = job
         {
-            let outcome = self.one(&write, &record, &mut frame);
+            let outcome = self.process(&write, &record, &mut frame);
             let _spent = (write, record);
             answers.push((reply, Answer { outcome, _spent }));
             if frame.len() >= FRAME_BYTES || answers.len() >= FRAME_WRITES {
@@ -204,7 +202,7 @@ impl Writer {
             };
         }
         self.next = frame.next();
-        let kept = self.keep(&mut frame);
+        let kept = self.persist(&mut frame);
         self.status.set_sequence(self.next - 1);
         // Whoever is told of a failure finds the hub read-only already.
         if let Err(error) = &kept {
@@ -214,14 +212,17 @@ impl Writer {
         other
     }
 
-    fn one(&mut self, write: &Write, record: &[u8], frame: &mut Frame) -> Outcome {
+    fn process(&mut self, write: &Write, record: &[u8], frame: &mut Frame) -> Outcome {
         if self.closed {
             return Outcome::Unavailable(Unavailable::Stopping);
         }
         if let Mode::ReadOnly { .. } = self.mode {
             return Outcome::Unavailable(Unavailable::ReadOnly);
         }
-        if let Some(answer) = write.idempotency.and_then(|idempotency| self.answered(&idempotency)) {
+        if let Some(answer) = write
+            .idempotency
+            .and_then(|idempotency| self.replayed_outcome(&idempotency))
+        {
             return answer;
         }
         let found = self.state.find_all(write);
@@ -245,7 +246,7 @@ impl Writer {
 
     /// The answer to a write whose idempotency key was used before. If the first use is in the same frame, both are
     /// answered after its sync; if it was in an earlier one, that one is durable.
-    fn answered(&self, idempotency: &Idempotency) -> Option<Outcome> {
+    fn replayed_outcome(&self, idempotency: &Idempotency) -> Option<Outcome> {
         match self.state.catalog.used_keys.find(idempotency) {
             Lookup::Unknown => None,
             Lookup::Same(used) => {
@@ -265,7 +266,7 @@ impl Writer {
     }
 
     /// Puts the frame where the durability mode wants it.
-    fn keep(&mut self, frame: &mut Frame) -> io::Result<()> {
+    fn persist(&mut self, frame: &mut Frame) -> io::Result<()> {
         let journalled =
             self.durability != Durability::Snapshot || matches!(self.mode, Mode::Open { snapshot_begun: true });
         if frame.is_empty() || !journalled {
@@ -319,7 +320,7 @@ impl Writer {
     }
 
     /// Files that were removed under the hub's feet are the end of durability, although every write still succeeds.
-    fn look(&mut self) {
+    fn verify_files(&mut self) {
         if let Mode::ReadOnly { .. } = self.mode {
             return;
         }
@@ -351,7 +352,7 @@ impl Writer {
 
     /// Tries to make all that readers can see durable in a snapshot, then begins a new segment behind it. In this order: a
     /// segment that begins where the old one never got to would look like a loss.
-    fn come_back(&mut self) {
+    fn try_recover(&mut self) {
         let position = self.next - 1;
         let back = match self.files.try_write_snapshot(&self.state.catalog, position) {
             None => Err(io::Error::other("a snapshot is being written")),

@@ -6,8 +6,8 @@ use nexus_usage_log::{ReportError, StoreError, ingest::events::EventsError};
 use super::{ItemProblem, Problem, urn};
 use crate::{
     accounts::{Refused, TooFast},
-    request_log::AskedWrong,
     settings::SettingsError,
+    usage_log::AskedWrong,
 };
 
 impl From<Refused> for Problem {

@@ -128,7 +128,7 @@ impl Run {
             Step::Restart(then) => self.restart(*then)?,
             Step::Crash { at, crash, then } => self.crash(*at, crash, *then)?,
         }
-        self.come_back();
+        self.try_recover();
         if self.disk.synced_again() > 0 {
             return Err("a file was synced again after its sync had failed".to_owned());
         }
@@ -136,7 +136,7 @@ impl Run {
     }
 
     /// Faults end; the hub must come back from them by itself.
-    fn come_back(&self) {
+    fn try_recover(&self) {
         faults::until("coming back", || self.store().status().read_only().is_none());
     }
 
@@ -311,7 +311,7 @@ fn read(store: &Store) -> Model {
         };
         let mut all = BTreeMap::new();
         for slab in family.slabs() {
-            slab.look(|fixed| {
+            slab.with_read(|fixed| {
                 for (offset, entry, labels) in fixed.iter() {
                     let label = labels.trim_start_matches("l=\"").trim_end_matches('"');
                     let value = match slab.value(offset).unwrap() {

@@ -390,12 +390,12 @@ fn files_that_are_removed_from_an_idle_hub_are_written_anew() {
             let store = on_disk.open();
             accept(&store, vec![set("a", 1.0)]);
             store.snapshot().unwrap();
-            store.look();
+            store.verify_files();
             assert_eq!(store.status().journal_errors(), 0);
             let path = on_disk.state().join(gone);
             // Moved away is gone too.
             std::fs::rename(&path, on_disk.parent.path().join("elsewhere")).unwrap();
-            store.look();
+            store.verify_files();
             until("noticing", || store.status().journal_errors() == 1);
             until("coming back", || store.status().read_only().is_none());
             drop(store);

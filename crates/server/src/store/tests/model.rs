@@ -93,7 +93,7 @@ use sync::{Mutex, SyncSender, oneshot, sync_channel};
 use writer::{Command, Job, Mode, Writer};
 
 use super::{
-    super::{QueueTicket, State, StoreLimits, Value, idempotency, limits, state, status},
+    super::{QueueTicket, status},
     add, write_of,
 };
 use crate::{
@@ -102,6 +102,7 @@ use crate::{
     disk::{Disk, DiskFile, memory::MemoryDisk},
     journal::{Journal, frame},
     snapshot,
+    state::{Catalog, State, StoreLimits, Value},
     write::{Outcome, Unavailable, Write},
 };
 
@@ -195,7 +196,7 @@ struct Model {
     disk: ModelDisk,
     snapshotter: Arc<Snapshotter>,
     writer: thread::JoinHandle<()>,
-    catalog: Arc<state::Catalog>,
+    catalog: Arc<Catalog>,
 }
 
 fn start(durability: Durability, queue_writes_max: usize) -> Model {
@@ -283,7 +284,7 @@ fn submitter(queue: SyncSender<Command>, disk: ModelDisk, durability: Durability
     })
 }
 
-fn total(catalog: &state::Catalog) -> f64 {
+fn total(catalog: &Catalog) -> f64 {
     let value = catalog.family("a").and_then(|family| family.value(""));
     value.map_or(0.0, |value| match value {
         Value::Number(value, _) => value,

@@ -359,7 +359,7 @@ fn dump_lines(state: &State) -> BTreeMap<String, String> {
     let mut lines = BTreeMap::new();
     for family in state.catalog().families() {
         for slab in family.slabs() {
-            slab.look(|fixed| {
+            slab.with_read(|fixed| {
                 for (offset, _, labels) in fixed.iter() {
                     let value = match slab.value(offset).unwrap() {
                         Value::Number(value, _) => value.to_string(),

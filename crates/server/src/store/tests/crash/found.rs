@@ -160,7 +160,7 @@ fn a_series_is_never_seen_at_zero_with_the_sequence_of_its_first_change() {
         let reader = scope.spawn(|| {
             while !stop.load(Ordering::Relaxed) {
                 let values = family.slabs().into_iter().flat_map(|slab| {
-                    slab.look(|fixed| {
+                    slab.with_read(|fixed| {
                         fixed
                             .iter()
                             .map(|(offset, ..)| slab.value(offset).unwrap())

@@ -5,11 +5,11 @@ use std::{iter::Peekable, ops::Deref, sync::Arc};
 use nexus_metric::{Kind, Labels, Name};
 
 use super::{
+    State,
     cell::{Histogram, Stamp},
     family::{FamilyData, Place, Value},
     found::FoundSeries,
     slab::Slab,
-    state::State,
 };
 use crate::{
     selector::Selector,
@@ -35,7 +35,7 @@ impl State {
     }
 
     /// The same with the series that were found for the check.
-    pub(super) fn apply_checked(&mut self, write: &Write, found: &FoundSeries, first: u64, at_ms: u64) -> Applied {
+    pub(crate) fn apply_checked(&mut self, write: &Write, found: &FoundSeries, first: u64, at_ms: u64) -> Applied {
         if write.changes.iter().any(|change| change.target().is_none()) {
             // It takes series away: what was found may not be there any more when its change comes.
             return self.apply(write, first, at_ms);
@@ -265,7 +265,7 @@ fn change_series<S: Deref<Target = Slab>>(family: &FamilyData, place: &Place<S>,
 pub(crate) fn matching(family: &FamilyData, selector: &Selector) -> Vec<Box<str>> {
     let mut found = Vec::new();
     for slab in family.slabs() {
-        slab.look(|fixed| {
+        slab.with_read(|fixed| {
             for (_, _, text) in fixed.iter() {
                 let pairs: Vec<_> = Labels::pairs_of(text).collect();
                 if selector.matches_labels(&pairs) {

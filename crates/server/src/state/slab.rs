@@ -70,9 +70,9 @@ impl Slab {
         }
     }
 
-    /// The fixed parts of all series, held still while `look` runs.
-    pub(crate) fn look<T>(&self, look: impl FnOnce(&Fixed) -> T) -> T {
-        look(&self.hold())
+    /// The fixed parts of all series, held still while `read` runs.
+    pub(crate) fn with_read<T>(&self, read: impl FnOnce(&Fixed) -> T) -> T {
+        read(&self.hold())
     }
 
     /// The same as long as the guard is there.
@@ -236,10 +236,10 @@ mod tests {
         let slab = Slab::numbers(4);
         for round in 0..10_000 {
             slab.occupy(round % 4, &format!("round=\"{round}\""), OwnerId::default(), 0);
-            slab.look(|fixed| assert_eq!(fixed.get(round % 4).unwrap().1, format!("round=\"{round}\"")));
+            slab.with_read(|fixed| assert_eq!(fixed.get(round % 4).unwrap().1, format!("round=\"{round}\"")));
             slab.vacate(round % 4);
         }
-        slab.look(|fixed| assert!(fixed.text.len() < 3 * GARBAGE_BYTES_MIN));
-        assert!(slab.look(|fixed| fixed.iter().next().is_none()));
+        slab.with_read(|fixed| assert!(fixed.text.len() < 3 * GARBAGE_BYTES_MIN));
+        assert!(slab.with_read(|fixed| fixed.iter().next().is_none()));
     }
 }

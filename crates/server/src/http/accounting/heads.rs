@@ -12,7 +12,7 @@ pub(super) enum Heads {
     #[default]
     Ignored,
     /// The connection knows, with the framing: under HTTP/1.1 it serves one request after the other.
-    Counted(ConnectionInfo),
+    RequestTimer(ConnectionInfo),
     /// Requests share the connection: what their heads would be under HTTP/1.1 is the best that can be said.
     Estimated { request: u64, response: AtomicU64 },
 }
@@ -20,7 +20,7 @@ pub(super) enum Heads {
 impl Heads {
     pub(super) fn of(request: &Request) -> Self {
         match request.extensions().get::<ConnectionInfo>() {
-            Some(connection) if request.version() <= Version::HTTP_11 => Heads::Counted(connection.clone()),
+            Some(connection) if request.version() <= Version::HTTP_11 => Heads::RequestTimer(connection.clone()),
             _ => Heads::Estimated {
                 request: request_head_bytes(request),
                 response: AtomicU64::new(0),
@@ -38,7 +38,7 @@ impl Heads {
     pub(super) fn settle(&self, exchange: Exchange) {
         match self {
             Heads::Ignored => drop(exchange),
-            Heads::Counted(connection) => connection.ended(exchange),
+            Heads::RequestTimer(connection) => connection.ended(exchange),
             Heads::Estimated { request, response } => {
                 let bodies = exchange.seen();
                 exchange.settle(WireBytes {

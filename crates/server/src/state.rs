@@ -1,5 +1,17 @@
 //! What the hub holds. [`State`] belongs to the writer; [`Catalog`] is the part of it that readers see.
 
+mod apply;
+mod cell;
+mod check;
+mod exposed_names;
+mod family;
+mod found;
+mod idempotency;
+mod limits;
+mod locks;
+mod owners;
+mod slab;
+
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{
@@ -10,11 +22,18 @@ use std::{
 
 use nexus_metric::{Family, Name};
 
-use super::{
-    cell::Stamp,
+pub(crate) use apply::matching;
+pub(crate) use cell::{Histogram, Stamp};
+pub(crate) use check::is_reserved;
+pub(crate) use family::{FamilyData, Value};
+pub(crate) use idempotency::{Lookup, Retention, Used};
+pub(crate) use limits::StoreLimits;
+pub(crate) use slab::{Cells, Entry, Slab};
+
+use self::{
     exposed_names::exposed_names,
-    family::{FamilyData, Place, Value},
-    idempotency::{Used, UsedKeys},
+    family::Place,
+    idempotency::UsedKeys,
     locks::{read, write},
     owners::Owners,
 };
@@ -52,7 +71,7 @@ impl Catalog {
 /// The state with all that only the writer needs.
 #[derive(Debug, Default)]
 pub(crate) struct State {
-    pub(super) catalog: Arc<Catalog>,
+    pub(crate) catalog: Arc<Catalog>,
     by_name: HashMap<Name, Arc<FamilyData>, foldhash::fast::FixedState>,
     /// Every name that a scrape may show, and the family it belongs to.
     exposed: HashMap<Box<str>, Name>,
@@ -77,7 +96,7 @@ impl State {
     }
 
     /// The first name that `family` would expose and another family exposes already, with that other family.
-    pub(super) fn collision(&self, family: &Family) -> Option<(Box<str>, &Name)> {
+    pub(crate) fn collision(&self, family: &Family) -> Option<(Box<str>, &Name)> {
         exposed_names(family).into_iter().find_map(|exposed| {
             let by = self.exposed.get(&exposed).filter(|by| **by != family.name)?;
             Some((exposed, by))
@@ -97,7 +116,7 @@ impl State {
     }
 
     /// Removes a family with all its series; gives how many those were.
-    pub(super) fn undefine(&mut self, name: &str) -> u64 {
+    pub(crate) fn undefine(&mut self, name: &str) -> u64 {
         let Some(data) = self.by_name.remove(name) else {
             return 0;
         };
@@ -107,7 +126,7 @@ impl State {
         }
         let mut removed = 0;
         for slab in data.slabs() {
-            slab.look(|fixed| {
+            slab.with_read(|fixed| {
                 for (_, entry, _) in fixed.iter() {
                     self.catalog.owners.lost(entry.owner);
                     removed += 1;
@@ -119,7 +138,7 @@ impl State {
     }
 
     /// Makes a series that is not there.
-    pub(super) fn insert(
+    pub(crate) fn insert(
         &self,
         family: &FamilyData,
         labels: &str,
@@ -135,7 +154,7 @@ impl State {
     }
 
     /// Removes a series if it is there.
-    pub(super) fn remove(&self, family: &FamilyData, labels: &str) -> bool {
+    pub(crate) fn remove(&self, family: &FamilyData, labels: &str) -> bool {
         let Some(entry) = family.remove(labels) else {
             return false;
         };

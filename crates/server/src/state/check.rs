@@ -6,11 +6,11 @@ use foldhash::fast::RandomState;
 use nexus_metric::{Family, Kind, Labels, Name};
 
 use super::{
+    State,
     exposed_names::exposed_names,
     family::{FamilyData, Places},
     found::FoundSeries,
     limits::StoreLimits,
-    state::State,
 };
 use crate::write::{Change, Definition, Reason, Refusal, Target, Write};
 
@@ -21,7 +21,7 @@ impl State {
     }
 
     /// The same with what [`State::find_all`] found.
-    pub(super) fn check_found(&self, write: &Write, limits: &StoreLimits, found: &FoundSeries) -> Vec<Refusal> {
+    pub(crate) fn check_found(&self, write: &Write, limits: &StoreLimits, found: &FoundSeries) -> Vec<Refusal> {
         let mut check = Check::new(self, limits, write);
         let mut refusals = Vec::new();
         for (index, (change, slot)) in write.changes.iter().zip(found.slots()).enumerate() {

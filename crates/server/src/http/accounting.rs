@@ -1,8 +1,8 @@
 //! Every request is on the account of its key: whether it may go on, how fast its bodies flow, and what it used.
 
-mod bill;
 mod heads;
-mod paid;
+mod metered_body;
+mod request_usage;
 
 use std::sync::Arc;
 
@@ -17,9 +17,9 @@ use nexus_throttle::Direction;
 use nexus_usage::{Amount, Reservation};
 
 use self::{
-    bill::{About, Bill},
     heads::Heads,
-    paid::Paid,
+    metered_body::MeteredBody,
+    request_usage::{LogDimensions, RequestUsage},
 };
 use super::{Api, Caller, error::Problem};
 use crate::{
@@ -57,34 +57,34 @@ pub(super) async fn charge(
         connection.join(account.bandwidth());
     }
     let paced = !is_operators(request.uri());
-    let asked = Asked::of(&request);
+    let admission = Admission::of(&request);
     let about = about(api, &caller, &request);
-    let reservation = match asked.admit(&account).await {
+    let reservation = match admission.admit(&account).await {
         Ok(reservation) => reservation,
         Err(refused) => return Problem::from(refused).into_response(),
     };
-    let bill = Arc::new(Bill::new(reservation, api.request_log.clone(), about));
+    let usage = Arc::new(RequestUsage::new(reservation, api.usage_log.clone(), about));
     let wrap = |body: Body, direction| {
         if body.is_end_stream() {
             return body;
         }
         let node = paced.then(|| account.bandwidth().own().clone());
-        Body::new(Paid::new(body, bill.clone(), node, direction))
+        Body::new(MeteredBody::new(body, usage.clone(), node, direction))
     };
     request.extensions_mut().insert(caller);
     let body = request.body_mut();
     *body = wrap(std::mem::take(body), Direction::Read);
     let response = handle(request).await;
-    match announced(response.body()).map(|bytes| bill.reserve(Direction::Write, bytes)) {
+    match announced(response.body()).map(|bytes| usage.reserve(Direction::Write, bytes)) {
         Some(Err(refusal)) => {
             let refused = Problem::from(Refused::UsedUp(refusal)).into_response();
-            bill.answered(&refused);
+            usage.answered(&refused);
             refused
         }
         Some(Ok(())) | None => {
-            bill.answered(&response);
+            usage.answered(&response);
             if response.body().is_end_stream() {
-                bill.completed();
+                usage.completed();
             }
             response.map(|body| wrap(body, Direction::Write))
         }
@@ -92,26 +92,26 @@ pub(super) async fn charge(
 }
 
 /// What the usage log says of the request; costs nothing if there is none.
-fn about(api: &Api, caller: &Caller, request: &Request) -> About {
-    let log = &api.request_log;
+fn about(api: &Api, caller: &Caller, request: &Request) -> LogDimensions {
+    let log = &api.usage_log;
     if !log.is_enabled() {
-        return About::default();
+        return LogDimensions::default();
     }
     let route = request
         .extensions()
         .get::<MatchedPath>()
         .map_or("none", MatchedPath::as_str);
-    About {
+    LogDimensions {
         key: Arc::clone(&caller.key.name),
         service: log.route("hub"),
         route: log.route(route),
-        client: super::account::client_id(request).map_or_else(Arc::default, Arc::from),
+        client: super::authenticate::client_id(request).map_or_else(Arc::default, Arc::from),
         method: log.route(known(request.method())),
         heads: Heads::of(request),
     }
 }
 
-/// The methods that are asked for here; a client must not be able to think up series of the usage log.
+/// The methods that are admission for here; a client must not be able to think up series of the usage log.
 fn known(method: &Method) -> &str {
     match *method {
         Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::DELETE | Method::OPTIONS => method.as_str(),
@@ -120,16 +120,16 @@ fn known(method: &Method) -> &str {
 }
 
 /// What a request tells beforehand of what it will use.
-struct Asked {
+struct Admission {
     free: bool,
     /// How long its body is, if it says so.
     announced: Option<u64>,
     reads: bool,
 }
 
-impl Asked {
+impl Admission {
     fn of(request: &Request) -> Self {
-        Asked {
+        Admission {
             free: is_free(request),
             announced: announced(request.body()),
             reads: matches!(*request.method(), Method::GET | Method::HEAD),

@@ -80,7 +80,7 @@ impl UsedKeys {
     }
 
     /// Keeps a key; what is as new already stays as it is.
-    pub(super) fn keep(&self, used: Used) {
+    pub(crate) fn keep(&self, used: Used) {
         let mut keys = self.lock();
         match keys.get(&used.idempotency) {
             Some(known) if known.sequence >= used.sequence => {}
@@ -94,12 +94,12 @@ impl UsedKeys {
     }
 
     /// Sees whether the wall clock was set, before a key is kept under its time.
-    pub(super) fn follow(&self, now: Reading) {
+    pub(crate) fn follow(&self, now: Reading) {
         self.lock().follow(now);
     }
 
     /// Forgets what is too old or too much at this time.
-    pub(super) fn evict(&self, retention: &Retention, now_ms: u64) {
+    pub(crate) fn evict(&self, retention: &Retention, now_ms: u64) {
         let mut keys = self.lock();
         let mut evicted = 0;
         while let Some(oldest) = keys.oldest() {

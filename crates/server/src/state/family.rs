@@ -103,10 +103,10 @@ impl<'a> Texts<'a> {
 }
 
 /// The series of a family by their slots.
-pub(super) struct Places<'a>(RwLockReadGuard<'a, Vec<Arc<Slab>>>);
+pub(crate) struct Places<'a>(RwLockReadGuard<'a, Vec<Arc<Slab>>>);
 
 impl Places<'_> {
-    pub(super) fn at(&self, slot: u32) -> Option<Place<&Slab>> {
+    pub(crate) fn at(&self, slot: u32) -> Option<Place<&Slab>> {
         let (number, offset) = locate(slot);
         let slab = &**self.0.get(number)?;
         Some(Place { slab, offset })
@@ -148,7 +148,7 @@ impl FamilyData {
 
     /// Finds many series, one after the other: each one's slot, or `None` if it is not there. The locks are taken once, and
     /// the processor waits for the memory of many look-ups at once.
-    pub(super) fn find_all<'l>(&self, labels: impl Iterator<Item = &'l str>, found: &mut Vec<Option<u32>>) {
+    pub(crate) fn find_all<'l>(&self, labels: impl Iterator<Item = &'l str>, found: &mut Vec<Option<u32>>) {
         let index = read(&self.index);
         let slabs = read(&self.slabs);
         let mut labels = labels.fuse();
@@ -177,7 +177,7 @@ impl FamilyData {
     }
 
     /// The series' places, by slots that were found. Only the writer may call this, and must let go before it makes series.
-    pub(super) fn places(&self) -> Places<'_> {
+    pub(crate) fn places(&self) -> Places<'_> {
         Places(read(&self.slabs))
     }
 
@@ -185,14 +185,14 @@ impl FamilyData {
     pub(crate) fn value(&self, labels: &str) -> Option<Value> {
         // Between finding and reading, the writer may give the place to another series; the labels tell.
         let Place { slab, offset } = self.find(labels)?;
-        slab.look(|fixed| {
+        slab.with_read(|fixed| {
             fixed.get(offset).filter(|(_, text)| *text == labels)?;
             slab.value(offset)
         })
     }
 
     /// Makes a series; its value is `value`. The caller has seen that there is none with these labels.
-    pub(super) fn insert(&self, labels: &str, owner: OwnerId, created_ms: u64, value: Value) -> Place {
+    pub(crate) fn insert(&self, labels: &str, owner: OwnerId, created_ms: u64, value: Value) -> Place {
         let reused = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let slot = reused.unwrap_or_else(|| {
             let mut index = write(&self.index);
@@ -213,7 +213,7 @@ impl FamilyData {
     }
 
     /// Removes a series; gives what it was.
-    pub(super) fn remove(&self, labels: &str) -> Option<Entry> {
+    pub(crate) fn remove(&self, labels: &str) -> Option<Entry> {
         let hash = hash(labels);
         let slot = {
             let mut index = write(&self.index);
@@ -247,7 +247,7 @@ impl FamilyData {
 /// What the writer asks of a series, and does to it. It alone makes and removes series, so the place is still the series'.
 impl<S: Deref<Target = Slab>> Place<S> {
     /// The sequence of its last change.
-    pub(super) fn sequence(&self) -> u64 {
+    pub(crate) fn sequence(&self) -> u64 {
         match &self.slab.cells {
             Cells::Numbers(cells) => cells.get(self.offset).map_or(0, NumberCell::sequence),
             Cells::Histograms(cells) => cells
@@ -256,14 +256,14 @@ impl<S: Deref<Target = Slab>> Place<S> {
         }
     }
 
-    pub(super) fn number(&self) -> f64 {
+    pub(crate) fn number(&self) -> f64 {
         match &self.slab.cells {
             Cells::Numbers(cells) => cells.get(self.offset).map_or(0.0, NumberCell::value),
             Cells::Histograms(_) => 0.0,
         }
     }
 
-    pub(super) fn put_number(&self, value: f64, stamp: Stamp) {
+    pub(crate) fn put_number(&self, value: f64, stamp: Stamp) {
         if let Cells::Numbers(cells) = &self.slab.cells
             && let Some(cell) = cells.get(self.offset)
         {
@@ -272,7 +272,7 @@ impl<S: Deref<Target = Slab>> Place<S> {
         }
     }
 
-    pub(super) fn change_histogram(&self, change: impl FnOnce(&mut Histogram)) {
+    pub(crate) fn change_histogram(&self, change: impl FnOnce(&mut Histogram)) {
         if let Cells::Histograms(cells) = &self.slab.cells
             && let Some(cell) = cells.get(self.offset)
         {
@@ -321,7 +321,7 @@ fn is_at(slabs: &[Arc<Slab>], slot: u32, labels: &str) -> bool {
     let (number, offset) = locate(slot);
     slabs
         .get(number)
-        .is_some_and(|slab| slab.look(|fixed| fixed.get(offset).is_some_and(|(_, text)| text == labels)))
+        .is_some_and(|slab| slab.with_read(|fixed| fixed.get(offset).is_some_and(|(_, text)| text == labels)))
 }
 
 /// Clients that write are authenticated, so a fixed seed is enough; 32 bits keep an index entry at eight bytes.

@@ -64,15 +64,15 @@ pub(super) fn client_id(request: &Request) -> Option<&str> {
 }
 
 /// A request that is to be counted, with the time until its answer begins, by route.
-pub(super) struct Counted {
+pub(super) struct RequestTimer {
     began: Instant,
     method: Method,
     route: Option<MatchedPath>,
 }
 
-impl Counted {
+impl RequestTimer {
     pub(super) fn begin(request: &Request) -> Self {
-        Counted {
+        RequestTimer {
             began: Instant::now(),
             method: request.method().clone(),
             route: request.extensions().get::<MatchedPath>().cloned(),

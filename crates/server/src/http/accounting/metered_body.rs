@@ -11,14 +11,14 @@ use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use nexus_throttle::{Direction, Limiter, Meter};
 
-use super::bill::Bill;
+use super::request_usage::RequestUsage;
 
 /// A body whose bytes are counted as they flow, and flow when their key's bandwidth allows it.
 ///
 /// It holds one frame at a time, and asks for the next when that has gone on.
-pub(super) struct Paid {
+pub(super) struct MeteredBody {
     inner: Body,
-    bill: Arc<Bill>,
+    usage: Arc<RequestUsage>,
     direction: Direction,
     /// None if nothing slows it down.
     meter: Option<Meter>,
@@ -26,11 +26,11 @@ pub(super) struct Paid {
     held: Bytes,
 }
 
-impl Paid {
-    pub(super) fn new(inner: Body, bill: Arc<Bill>, node: Option<Limiter>, direction: Direction) -> Self {
-        Paid {
+impl MeteredBody {
+    pub(super) fn new(inner: Body, usage: Arc<RequestUsage>, node: Option<Limiter>, direction: Direction) -> Self {
+        MeteredBody {
             inner,
-            bill,
+            usage,
             direction,
             meter: node.map(|node| Meter::new(node, direction)),
             held: Bytes::new(),
@@ -39,7 +39,7 @@ impl Paid {
 
     fn note_end(&self) {
         if self.direction == Direction::Write {
-            self.bill.completed();
+            self.usage.completed();
         }
     }
 
@@ -53,13 +53,13 @@ impl Paid {
                 allowed
             }
         };
-        self.bill.flowed(self.direction, bytes);
+        self.usage.flowed(self.direction, bytes);
         // Splitting shares the memory.
         Poll::Ready(Ok(self.held.split_to(bytes)))
     }
 }
 
-impl HttpBody for Paid {
+impl HttpBody for MeteredBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -79,7 +79,7 @@ impl HttpBody for Paid {
                 Ok(data) => this.held = data,
                 Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
             }
-            if let Err(refusal) = this.bill.announce(this.direction, this.held.len()) {
+            if let Err(refusal) = this.usage.announce(this.direction, this.held.len()) {
                 this.held.clear();
                 return Poll::Ready(Some(Err(axum::Error::new(refusal))));
             }

@@ -26,7 +26,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::RequestLog;
+use super::UsageLogHandle;
 use crate::{config, shutdown::Shutdown};
 
 pub(super) use metrics::families;
@@ -50,7 +50,7 @@ enum Reader {
     Syslog(SyslogReceiver),
 }
 
-impl RequestLog {
+impl UsageLogHandle {
     /// Listens and follows as the configuration says until the shutdown; what fails is logged, and the others go on.
     pub(crate) async fn collect(self, config: config::UsageLog, shutdown: Shutdown) {
         let Some(shared) = &self.shared else { return };

@@ -13,11 +13,11 @@ use nexus_usage_log::{Amounts, Dimensions, Outcome, Record, Time};
 use tokio::time::Instant;
 
 use super::heads::Heads;
-use crate::request_log::RequestLog;
+use crate::usage_log::UsageLogHandle;
 
 /// What the usage log says of a request, beside its bytes.
 #[derive(Debug, Default)]
-pub(super) struct About {
+pub(super) struct LogDimensions {
     pub(super) key: Arc<str>,
     pub(super) service: Arc<str>,
     pub(super) route: Arc<str>,
@@ -30,9 +30,9 @@ pub(super) struct About {
 /// What one request uses. Its bodies hold it together with whoever answers it; when the last of them lets it go, what it used is
 /// counted and logged, however it ended.
 #[derive(Debug)]
-pub(super) struct Bill {
-    log: RequestLog,
-    about: About,
+pub(super) struct RequestUsage {
+    log: UsageLogHandle,
+    about: LogDimensions,
     /// What stands in the usage log already: a download of an hour is not to appear in its last second.
     sliced: Mutex<Sliced>,
     /// What it was answered, or 0.
@@ -41,8 +41,8 @@ pub(super) struct Bill {
     complete: AtomicBool,
     /// None if the key cannot be counted.
     reservation: Mutex<Option<Reservation>>,
-    received: Way,
-    sent: Way,
+    received: DirectionUsage,
+    sent: DirectionUsage,
 }
 
 /// What of a request was logged in slices.
@@ -57,22 +57,22 @@ const SLICE: Duration = Duration::from_secs(10);
 
 /// One direction.
 #[derive(Debug, Default)]
-struct Way {
+struct DirectionUsage {
     /// Bytes that flowed.
     bytes: AtomicU64,
     /// Bytes that are reserved.
     reserved: AtomicU64,
 }
 
-impl Bill {
+impl RequestUsage {
     /// For a request that was admitted.
-    pub(super) fn new(reservation: Option<Reservation>, log: RequestLog, about: About) -> Self {
+    pub(super) fn new(reservation: Option<Reservation>, log: UsageLogHandle, about: LogDimensions) -> Self {
         let reserved = reservation.as_ref().map_or(Amount::ZERO, Reservation::reserved);
-        let way = |field| Way {
+        let way = |field| DirectionUsage {
             bytes: AtomicU64::new(0),
             reserved: AtomicU64::new(reserved.get(field)),
         };
-        Bill {
+        RequestUsage {
             log,
             about,
             sliced: Mutex::new(Sliced {
@@ -176,7 +176,7 @@ impl Bill {
         }
     }
 
-    fn way(&self, direction: Direction) -> (&Way, Field) {
+    fn way(&self, direction: Direction) -> (&DirectionUsage, Field) {
         match direction {
             Direction::Read => (&self.received, Field::IngressBytes),
             Direction::Write => (&self.sent, Field::EgressBytes),
@@ -188,7 +188,7 @@ fn whole(bytes: usize) -> u64 {
     u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 
-impl Drop for Bill {
+impl Drop for RequestUsage {
     fn drop(&mut self) {
         {
             let mut sliced = self.sliced.lock().unwrap_or_else(PoisonError::into_inner);
@@ -215,21 +215,21 @@ impl Drop for Bill {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{config::UsageLog, request_log::RequestLog};
+    use crate::{config::UsageLog, usage_log::UsageLogHandle};
 
     #[tokio::test(start_paused = true)]
     async fn a_long_answer_is_logged_in_slices_that_add_up() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("usage-log.db");
-        let log = RequestLog::open(&UsageLog::default(), &file, &directory.path().join("spill")).unwrap();
-        let bill = Bill::new(None, log.clone(), About::default());
+        let log = UsageLogHandle::open(&UsageLog::default(), &file, &directory.path().join("spill")).unwrap();
+        let usage = RequestUsage::new(None, log.clone(), LogDimensions::default());
         for seconds in [1, 10, 3, 10] {
             tokio::time::advance(Duration::from_secs(seconds)).await;
-            bill.flowed(Direction::Write, 100);
+            usage.flowed(Direction::Write, 100);
         }
-        bill.answered(&Response::default());
-        bill.completed();
-        drop(bill);
+        usage.answered(&Response::default());
+        usage.completed();
+        drop(usage);
         log.flush(Duration::from_secs(10));
         let query = nexus_usage_log::Query {
             group_by: vec!["outcome".parse().unwrap()],

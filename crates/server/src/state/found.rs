@@ -1,6 +1,6 @@
 //! Where the series of a write stand: looked up once, in runs of one family, for the check and for what follows it.
 
-use super::state::State;
+use super::State;
 use crate::write::{Change, Write};
 
 /// The slot of each change's series, or `None` where there is no such series, or the change is about none.
@@ -11,14 +11,14 @@ pub(crate) struct FoundSeries {
 
 impl FoundSeries {
     /// By the places of the changes.
-    pub(super) fn slots(&self) -> &[Option<u32>] {
+    pub(crate) fn slots(&self) -> &[Option<u32>] {
         &self.slots
     }
 }
 
 impl State {
     /// Looks for all series of a write.
-    pub(super) fn find_all(&self, write: &Write) -> FoundSeries {
+    pub(crate) fn find_all(&self, write: &Write) -> FoundSeries {
         let mut slots = Vec::with_capacity(write.changes.len());
         for of_one_family in write.changes.chunk_by(Change::is_of_the_same_family) {
             let mut targets = of_one_family.iter().filter_map(Change::target).peekable();

@@ -30,7 +30,7 @@ use sources::Sources;
 
 /// The usage log, if there is one. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(crate) struct RequestLog {
+pub(crate) struct UsageLogHandle {
     shared: Option<Arc<Shared>>,
 }
 
@@ -51,7 +51,7 @@ struct Shared {
 
 /// Why there is no usage log.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum RequestLogError {
+pub(crate) enum UsageLogError {
     #[error("{path}: {source}; to begin a new one, move it away; usage_log.enabled: false does without", path = .0.display(), source = .1)]
     Open(PathBuf, #[source] OpenError),
     #[error("{0}; usage_log.enabled: false does without")]
@@ -63,23 +63,23 @@ const ROUTES_MAX: usize = 1_000;
 /// How often the size of the file is looked at.
 const PERIOD: Duration = Duration::from_secs(1);
 
-impl RequestLog {
+impl UsageLogHandle {
     /// Opens it: the file, and a directory beside it for what waits to be stored. Blocks the thread.
-    pub(crate) fn open(config: &config::UsageLog, file: &Path, spill: &Path) -> Result<Self, RequestLogError> {
+    pub(crate) fn open(config: &config::UsageLog, file: &Path, spill: &Path) -> Result<Self, UsageLogError> {
         if !config.enabled {
-            return Ok(RequestLog { shared: None });
+            return Ok(UsageLogHandle { shared: None });
         }
         let mut kept = SqliteSettings::default();
         kept.raw_kept = config.raw_kept;
         kept.seconds_kept = config.seconds_kept;
         kept.minutes_kept = config.minutes_kept;
-        let sink = SqliteSink::open(file, kept).map_err(|error| RequestLogError::Open(file.to_owned(), error))?;
+        let sink = SqliteSink::open(file, kept).map_err(|error| UsageLogError::Open(file.to_owned(), error))?;
         let positions = spill.into();
         let mut spill = Spill::new(spill);
         spill.bytes_max = config.spill_bytes_max;
         let mut settings = Settings::default();
         settings.overflow = Overflow::Spill(spill);
-        Ok(RequestLog {
+        Ok(UsageLogHandle {
             shared: Some(Arc::new(Shared {
                 log: UsageLog::open(settings, sink)?,
                 file: file.to_owned(),

@@ -9,7 +9,7 @@ const INTERVAL: Duration = Duration::from_secs(10);
 
 /// Lets one line through every ten seconds, and counts the others.
 #[derive(Debug, Default)]
-pub(super) struct Seldom(Mutex<Said>);
+pub(super) struct LogThrottle(Mutex<Said>);
 
 #[derive(Debug, Default)]
 struct Said {
@@ -17,7 +17,7 @@ struct Said {
     unsaid: u64,
 }
 
-impl Seldom {
+impl LogThrottle {
     /// `Some` when it is time to speak, with the number of lines kept back since the last.
     pub(super) fn now(&self) -> Option<u64> {
         let mut said = self.0.lock().ok()?;
@@ -37,10 +37,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn speaks_every_ten_seconds_and_counts_the_rest() {
-        let seldom = Seldom::default();
+        let log_throttle = LogThrottle::default();
         let check = async |wait: u64, expected| {
             tokio::time::advance(Duration::from_secs(wait)).await;
-            assert_eq!(seldom.now(), expected);
+            assert_eq!(log_throttle.now(), expected);
         };
         check(0, Some(0)).await;
         check(0, None).await;

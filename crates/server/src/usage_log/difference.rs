@@ -9,7 +9,7 @@ use std::{
 use nexus_usage::{Amount, Field};
 use nexus_usage_log::{Query, ReportError, Reports, Time};
 
-use super::RequestLog;
+use super::UsageLogHandle;
 use crate::{metering::Metering, shutdown::Shutdown};
 
 /// How often they are compared.
@@ -35,7 +35,7 @@ impl Difference {
     }
 }
 
-impl RequestLog {
+impl UsageLogHandle {
     /// Compares the log with the usage until the shutdown. Requests that come in between make them differ for a moment.
     pub(crate) async fn compare(self, metering: Metering, shutdown: Shutdown) {
         let Some(shared) = self.shared.clone() else { return };

@@ -1,14 +1,14 @@
 use nexus_metric::Kind;
 use nexus_usage::Field;
 
-use super::{RequestLog, sources};
+use super::{UsageLogHandle, sources};
 use crate::{
     exposition::OwnFamily,
     own_metrics::{counter, gauge, sample, whole},
 };
 
 /// What became of the records of the usage log: received are those stored, known before, dropped, and still waiting.
-pub(crate) fn families(log: &RequestLog) -> Vec<OwnFamily> {
+pub(crate) fn families(log: &UsageLogHandle) -> Vec<OwnFamily> {
     let Some((counts, left_out, bytes)) = log.counts() else {
         return Vec::new();
     };
