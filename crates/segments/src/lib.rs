@@ -15,4 +15,4 @@ pub use bytes::{join, take};
 pub use checksum::{Checksum, checksum};
 pub use disk::{Disk, DiskFile, Held, RealDisk, SharedDisk, SharedFile};
 pub use lock::{LockError, LockFile};
-pub use segment::Names;
+pub use segment::{Names, read_header};

@@ -49,7 +49,7 @@ impl LockFile {
         let io_error = |error| LockError::Io(path.to_owned(), error);
         let file = open(path).map_err(io_error)?;
         match file.try_lock() {
-            Ok(()) => Self::taken(file).map_err(io_error),
+            Ok(()) => Ok(Self::taken(file)),
             Err(TryLockError::WouldBlock) => Err(LockError::Held {
                 file: path.to_owned(),
                 pid: number_in(file),
@@ -65,14 +65,14 @@ impl LockFile {
     pub fn take(path: &Path) -> io::Result<Self> {
         let file = open(path)?;
         file.lock()?;
-        Self::taken(file)
+        Ok(Self::taken(file))
     }
 
-    fn taken(mut file: File) -> io::Result<Self> {
-        file.set_len(0)?;
-        file.rewind()?;
-        writeln!(file, "{}", std::process::id())?;
-        Ok(LockFile { _file: file })
+    fn taken(mut file: File) -> Self {
+        // If the disk is full, nobody learns the number; the lock holds all the same.
+        let written = file.set_len(0).and_then(|()| file.rewind());
+        let _ = written.and_then(|()| writeln!(file, "{}", std::process::id()));
+        LockFile { _file: file }
     }
 
     /// The number of the process that holds the lock at `path`, if one does. Takes it for a moment, and leaves no trace.
@@ -113,7 +113,11 @@ mod tests {
         let path = directory.path().join("lock");
         let first = LockFile::try_take(&path).unwrap();
         let error = LockFile::try_take(&path).unwrap_err();
-        assert!(error.to_string().ends_with(&format!("lock is held by process {}", std::process::id())));
+        assert!(
+            error
+                .to_string()
+                .ends_with(&format!("lock is held by process {}", std::process::id()))
+        );
         assert_eq!(io::Error::from(error).kind(), io::ErrorKind::ResourceBusy);
         assert_eq!(LockFile::holder(&path).unwrap(), Some(std::process::id().to_string()));
         drop(first);

@@ -1,6 +1,7 @@
 //! Numbers in few bytes: unsigned LEB128.
 
 /// Appends a number: seven bits a byte, the low ones first.
+#[inline]
 pub fn put(into: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         into.push(low_bits(number) | 0x80);
@@ -15,6 +16,7 @@ pub fn put_signed(into: &mut Vec<u8>, number: i64) {
 }
 
 /// Takes a number from the front; none if there is no whole one, and then nobody knows how much was taken.
+#[inline]
 pub fn take(from: &mut &[u8]) -> Option<u64> {
     let mut number = 0_u64;
     for shift in (0..64).step_by(7) {
@@ -34,6 +36,7 @@ pub fn take_signed(from: &mut &[u8]) -> Option<i64> {
     Some((number >> 1).cast_signed() ^ -(number & 1).cast_signed())
 }
 
+#[inline]
 fn low_bits(number: u64) -> u8 {
     number.to_le_bytes()[0] & 0x7f
 }

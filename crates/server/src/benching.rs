@@ -9,11 +9,12 @@
 use std::{hash::BuildHasher, ops::Range};
 
 use nexus_metric::text::{Escaping, Format};
+use nexus_segments::frame::header_bytes;
 
 use crate::{
     exposition::{self, Body, Filter, GzipCache, Scrape},
     ingest,
-    journal::{Frame, frame},
+    journal::{Frame, FrameHeader},
     state::{self, StoreLimits},
     write::{Applied, Reader, RequestLimits, Write},
 };
@@ -56,7 +57,9 @@ impl Batch {
             deleted: 0,
         };
         frame.push(&applied, record, self.0.changes.len());
-        frame.seal(0).len().saturating_sub(frame::HEADER_BYTES)
+        frame
+            .seal(0)
+            .map_or(0, |frame| frame.len().saturating_sub(header_bytes::<FrameHeader>()))
     }
 }
 

@@ -12,9 +12,7 @@ mod clients;
 mod clock;
 mod config;
 mod damage;
-mod disk;
 mod exposition;
-mod files;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -23,7 +21,6 @@ mod hub;
 mod ingest;
 mod journal;
 mod json;
-mod lock;
 mod metering;
 mod own_metrics;
 mod reload;

@@ -7,7 +7,7 @@ mod refusal;
 mod validate;
 mod view;
 
-pub(crate) use codec::{CodecError, Reader, RecordedWrite, put_number};
+pub(crate) use codec::{CodecError, Reader, RecordedWrite};
 pub(crate) use refusal::{Reason, Refusal};
 pub(crate) use validate::RequestLimits;
 pub(crate) use view::{Amount, ChangeView, TargetView};

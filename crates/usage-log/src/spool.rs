@@ -9,29 +9,33 @@ mod follower;
 mod frame;
 mod recovery;
 mod segment;
-mod varint;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::VecDeque,
-    fs::File,
     io,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use nexus_segments::{Held, SharedDisk};
+
 pub(crate) use appender::{AppendError, Appender};
 pub(crate) use follower::Follower;
+use segment::NAMES;
 
 use crate::{Gap, Spill, WriterId};
 
 /// What both ends know.
 #[derive(Debug)]
 pub(crate) struct Spool {
+    disk: Arc<dyn SharedDisk>,
     directory: PathBuf,
     bytes_max: u64,
     segment_bytes_max: u64,
     segments: Mutex<Segments>,
-    _lock: File,
+    _lock: Held,
 }
 
 #[derive(Debug, Default)]
@@ -53,8 +57,7 @@ struct SegmentState {
     records: u64,
     /// Nothing more will come.
     is_sealed: bool,
-    /// To sync what is written; none if an earlier process wrote it.
-    file: Option<Arc<File>>,
+    /// How far it is known to survive the loss of power.
     synced_bytes: u64,
 }
 
@@ -71,13 +74,19 @@ pub(crate) struct OpenedSpool {
 }
 
 impl Spool {
-    pub(crate) fn open(settings: &Spill, writer: WriterId, queue_records_max: usize) -> io::Result<OpenedSpool> {
-        std::fs::create_dir_all(&settings.directory)?;
-        let lock = lock(&settings.directory)?;
-        let found = recovery::scan(&settings.directory)?;
+    pub(crate) fn open(
+        disk: Arc<dyn SharedDisk>,
+        settings: &Spill,
+        writer: WriterId,
+        queue_records_max: usize,
+    ) -> io::Result<OpenedSpool> {
+        disk.create_directory(&settings.directory)?;
+        let lock = disk.try_lock(&settings.directory.join("lock"))?;
+        let found = recovery::scan(&*disk, &settings.directory)?;
         let next = found.segments.back().map_or(1, |last| last.number + 1);
         let bytes = found.segments.iter().map(|segment| segment.bytes).sum();
         let spool = Arc::new(Spool {
+            disk,
             directory: settings.directory.clone(),
             bytes_max: settings.bytes_max,
             segment_bytes_max: settings.segment_bytes_max.min(settings.bytes_max / 4),
@@ -112,11 +121,13 @@ impl Spool {
             .cloned()
             .collect();
         if !dirty.is_empty() {
-            File::open(&self.directory)?.sync_all()?;
+            self.disk.sync_directory(&self.directory)?;
         }
         for segment in dirty {
-            if let Some(file) = &segment.file {
-                file.sync_data()?;
+            match self.disk.sync_file(&NAMES.path(&self.directory, segment.number)) {
+                // It is stored, and gone.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                synced => synced?,
             }
             let mut segments = self.lock();
             if let Some(state) = segments.list.iter_mut().find(|state| state.number == segment.number) {
@@ -129,14 +140,4 @@ impl Spool {
     fn lock(&self) -> MutexGuard<'_, Segments> {
         self.segments.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn lock(directory: &Path) -> io::Result<File> {
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(directory.join("lock"))?;
-    file.try_lock()?;
-    Ok(file)
 }

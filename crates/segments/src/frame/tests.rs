@@ -87,7 +87,10 @@ fn frames_behind_damage_are_found_again() {
     *damaged.last_mut().unwrap() ^= 1;
     let mut reader = reader([&one[..], &damaged, &two, &three].concat());
     let found = reader.next_frame::<Numbered>().unwrap().unwrap();
-    assert_eq!((found.offset, found.header, found.payload), (0, Numbered(1), &b"one"[..]));
+    assert_eq!(
+        (found.offset, found.header, found.payload),
+        (0, Numbered(1), &b"one"[..])
+    );
     assert!(reader.next_frame::<Numbered>().unwrap().is_none());
     let gap = Gap {
         offset: one.len() as u64,
@@ -109,7 +112,10 @@ fn without_a_magic_nothing_is_found_behind_damage() {
     assert_eq!(reader.next_frame::<Plain>().unwrap().unwrap().payload, b"one");
     assert!(reader.next_frame::<Plain>().unwrap().is_none());
     let gap = reader.skip_gap::<Plain>().unwrap();
-    assert_eq!((gap.length, gap.rest), ((b"damage".len() + two.len()) as u64, gap.length));
+    assert_eq!(
+        (gap.length, gap.rest),
+        ((b"damage".len() + two.len()) as u64, gap.length)
+    );
     assert!(reader.next_frame::<Plain>().unwrap().is_none());
 }
 

@@ -3,10 +3,11 @@
 
 use std::{fs, path::Path, sync::Arc};
 
+use nexus_segments::testing::MemoryDisk;
+
 use super::{journal, state, state::written};
 use crate::{
     config::Durability,
-    disk::memory::MemoryDisk,
     ingest,
     journal::{Frame, Journal},
     snapshot::ClientSeen,

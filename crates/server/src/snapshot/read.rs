@@ -3,8 +3,10 @@ use std::{
     path::Path,
 };
 
+use nexus_segments::Disk;
+
 use super::{CHECKSUM, ClientSeen, FIRST_LINE, LoadError, content::Content, lines::Lines};
-use crate::{damage::Tolerance, disk::Disk, state::State};
+use crate::{damage::Tolerance, state::State};
 
 /// What a snapshot holds.
 #[derive(Debug, Default)]

@@ -5,16 +5,13 @@ use std::{
 };
 
 use nexus_metric::{Family, Labels};
+use nexus_segments::{Checksum, Disk, DiskFile, files::directory_of};
 
 use super::{
     CHECKSUM, ClientSeen, FIRST_LINE, FORMAT,
     json::{put_hex, put_number, put_text, put_value},
 };
-use crate::{
-    disk::{Disk, DiskFile},
-    files::directory_of,
-    state::{Catalog, Entry, FamilyData, Used, Value},
-};
+use crate::state::{Catalog, Entry, FamilyData, Used, Value};
 
 /// How much is gathered before it is handed to the file. Little in tests, so that small states have many blocks too, and
 /// writes happen between them.
@@ -45,7 +42,7 @@ pub(crate) fn begin(
     let mut out = Output {
         file: disk.create(&beside)?,
         block: Vec::new(),
-        checksum: crc32fast::Hasher::new(),
+        checksum: Checksum::default(),
         bytes: 0,
     };
     let written = write_all(&mut out, catalog, position, written_ms, clients);
@@ -258,7 +255,7 @@ fn put_list<T>(line: &mut Vec<u8>, items: &[T], put: impl Fn(&mut Vec<u8>, &T)) 
 struct Output {
     file: Box<dyn DiskFile>,
     block: Vec<u8>,
-    checksum: crc32fast::Hasher,
+    checksum: Checksum,
     bytes: u64,
 }
 
@@ -293,7 +290,7 @@ impl Output {
 
     fn finish(&mut self) -> io::Result<()> {
         self.flush()?;
-        let checksum = self.checksum.clone().finalize();
+        let checksum = self.checksum.value();
         self.block
             .extend_from_slice(format!("{CHECKSUM}{checksum:08x}\n").as_bytes());
         self.flush()?;

@@ -2,6 +2,8 @@
 
 use std::{io, path::Path, sync::Arc};
 
+use nexus_segments::Disk;
+
 use super::{
     Settings,
     open::{OpenError, replay_one},
@@ -9,7 +11,6 @@ use super::{
 use crate::{
     clock::now_ms,
     damage::{Damage, Place, Tolerance},
-    disk::Disk,
     journal::recovery::{self, Position, Recovered},
     snapshot::{self, ClientSeen},
     state::State,

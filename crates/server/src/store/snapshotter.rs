@@ -4,6 +4,7 @@ use std::{
     sync::{Arc, PoisonError, TryLockError},
 };
 
+use nexus_segments::{Disk, files::directory_of};
 use tokio::time::Instant;
 
 use super::{
@@ -12,7 +13,7 @@ use super::{
     writer::{Begun, Command},
 };
 use crate::state::Catalog;
-use crate::{clients::Clients, clock::now_ms, disk::Disk, files::directory_of, journal::Journal, snapshot};
+use crate::{clients::Clients, clock::now_ms, journal::Journal, snapshot};
 
 /// Where snapshot and journal are, and who may write a snapshot at a time.
 #[derive(Debug)]

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use nexus_metric::{Buckets, Kind, Labels};
+use nexus_segments::varint;
 
 use super::{
     Change, Definition, HistogramDelta, Idempotency, Target, Write,
@@ -67,7 +68,7 @@ impl Write {
                 out.extend_from_slice(&idempotency.fingerprint);
             }
         }
-        put_number(&mut out, self.changes.len() as u64);
+        varint::put(&mut out, self.changes.len() as u64);
         for change in &self.changes {
             put_change(&mut out, change);
         }
@@ -93,8 +94,8 @@ fn put_change(out: &mut Vec<u8>, change: &Change) {
         Change::Merge { target, delta } => {
             put_target(out, tag::MERGE, target);
             put_value(out, delta.sum);
-            put_number(out, delta.counts.len() as u64);
-            delta.counts.iter().for_each(|count| put_number(out, *count));
+            varint::put(out, delta.counts.len() as u64);
+            delta.counts.iter().for_each(|count| varint::put(out, *count));
         }
         Change::Delete { family, labels } => {
             out.push(tag::DELETE);
@@ -131,22 +132,13 @@ fn put_target(out: &mut Vec<u8>, tag: u8, target: &Target) {
     put_text(out, &definition.help);
     put_text(out, &definition.unit);
     if let Some(buckets) = &definition.buckets {
-        put_number(out, buckets.bounds().len() as u64);
+        varint::put(out, buckets.bounds().len() as u64);
         buckets.bounds().iter().for_each(|bound| put_value(out, *bound));
     }
 }
 
-/// Appends a number as [`Reader::number`] reads it.
-pub(crate) fn put_number(out: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        out.push((number & 0x7f) as u8 | 0x80);
-        number >>= 7;
-    }
-    out.push((number & 0x7f) as u8);
-}
-
 fn put_text(out: &mut Vec<u8>, text: &str) {
-    put_number(out, text.len() as u64);
+    varint::put(out, text.len() as u64);
     out.extend_from_slice(text.as_bytes());
 }
 
@@ -398,15 +390,10 @@ impl<'a> Reader<'a> {
 
     /// The next number, which need not be part of a write.
     pub(crate) fn number(&mut self) -> Result<u64, CodecError> {
-        let mut number = 0u64;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            number |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                return Ok(number);
-            }
-        }
-        Err(CodecError::Invalid("a number"))
+        varint::take(&mut self.rest).ok_or(match self.rest {
+            [] => CodecError::Short,
+            _ => CodecError::Invalid("a number"),
+        })
     }
 }
 

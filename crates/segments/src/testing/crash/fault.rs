@@ -74,11 +74,7 @@ impl CrashDisk {
     }
 
     /// Does something to names or lengths; if it is to fail, it may happen nevertheless.
-    pub(super) fn change(
-        &self,
-        path: &Path,
-        act: impl FnOnce(&mut Shared) -> io::Result<Event>,
-    ) -> io::Result<()> {
+    pub(super) fn change(&self, path: &Path, act: impl FnOnce(&mut Shared) -> io::Result<Event>) -> io::Result<()> {
         let fault = self.before(path, Operations::All);
         if fault.is_none_or(|fault| fault.part % 2 == 1) {
             let mut shared = self.lock();

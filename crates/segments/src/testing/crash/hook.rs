@@ -19,7 +19,9 @@ pub(super) struct Hook {
 
 impl fmt::Debug for Hook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hook").field("count", &self.count).finish_non_exhaustive()
+        f.debug_struct("Hook")
+            .field("count", &self.count)
+            .finish_non_exhaustive()
     }
 }
 

@@ -14,15 +14,36 @@ pub(super) type Inode = usize;
 /// Something that happened to the disk.
 #[derive(Debug, Clone)]
 pub(super) enum Event {
-    Created { path: PathBuf, inode: Inode },
-    Renamed { from: PathBuf, to: PathBuf, inode: Inode },
-    Removed { path: PathBuf },
+    Created {
+        path: PathBuf,
+        inode: Inode,
+    },
+    Renamed {
+        from: PathBuf,
+        to: PathBuf,
+        inode: Inode,
+    },
+    Removed {
+        path: PathBuf,
+    },
     /// These bytes of the file's tape.
-    Appended { inode: Inode, bytes: Range<usize> },
-    Cut { inode: Inode, length: usize },
-    Synced { inode: Inode },
-    SyncFailed { inode: Inode },
-    DirectorySynced { path: PathBuf },
+    Appended {
+        inode: Inode,
+        bytes: Range<usize>,
+    },
+    Cut {
+        inode: Inode,
+        length: usize,
+    },
+    Synced {
+        inode: Inode,
+    },
+    SyncFailed {
+        inode: Inode,
+    },
+    DirectorySynced {
+        path: PathBuf,
+    },
 }
 
 impl Event {

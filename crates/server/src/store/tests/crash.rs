@@ -7,6 +7,7 @@ mod model;
 use std::{cell::RefCell, collections::BTreeMap, sync::mpsc::sync_channel};
 
 use nexus_metric::Buckets;
+use nexus_segments::testing::{Choices, CrashDisk};
 use proptest::{
     collection::vec,
     prelude::*,
@@ -18,10 +19,7 @@ use self::{
     model::{Answer, Model},
 };
 use super::*;
-use crate::{
-    disk::crash::{Choices, CrashDisk},
-    write::{HistogramDelta, Idempotency, Unavailable},
-};
+use crate::write::{HistogramDelta, Idempotency, Unavailable};
 
 thread_local! {
     static RUNTIME: tokio::runtime::Runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -206,7 +204,7 @@ impl Run {
         if !meanwhile.is_empty() {
             let (store, disk, writes, answers) =
                 (store.clone(), self.disk.clone(), meanwhile.to_vec(), answers.clone());
-            self.disk.set_hook(move |operation| {
+            self.disk.set_hook("new", move |operation| {
                 for (_, write) in writes.iter().filter(|(at, _)| *at == operation) {
                     let submitted = disk.now();
                     let outcome = RUNTIME.with(|runtime| runtime.block_on(store.submit(translate(write))));

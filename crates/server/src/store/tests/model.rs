@@ -87,6 +87,7 @@ use std::{
     time::Duration,
 };
 
+use nexus_segments::{Disk, DiskFile, frame, testing::MemoryDisk};
 use shuttle::thread;
 use snapshotter::{Files, Snapshotter};
 use sync::{Mutex, SyncSender, oneshot, sync_channel};
@@ -99,8 +100,7 @@ use super::{
 use crate::{
     clients::Clients,
     config::Durability,
-    disk::{Disk, DiskFile, memory::MemoryDisk},
-    journal::{Journal, frame},
+    journal::{FrameHeader, Journal},
     snapshot,
     state::{Catalog, State, StoreLimits, Value},
     write::{Outcome, Unavailable, Write},
@@ -137,7 +137,7 @@ impl Disk for ModelDisk {
         }))
     }
 
-    fn open(&self, path: &Path) -> io::Result<Box<dyn Read>> {
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Read + Send>> {
         self.files.open(path)
     }
 
@@ -173,7 +173,7 @@ impl Disk for ModelDisk {
 impl DiskFile for ModelFile {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         thread::yield_now();
-        if let Some((frame, _, _)) = frame::read(bytes) {
+        if let Some((frame, _, _)) = frame::read::<FrameHeader>(bytes) {
             self.appended = frame.last();
         }
         self.file.append(bytes)

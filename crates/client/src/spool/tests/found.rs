@@ -1,0 +1,3 @@
+//! What generated histories and thought have found, each by its name.
+
+use super::*;
