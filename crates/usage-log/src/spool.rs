@@ -45,6 +45,9 @@ struct Segments {
     bytes: u64,
     /// How many records have not been read yet.
     unread: u64,
+    /// The last segment with a frame of this process, which tells how far its numbers went: it stays until there is a later one, or nothing
+    /// is missing.
+    last: Option<u64>,
 }
 
 #[derive(Debug, Clone)]
@@ -59,6 +62,14 @@ struct SegmentState {
     is_sealed: bool,
     /// How far it is known to survive the loss of power.
     synced_bytes: u64,
+    /// A sync of it has failed: nothing more goes into it.
+    is_given_up: bool,
+}
+
+impl SegmentState {
+    fn is_dirty(&self) -> bool {
+        self.synced_bytes < self.bytes && !self.is_given_up
+    }
 }
 
 /// A spool, and what was in it.
@@ -94,6 +105,7 @@ impl Spool {
                 list: found.segments,
                 bytes,
                 unread: found.records,
+                last: None,
             }),
             _lock: lock,
         });
@@ -111,30 +123,41 @@ impl Spool {
         self.lock().unread
     }
 
-    /// Makes what is written survive the loss of power.
+    /// Makes what is written survive the loss of power. Of a segment whose sync has failed nothing is known from then on: it is
+    /// not synced again, and what it holds is safe only once it is stored.
+    ///
+    /// # Errors
+    /// The first one; the other segments are synced nevertheless.
     pub(crate) fn sync(&self) -> io::Result<()> {
         let dirty: Vec<SegmentState> = self
             .lock()
             .list
             .iter()
-            .filter(|segment| segment.synced_bytes < segment.bytes)
+            .filter(|segment| segment.is_dirty())
             .cloned()
             .collect();
-        if !dirty.is_empty() {
-            self.disk.sync_directory(&self.directory)?;
+        if dirty.is_empty() {
+            return Ok(());
         }
-        for segment in dirty {
-            match self.disk.sync_file(&NAMES.path(&self.directory, segment.number)) {
-                // It is stored, and gone.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                synced => synced?,
-            }
-            let mut segments = self.lock();
-            if let Some(state) = segments.list.iter_mut().find(|state| state.number == segment.number) {
-                state.synced_bytes = segment.bytes;
+        self.disk.sync_directory(&self.directory)?;
+        let synced: Vec<io::Result<()>> = dirty.iter().map(|segment| self.sync_segment(segment)).collect();
+        synced.into_iter().collect()
+    }
+
+    fn sync_segment(&self, segment: &SegmentState) -> io::Result<()> {
+        let synced = match self.disk.sync_file(&NAMES.path(&self.directory, segment.number)) {
+            // It is stored, and gone.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            synced => synced,
+        };
+        let mut segments = self.lock();
+        if let Some(state) = segments.list.iter_mut().find(|state| state.number == segment.number) {
+            match synced {
+                Ok(()) => state.synced_bytes = segment.bytes,
+                Err(_) => state.is_given_up = true,
             }
         }
-        Ok(())
+        synced
     }
 
     fn lock(&self) -> MutexGuard<'_, Segments> {

@@ -77,6 +77,7 @@ impl Appender {
                 last_possible: self.next_sequence - 1,
             };
             self.write(header, std::iter::empty())?;
+            self.spool.lock().last = None;
         }
         self.seal();
         Ok(())
@@ -106,7 +107,8 @@ impl Appender {
             return Err(AppendError::Full(self.spool.bytes_max));
         }
         let segment_bytes_max = self.spool.segment_bytes_max;
-        if self.open.as_ref().is_some_and(|open| open.is_full(segment_bytes_max)) {
+        let is_given_up = self.spool.lock().list.back().is_some_and(|last| last.is_given_up);
+        if is_given_up || self.open.as_ref().is_some_and(|open| open.is_full(segment_bytes_max)) {
             self.seal();
         }
         let open = match &mut self.open {
@@ -125,6 +127,7 @@ impl Appender {
         if let Some(state) = segments.list.back_mut() {
             state.bytes = open.bytes;
             state.records += u64::from(header.count);
+            segments.last = Some(state.number);
         }
         Ok(())
     }
@@ -166,6 +169,7 @@ fn begin(spool: &Spool, writer: WriterId, next_segment: &mut u64) -> io::Result<
         records: 0,
         is_sealed: false,
         synced_bytes: 0,
+        is_given_up: false,
     });
     Ok(OpenSegment {
         file,

@@ -1,6 +1,7 @@
 //! The end of the spool that reads.
 
 use std::{
+    collections::VecDeque,
     io::{self, Read as _},
     sync::Arc,
 };
@@ -23,6 +24,10 @@ pub(crate) struct Follower {
     reading: Option<Reading>,
     /// Segments that are read to their end and may go with the next [`Follower::done`].
     finished: Vec<u64>,
+    /// Segments of which nothing is needed, whose files are still there: the oldest first.
+    stored: VecDeque<u64>,
+    /// Whether a removal may not survive the loss of power.
+    is_removal_dirty: bool,
 }
 
 #[derive(Debug)]
@@ -42,6 +47,8 @@ impl Follower {
             spool,
             reading: None,
             finished: Vec::new(),
+            stored: VecDeque::new(),
+            is_removal_dirty: false,
         }
     }
 
@@ -80,18 +87,35 @@ impl Follower {
 
     /// What was read so far is stored: the segments of which nothing is left are removed.
     pub(crate) fn done(&mut self) {
-        for number in std::mem::take(&mut self.finished) {
-            let mut segments = self.spool.lock();
+        let mut segments = self.spool.lock();
+        for number in self.finished.drain(..) {
             if let Some(place) = segments.list.iter().position(|segment| segment.number == number)
                 && let Some(segment) = segments.list.remove(place)
             {
                 segments.bytes = segments.bytes.saturating_sub(segment.bytes);
             }
-            drop(segments);
-            if let Err(error) = self.spool.disk.remove(&NAMES.path(&self.spool.directory, number)) {
-                tracing::warn!(%error, number, "cannot remove a segment of the usage log that is stored");
-            }
+            self.stored.push_back(number);
         }
+        let last = segments.last;
+        drop(segments);
+        while let Some(number) = self.stored.front().copied().filter(|number| Some(*number) != last) {
+            if let Err(error) = self.remove(number) {
+                tracing::warn!(%error, number, "cannot remove a segment of the usage log that is stored");
+                return;
+            }
+            self.stored.pop_front();
+        }
+    }
+
+    /// In order, also if the power is cut: what is left of a writer's segments must be the last ones, which tell whether
+    /// numbers are missing.
+    fn remove(&mut self, number: u64) -> io::Result<()> {
+        let Spool { disk, directory, .. } = &*self.spool;
+        if self.is_removal_dirty {
+            disk.sync_directory(directory)?;
+        }
+        self.is_removal_dirty = true;
+        disk.remove(&NAMES.path(directory, number))
     }
 
     fn next_frame(&mut self, batch: &mut Vec<Entry>) -> io::Result<Option<usize>> {

@@ -63,6 +63,7 @@ pub(super) fn scan(disk: &(impl Disk + ?Sized), directory: &Path) -> io::Result<
             is_sealed: true,
             // It is not known whether that process has synced it.
             synced_bytes: 0,
+            is_given_up: false,
         });
     }
     found.gaps.extend(writers.into_iter().filter_map(|(writer, reached)| {

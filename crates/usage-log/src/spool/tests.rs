@@ -90,6 +90,8 @@ struct Run {
     in_hand: Vec<Record>,
     /// Read and not stored.
     batch: Vec<Entry>,
+    /// The log takes nothing more.
+    is_closed: bool,
     records: u64,
     model: Model,
 }
@@ -103,6 +105,7 @@ impl Run {
             writer: 0,
             in_hand: Vec::new(),
             batch: Vec::new(),
+            is_closed: false,
             records: 0,
             model: Model::default(),
         };
@@ -148,9 +151,8 @@ impl Run {
         match step.what {
             history::What::Append(count) => self.append(count),
             history::What::Sync => {
-                if self.process().spool.sync().is_ok() {
-                    self.model.synced();
-                }
+                let synced = self.process().spool.sync();
+                self.model.synced(synced.is_ok());
             }
             history::What::Read { records, stores } => self.read(records, stores)?,
             history::What::Finish => self.finish(),
@@ -162,6 +164,9 @@ impl Run {
     }
 
     fn append(&mut self, count: u64) {
+        if self.is_closed {
+            return;
+        }
         if self.in_hand.is_empty() {
             self.in_hand = (0..count).map(|more| record(self.records + more)).collect();
             self.records += count;
@@ -175,8 +180,9 @@ impl Run {
     }
 
     fn finish(&mut self) {
+        let is_first = !std::mem::replace(&mut self.is_closed, true);
         // What is in hand then is given up, and counted as such.
-        if self.in_hand.is_empty() && self.process().appender.finish().is_ok() {
+        if is_first && self.in_hand.is_empty() && self.process().appender.finish().is_ok() {
             self.model.finished(self.writer);
         }
     }
@@ -200,6 +206,7 @@ impl Run {
     fn end(&mut self, end: &End) -> Result<(), String> {
         self.in_hand.clear();
         self.batch.clear();
+        self.is_closed = false;
         self.process = None;
         self.disk = match end {
             End::Kill => self.disk.killed(self.disk.now(), 0),

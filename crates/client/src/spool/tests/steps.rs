@@ -98,7 +98,7 @@ fn fault(choices: &mut Choices<'_>) -> Fault {
 
 fn power_cut(choices: &mut Choices<'_>) -> PowerCut {
     PowerCut {
-        page: [512, 16, 64, 4096][choices.up_to(3)],
+        page: [512, 64, 128, 4096][choices.up_to(3)],
         choices: (0..choices.up_to(10)).map(|_| choices.byte()).collect(),
     }
 }

@@ -12,7 +12,7 @@ pub(super) struct Step {
 
 #[derive(Debug, Clone, Copy)]
 pub(super) enum What {
-    /// So many records as one frame, unless there are some to be offered again.
+    /// So many records as one frame, as many as there may be in the queue, unless there are some to be offered again.
     Append(u64),
     Sync,
     /// Up to so many records, or whole frames of more, go into the sink. If it does not store now, they wait for the next.
@@ -40,7 +40,7 @@ pub(super) fn steps(choices: &mut Choices<'_>) -> Vec<Step> {
 
 fn step(choices: &mut Choices<'_>) -> Step {
     let what = match choices.up_to(15) {
-        0..=6 => What::Append(1 + choices.up_to(4) as u64),
+        0..=6 => What::Append(1 + choices.up_to(2) as u64),
         7..=9 => What::Sync,
         10..=13 => What::Read {
             records: 1 + choices.up_to(7),
@@ -80,7 +80,7 @@ fn end(choices: &mut Choices<'_>) -> End {
     match choices.up_to(2) {
         0 => End::Kill,
         _ => End::PowerCut {
-            page: [512, 16, 64, 4096][choices.up_to(3)],
+            page: [512, 64, 128, 4096][choices.up_to(3)],
             choices: (0..choices.up_to(10)).map(|_| choices.byte()).collect(),
         },
     }

@@ -15,6 +15,8 @@ pub(super) struct Model {
 struct Given {
     record: Record,
     survives: Survives,
+    /// A sync of it has failed, so that no later one says anything of it.
+    undecided: bool,
     stored: bool,
 }
 
@@ -37,6 +39,8 @@ struct Writer {
     /// It said that nothing is missing.
     finished: bool,
     power_cut: bool,
+    /// Something of it was on disk.
+    is_known: bool,
 }
 
 impl Model {
@@ -49,16 +53,21 @@ impl Model {
             let given = Given {
                 record: record.clone(),
                 survives: if is_ok { Survives::Kill } else { Survives::Nothing },
+                undecided: false,
                 stored: false,
             };
             self.given.insert((writer, number), given);
         }
-        self.writers.entry(writer).or_default();
+        self.writers.entry(writer).or_default().is_known |= is_ok;
     }
 
-    pub(super) fn synced(&mut self) {
+    pub(super) fn synced(&mut self, is_ok: bool) {
         for given in self.given.values_mut().filter(|given| given.survives == Survives::Kill) {
-            given.survives = Survives::PowerCut;
+            match is_ok {
+                false => given.undecided = true,
+                true if !given.undecided => given.survives = Survives::PowerCut,
+                true => {}
+            }
         }
     }
 
@@ -118,7 +127,7 @@ impl Model {
             let mut gaps = writer.gaps.iter();
             let is_known = gaps.any(|(last, last_possible)| (last + 1..=*last_possible).contains(&number.1));
             // A power cut may take all that there was of a writer.
-            if !is_known && !writer.power_cut {
+            if !is_known && writer.is_known && !writer.power_cut {
                 return Err(format!("{number:?} is lost, and nobody is told"));
             }
         }
