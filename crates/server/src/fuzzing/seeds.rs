@@ -7,10 +7,10 @@ use nexus_segments::testing::MemoryDisk;
 
 use super::{journal, state, state::written};
 use crate::{
+    clients::ClientSeen,
     config::Durability,
     ingest,
     journal::{Frame, Journal},
-    snapshot::ClientSeen,
     state::State,
     write::{Applied, Idempotency, Write},
 };

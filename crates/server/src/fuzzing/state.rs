@@ -4,9 +4,10 @@ use nexus_metric::text::{Escaping, Format, parse};
 use nexus_segments::testing::MemoryDisk;
 
 use crate::{
+    clients::ClientSeen,
     damage::Tolerance,
     exposition::{Filter, Scrape},
-    snapshot::{self, ClientSeen, Loaded},
+    snapshot::{self, Loaded},
     state::State,
 };
 

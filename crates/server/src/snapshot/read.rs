@@ -5,8 +5,8 @@ use std::{
 
 use nexus_segments::Disk;
 
-use super::{CHECKSUM, ClientSeen, FIRST_LINE, LoadError, content::Content, lines::Lines};
-use crate::{damage::Tolerance, state::State};
+use super::{CHECKSUM, FIRST_LINE, LoadError, content::Content, lines::Lines};
+use crate::{clients::ClientSeen, damage::Tolerance, state::State};
 
 /// What a snapshot holds.
 #[derive(Debug, Default)]

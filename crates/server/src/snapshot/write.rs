@@ -8,10 +8,13 @@ use nexus_metric::{Family, Labels};
 use nexus_segments::{Checksum, Disk, DiskFile, files::directory_of};
 
 use super::{
-    CHECKSUM, ClientSeen, FIRST_LINE, FORMAT,
+    CHECKSUM, FIRST_LINE, FORMAT,
     json::{put_hex, put_number, put_text, put_value},
 };
-use crate::state::{Catalog, Entry, FamilyData, Used, Value};
+use crate::{
+    clients::ClientSeen,
+    state::{Catalog, Entry, FamilyData, Used, Value},
+};
 
 /// How much is gathered before it is handed to the file. Little in tests, so that small states have many blocks too, and
 /// writes happen between them.

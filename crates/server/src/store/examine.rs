@@ -9,10 +9,11 @@ use super::{
     open::{OpenError, replay_one},
 };
 use crate::{
+    clients::ClientSeen,
     clock::now_ms,
     damage::{Damage, Place, Tolerance},
     journal::recovery::{self, Position, Recovered},
-    snapshot::{self, ClientSeen},
+    snapshot,
     state::State,
 };
 
