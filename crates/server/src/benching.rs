@@ -9,12 +9,13 @@
 use std::{hash::BuildHasher, ops::Range};
 
 use nexus_metric::text::{Escaping, Format};
+use nexus_segments::frame::header_bytes;
 
 use crate::{
     content_coding::ContentCoding,
     exposition::{Body, Filter, GzipCache, Scrape},
     ingest,
-    journal::{Frame, frame},
+    journal::{Frame, FrameHeader},
     state::{self, StoreLimits},
     write::{Applied, Reader, RequestLimits, Write},
 };
@@ -54,7 +55,9 @@ impl Batch {
             ..Applied::default()
         };
         frame.push(&applied, record);
-        frame.seal(0).len().saturating_sub(frame::HEADER_BYTES)
+        frame
+            .seal(0)
+            .map_or(0, |frame| frame.len().saturating_sub(header_bytes::<FrameHeader>()))
     }
 }
 

@@ -9,6 +9,7 @@ mod snapshots;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use nexus_segments::LockFile;
 use tokio::net::TcpListener;
 
 pub use builder::HubBuilder;
@@ -19,7 +20,6 @@ pub(crate) use open::{Started, listen_address, store_settings};
 use crate::{
     config::{Config, Transport},
     http::{self, Api},
-    lock::Lock,
     serve::{self, Counters},
     shutdown::Shutdown,
     tls::Tls,
@@ -59,7 +59,7 @@ struct Shared {
     api: Api,
     tls: Option<Tls>,
     serving: Arc<Counters>,
-    _lock: Lock,
+    _lock: LockFile,
 }
 
 impl Hub {

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use nexus_segments::RealDisk;
 use tokio::sync::oneshot;
 
 use crate::{
@@ -40,7 +41,7 @@ impl UsageLog {
         let mut spooler = None;
         let backlog = match &settings.overflow {
             Overflow::Spill(spill) => {
-                let opened = Spool::open(spill, id, settings.queue_records_max)
+                let opened = Spool::open(Arc::new(RealDisk), spill, id, settings.queue_records_max)
                     .map_err(|error| StartError::Spool(spill.directory.display().to_string(), error))?;
                 ledger.counts.received = opened.recovered;
                 ledger.counts.pending = opened.recovered;

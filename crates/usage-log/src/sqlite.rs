@@ -10,9 +10,10 @@ mod schema;
 mod series;
 mod writers;
 
-use std::{fs::File, path::Path};
+use std::path::Path;
 
 use nexus_calendar::Time;
+use nexus_segments::{LockError, LockFile};
 use rusqlite::Connection;
 
 pub(crate) use cut::Cut;
@@ -36,7 +37,7 @@ pub struct SqliteSink {
     writers: writers::Writers,
     ids: ids::ForeignIds,
     days: raw::Days,
-    _lock: File,
+    _lock: LockFile,
 }
 
 /// A file that cannot be opened as a usage log.
@@ -58,7 +59,8 @@ pub enum OpenError {
 }
 
 impl SqliteSink {
-    /// Opens the file, and makes it if it is missing. Beside it stands a file `….lock`, which is empty.
+    /// Opens the file, and makes it if it is missing. Beside it stands a file `….lock`, with the number of the
+    /// process that has it open.
     ///
     /// # Errors
     /// Another sink has it open, it is something else, or it cannot be read.
@@ -172,19 +174,9 @@ impl Sink for SqliteSink {
     }
 }
 
-fn lock(path: &Path) -> Result<File, OpenError> {
-    let mut lock_path = path.as_os_str().to_owned();
-    lock_path.push(".lock");
-    let name = || path.display().to_string();
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&lock_path)
-        .map_err(|error| OpenError::Io(name(), error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(OpenError::Locked(name())),
-        Err(std::fs::TryLockError::Error(error)) => Err(OpenError::Io(name(), error)),
-    }
+fn lock(path: &Path) -> Result<LockFile, OpenError> {
+    LockFile::try_take(&path.with_added_extension("lock")).map_err(|error| match error {
+        LockError::Held { .. } => OpenError::Locked(path.display().to_string()),
+        LockError::Io(_, error) => OpenError::Io(path.display().to_string(), error),
+    })
 }

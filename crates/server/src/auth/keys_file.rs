@@ -13,14 +13,13 @@
 //! once both count; and replaced by a rename, so that a reader needs no lock.
 
 use super::{ApiKey, Digest, KeySource, NAME_RULE, Prefix, Scope, Scopes, Secret, check_name};
-use crate::files;
 use jiff::Timestamp;
+use nexus_segments::{LockFile, files};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::HashSet,
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io::{self, Read},
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -201,24 +200,11 @@ impl KeysFile {
     }
 
     /// Held until it is dropped. Not on the file itself, since that one is replaced.
-    fn lock(&self) -> Result<File, KeysError> {
+    fn lock(&self) -> Result<LockFile, KeysError> {
         let path = self.path.with_extension("lock");
-        let lock = || {
-            files::create_directory(files::directory_of(&path))?;
-            let file = OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .mode(files::OWNER_ONLY)
-                .open(&path)?;
-            files::give_to_owner(&file, files::directory_of(&path))?;
-            file.lock()?;
-            Ok(file)
-        };
-        lock().map_err(|source| KeysError::Io {
-            path: path.clone(),
-            source,
-        })
+        let made = files::create_directory(files::directory_of(&path));
+        made.and_then(|()| LockFile::take(&path))
+            .map_err(|source| KeysError::Io { path, source })
     }
 
     fn io(&self, source: io::Error) -> KeysError {

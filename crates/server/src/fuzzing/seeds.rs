@@ -3,11 +3,12 @@
 
 use std::{fs, path::Path, sync::Arc};
 
+use nexus_segments::testing::MemoryDisk;
+
 use super::{journal, state, state::written};
 use crate::{
     clients::ClientSeen,
     config::Durability,
-    disk::memory::MemoryDisk,
     ingest,
     journal::{Frame, Journal},
     state::State,

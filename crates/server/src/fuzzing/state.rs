@@ -1,11 +1,11 @@
 use std::{path::Path, sync::Arc};
 
 use nexus_metric::text::{Escaping, Format, parse};
+use nexus_segments::testing::MemoryDisk;
 
 use crate::{
     clients::ClientSeen,
     damage::Tolerance,
-    disk::memory::MemoryDisk,
     exposition::{Filter, Scrape},
     snapshot::{self, Loaded},
     state::State,
@@ -30,7 +30,7 @@ pub fn state(input: &[u8]) -> bool {
     if !repaired.ends_with(b"\n") {
         repaired.push(b'\n');
     }
-    let checksum = format!("{CHECKSUM}{:08x}\n", crc32fast::hash(&repaired));
+    let checksum = format!("{CHECKSUM}{:08x}\n", nexus_segments::checksum(&[&repaired]));
     repaired.extend_from_slice(checksum.as_bytes());
     for loaded in [as_it_is.filter(|loaded| !loaded.foreign), load(&repaired)]
         .into_iter()

@@ -6,6 +6,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use nexus_segments::{LockError, LockFile, RealDisk, files};
+
 use super::{Hub, Shared, metrics};
 use crate::{
     accounts::Accounts,
@@ -14,12 +16,9 @@ use crate::{
     bandwidth::Bandwidth,
     clients::Clients,
     clock::{Clock, now_ms},
-    config::{Certificate, Config, Transport},
-    disk::RealDisk,
+    config::{Certificate, Config, StatePaths, Transport},
     exposition::GzipCache,
-    files,
     http::{Api, RequestMetrics, Services},
-    lock::{Lock, LockError},
     metering::{Metering, MeteringError},
     reload::Reloader,
     serve::Counters,
@@ -44,8 +43,10 @@ pub(super) enum Reason {
     Directory(PathBuf, #[source] io::Error),
     #[error("cannot listen on {0}: {1}")]
     Address(String, #[source] io::Error),
+    #[error("another hub (process {pid}) runs on {directory}: stop it, or give this one another --state", directory = .directory.display())]
+    Taken { directory: PathBuf, pid: String },
     #[error(transparent)]
-    Lock(#[from] LockError),
+    Lock(LockError),
     #[error(transparent)]
     Keys(#[from] KeysError),
     #[error(transparent)]
@@ -79,13 +80,23 @@ impl Hub {
     }
 }
 
+fn take_lock(state: &StatePaths) -> Result<LockFile, Reason> {
+    LockFile::try_take(&state.lock_file()).map_err(|error| match error {
+        LockError::Held { pid, .. } => Reason::Taken {
+            directory: state.directory.clone(),
+            pid,
+        },
+        error @ LockError::Io(..) => Reason::Lock(error),
+    })
+}
+
 fn open(config: Config, terminal: bool) -> Result<Started, Reason> {
     let state = &config.state;
     let journal = state.journal_dir();
     for directory in [&state.directory, &journal] {
         files::create_directory(directory).map_err(|error| Reason::Directory(directory.clone(), error))?;
     }
-    let lock = Lock::take(&state.lock_file())?;
+    let lock = take_lock(state)?;
     let clients = Clients::new(config.limits.clients_max);
     let store = open_store(&config, clients.clone())?;
     let keys_file = KeysFile::at(state.keys_file());

@@ -1,10 +1,10 @@
 use std::{collections::BTreeMap, fs, io, path::Path, sync::Arc};
 
 use nexus_metric::{BucketsError, Kind, LabelError, Labels, Name, NameError, UnknownKind};
+use nexus_segments::RealDisk;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    disk::RealDisk,
     state::{self, FamilyData, StoreLimits, Value},
     write::{Change, Definition, HistogramDelta, Op, Refusal, Target, Write},
 };

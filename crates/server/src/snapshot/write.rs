@@ -8,6 +8,7 @@ use std::{
 };
 
 use nexus_metric::{Family, Labels};
+use nexus_segments::{Checksum, Disk, DiskFile, files::directory_of};
 
 use super::{
     CHECKSUM, FIRST_LINE, FIRST_LINE_END, FORMAT,
@@ -15,8 +16,6 @@ use super::{
 };
 use crate::{
     clients::ClientSeen,
-    disk::{Disk, DiskFile},
-    files::directory_of,
     state::{self, Attributes, Catalog, Entry, FamilyData, Used, Value},
 };
 
@@ -49,7 +48,7 @@ pub(crate) fn begin(
     let mut out = Output {
         file: disk.create(&beside)?,
         block: Vec::new(),
-        checksum: crc32fast::Hasher::new(),
+        checksum: Checksum::default(),
         bytes: 0,
     };
     let written = write_all(&mut out, catalog, position, written_ms, clients);
@@ -298,7 +297,7 @@ fn put_list<T>(line: &mut Vec<u8>, items: &[T], put: impl Fn(&mut Vec<u8>, &T)) 
 struct Output {
     file: Box<dyn DiskFile>,
     block: Vec<u8>,
-    checksum: crc32fast::Hasher,
+    checksum: Checksum,
     bytes: u64,
 }
 
@@ -333,7 +332,7 @@ impl Output {
 
     fn finish(&mut self) -> io::Result<()> {
         self.flush()?;
-        let checksum = self.checksum.clone().finalize();
+        let checksum = self.checksum.value();
         self.block
             .extend_from_slice(format!("{CHECKSUM}{checksum:08x}\n").as_bytes());
         self.flush()?;

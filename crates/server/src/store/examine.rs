@@ -2,6 +2,8 @@
 
 use std::{io, path::Path, sync::Arc};
 
+use nexus_segments::Disk;
+
 use super::{
     Settings,
     open::{OpenError, replay_one},
@@ -10,7 +12,6 @@ use crate::{
     clients::ClientSeen,
     clock::now_ms,
     damage::{Damage, Place, Tolerance},
-    disk::Disk,
     journal::recovery::{self, Position, Recovered},
     snapshot,
     state::State,

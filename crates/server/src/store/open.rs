@@ -10,6 +10,8 @@ use std::{
     time::Duration,
 };
 
+use nexus_segments::{Disk, files::directory_of};
+
 use super::{
     Shared, Store,
     files::Files,
@@ -22,8 +24,6 @@ use crate::{
     clients::Clients,
     clock::Clock,
     config::Durability,
-    disk::Disk,
-    files::directory_of,
     journal::{
         FrameHeader, Journal, JournaledWrite,
         recovery::{self, JournalError, Recovered},

@@ -10,12 +10,12 @@ mod semantics;
 use std::{path::PathBuf, sync::Arc};
 
 use nexus_metric::{Kind, Labels, Name};
+use nexus_segments::testing::MemoryDisk;
 
 use super::*;
 use crate::{
     clients::Clients,
     config::Durability,
-    disk::memory::MemoryDisk,
     state::{State, StoreLimits, Value},
     write::{Applied, Change, Definition, Op, Outcome, Target, Write},
 };

@@ -127,7 +127,7 @@ fn position_name(path: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
     let left_out = path.chars().count().saturating_sub(SHOWN_CHARS_MAX);
     let shown: String = path.chars().skip(left_out).map(plain).collect();
-    format!("{shown}-{:08x}.position", crc32fast::hash(path.as_bytes()))
+    format!("{shown}-{:08x}.position", nexus_segments::checksum(&[path.as_bytes()]))
 }
 
 /// One for all of them, so that a request that comes by its log and by syslog counts once.

@@ -1,12 +1,12 @@
 use std::io::Write;
 
+use nexus_segments::LockFile;
 use serde_json::json;
 
 use super::{Found, failure, put};
 use crate::{
     damage::{Damage, Place},
     journal::recovery::SegmentRead,
-    lock::Lock,
     run::Failure,
     store::{Examined, SnapshotRead, examine},
 };
@@ -42,7 +42,7 @@ pub(super) fn run(found: &Found, json: bool, output: &mut dyn Write) -> Result<(
 fn read(found: &Found) -> Result<(Option<String>, Examined), Failure> {
     let mut tries = 1;
     loop {
-        let hub = Lock::holder(&found.config.state.lock_file()).map_err(|error| Failure::of(&error))?;
+        let hub = LockFile::holder(&found.config.state.lock_file()).map_err(|error| Failure::of(&error))?;
         let examined = examine(&found.settings, DAMAGE_MAX);
         let sound = examined.as_ref().is_ok_and(|examined| examined.damage.is_empty());
         if sound || hub.is_none() || tries == TRIES {

@@ -4,8 +4,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use nexus_segments::files;
+
 use super::{Found, check::damage_text, failure, put};
-use crate::{config::StatePaths, files, run::Failure, store::examine};
+use crate::{config::StatePaths, run::Failure, store::examine};
 
 /// Writes a new state from what is sound of an old one.
 pub(super) fn run(found: &Found, into: &Path, output: &mut dyn Write) -> Result<(), Failure> {

@@ -7,6 +7,7 @@ mod model;
 use std::{cell::RefCell, collections::BTreeMap, sync::mpsc::sync_channel};
 
 use nexus_metric::Buckets;
+use nexus_segments::testing::{Choices, CrashDisk};
 use proptest::{
     collection::vec,
     prelude::*,
@@ -19,7 +20,6 @@ use self::{
 };
 use super::*;
 use crate::{
-    disk::crash::{Choices, CrashDisk},
     state,
     write::{Expires, GroupKey, HistogramDelta, Idempotency, Mode, Unavailable},
 };
@@ -237,7 +237,7 @@ impl Run {
             let meanwhile = meanwhile.iter().map(|(at, write)| (*at, now.resolve(write)));
             let (store, disk, answers) = (store.clone(), self.disk.clone(), answers.clone());
             let writes: Vec<(usize, model::Write)> = meanwhile.collect();
-            self.disk.set_hook(move |operation| {
+            self.disk.set_hook("new", move |operation| {
                 for (_, write) in writes.iter().filter(|(at, _)| *at == operation) {
                     let submitted = disk.now();
                     let outcome = RUNTIME.with(|runtime| runtime.block_on(store.submit(translate(write))));

@@ -1,12 +1,13 @@
 use std::time::Duration;
 
+use nexus_segments::{
+    RealDisk,
+    testing::{Choices, CrashDisk, Fault, Operations},
+};
+
 use super::*;
 use crate::{
     clock::{Clock, Reading},
-    disk::{
-        RealDisk,
-        crash::{Choices, CrashDisk, Fault, Operations},
-    },
     write::{Idempotency, Unavailable},
 };
 

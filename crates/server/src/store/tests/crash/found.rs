@@ -1,7 +1,8 @@
 //! What generated histories and thought have found, each by its name.
 
+use nexus_segments::testing::{Fault, Operations};
+
 use super::*;
-use crate::disk::crash::{Fault, Operations};
 
 fn start(disk: &CrashDisk, durability: Durability) -> Result<Opened, OpenError> {
     let settings = Settings {
@@ -85,7 +86,7 @@ fn what_happened_during_a_lost_snapshot_does_not_come_back_with_the_next_one() {
         accept(&store, vec![add("a", 1.0)]);
     }
     let (inside, log) = (store.clone(), disk.clone());
-    disk.set_hook(move |operation| {
+    disk.set_hook("new", move |operation| {
         if operation == 1 {
             accept(&inside, vec![add("lost", 1.0)]);
             accept(&inside, vec![add("lost", 1.0)]);
@@ -120,7 +121,7 @@ fn changes_to_a_removed_family_do_not_get_into_its_namesake() {
     let store = started(&disk, Durability::Flush);
     accept(&store, vec![set("b", 1.0)]);
     let inside = store.clone();
-    disk.set_hook(move |operation| {
+    disk.set_hook("new", move |operation| {
         if operation == 0 {
             let series = |label, kind| Change::Series(target("a", &[("l", label)], Some(kind)), Op::Ensure);
             let delete = Change::Delete {
@@ -186,7 +187,7 @@ fn a_snapshot_restored_without_its_journal_takes_writes() {
     let store = started(&disk, Durability::Flush);
     accept(&store, vec![set("a", 1.0)]);
     let inside = store.clone();
-    disk.set_hook(move |operation| {
+    disk.set_hook("new", move |operation| {
         if operation == 1 {
             for _ in 0..5 {
                 accept(&inside, vec![add("a", 1.0)]);

@@ -8,10 +8,11 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::{Disk, DiskFile};
+use crate::{Disk, DiskFile};
 
+/// Files in memory. Cheap to clone; all clones are one disk.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct MemoryDisk {
+pub struct MemoryDisk {
     shared: Arc<Mutex<Files>>,
 }
 
@@ -38,30 +39,38 @@ impl MemoryDisk {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn set_room(&self, room: usize) {
+    /// Leaves room for so many bytes more.
+    pub fn set_room(&self, room: usize) {
         self.files().room = room;
     }
 
-    pub(crate) fn set_syncs_fail(&self, fail: bool) {
+    /// Whether syncs of files fail from now on.
+    pub fn set_syncs_fail(&self, fail: bool) {
         self.files().syncs_fail = fail;
     }
 
-    pub(crate) fn get(&self, path: impl AsRef<Path>) -> Option<Vec<u8>> {
+    /// What a file holds; none if there is none.
+    #[must_use]
+    pub fn get(&self, path: impl AsRef<Path>) -> Option<Vec<u8>> {
         self.files().bytes.get(path.as_ref()).cloned()
     }
 
-    pub(crate) fn put(&self, path: impl AsRef<Path>, bytes: impl Into<Vec<u8>>) {
+    /// Makes a file that holds these bytes, whatever was there.
+    pub fn put(&self, path: impl AsRef<Path>, bytes: impl Into<Vec<u8>>) {
         self.files().bytes.insert(path.as_ref().to_owned(), bytes.into());
     }
 
     /// The disk as it is at this moment, as a crash of the process would leave it.
-    pub(crate) fn copy(&self) -> MemoryDisk {
+    #[must_use]
+    pub fn copy(&self) -> MemoryDisk {
         let copy = MemoryDisk::default();
         copy.files().bytes = self.files().bytes.clone();
         copy
     }
 
-    pub(crate) fn paths(&self) -> Vec<PathBuf> {
+    /// All files.
+    #[must_use]
+    pub fn paths(&self) -> Vec<PathBuf> {
         self.files().bytes.keys().cloned().collect()
     }
 }
@@ -83,7 +92,7 @@ impl Disk for MemoryDisk {
         }))
     }
 
-    fn open(&self, path: &Path) -> io::Result<Box<dyn Read>> {
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Read + Send>> {
         let bytes = self.get(path).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
         Ok(Box::new(Cursor::new(bytes)))
     }

@@ -12,7 +12,7 @@ use std::{
 };
 
 /// The mode of a file that only its owner may read.
-pub(crate) const OWNER_ONLY: u32 = 0o600;
+pub const OWNER_ONLY: u32 = 0o600;
 
 /// Replaces the file at `path` by `bytes`, or makes it.
 ///
@@ -23,7 +23,7 @@ pub(crate) const OWNER_ONLY: u32 = 0o600;
 /// # Errors
 /// Whatever the file system says; the old file is then still there, unless the very last step, syncing the directory,
 /// was the one that failed: then it may be either.
-pub(crate) fn write_durably(path: &Path, mode: u32, bytes: &[u8]) -> io::Result<()> {
+pub fn write_durably(path: &Path, mode: u32, bytes: &[u8]) -> io::Result<()> {
     let beside = name_beside(path)?;
     let written = write_new(&beside, mode, bytes).and_then(|()| fs::rename(&beside, path));
     if let Err(error) = written {
@@ -38,7 +38,7 @@ pub(crate) fn write_durably(path: &Path, mode: u32, bytes: &[u8]) -> io::Result<
 ///
 /// # Errors
 /// Whatever the file system says, also if `path` is something else than a directory.
-pub(crate) fn create_directory(path: &Path) -> io::Result<()> {
+pub fn create_directory(path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
     }
@@ -55,33 +55,38 @@ pub(crate) fn create_directory(path: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// Whatever the file system says.
-pub(crate) fn reserve(path: &Path) -> io::Result<()> {
-    match OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(OWNER_ONLY)
-        .open(path)
-    {
-        Ok(file) => give_to_owner(&file, directory_of(path)),
+pub fn reserve(path: &Path) -> io::Result<()> {
+    match open_private(OpenOptions::new().write(true).create_new(true), path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(error),
+        opened => opened.map(drop),
     }
+}
+
+/// Opens a file by these options. If it is made, only its owner may read it; that is the owner of the directory
+/// ([`give_to_owner`]).
+///
+/// # Errors
+/// Whatever the file system says.
+pub fn open_private(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    let file = options.mode(OWNER_ONLY).open(path)?;
+    give_to_owner(&file, directory_of(path))?;
+    Ok(file)
 }
 
 /// Makes the creations, renames and deletions in a directory survive power loss.
 ///
 /// # Errors
 /// Whatever the file system says.
-pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
+pub fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
-/// Gives a file to the owner of its directory, so that a hub that runs under a name of its own can read what root has
+/// Gives a file to the owner of its directory, so that a program that runs under a name of its own can read what root has
 /// changed beside it. Only root can; for others the file stays theirs.
 ///
 /// # Errors
 /// Whatever the file system says but that it is not permitted.
-pub(crate) fn give_to_owner(file: &File, directory: &Path) -> io::Result<()> {
+pub fn give_to_owner(file: &File, directory: &Path) -> io::Result<()> {
     let (own, owner) = (file.metadata()?, fs::metadata(directory)?);
     if own.uid() == owner.uid() {
         return Ok(());
@@ -93,7 +98,7 @@ pub(crate) fn give_to_owner(file: &File, directory: &Path) -> io::Result<()> {
 }
 
 /// The directory that `path` is an entry of: `.` for a bare name.
-pub(crate) fn directory_of(path: &Path) -> &Path {
+pub fn directory_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         Some(_) => Path::new("."),
