@@ -5,7 +5,6 @@
 
 mod body;
 mod compress;
-mod filter;
 mod gzip;
 mod gzip_cache;
 mod negotiate;
@@ -14,7 +13,6 @@ mod scrape;
 
 pub(crate) use body::Body;
 pub(crate) use compress::Encoding;
-pub(crate) use filter::Filter;
 pub(crate) use gzip_cache::GzipCache;
 pub(crate) use negotiate::{accepted_encoding, negotiate};
 pub(crate) use render::{OwnFamily, OwnSample, OwnValue};

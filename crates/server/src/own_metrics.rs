@@ -118,7 +118,7 @@ impl OwnMetrics {
     }
 
     fn of_store(&self, api: &Api) -> Vec<OwnFamily> {
-        let (status, catalog) = (api.store.status(), api.store.catalog());
+        let (status, view) = (api.store.status(), api.store.view());
         let seconds = |ms: u64| whole(ms) / 1000.0;
         vec![
             gauge(
@@ -137,13 +137,13 @@ impl OwnMetrics {
                 "metric_nexus_families",
                 "Metrics that the hub keeps.",
                 &[],
-                whole(catalog.families_len() as u64),
+                whole(view.families_len() as u64),
             ),
             gauge(
                 "metric_nexus_series",
                 "Series that the hub keeps.",
                 &[],
-                whole(catalog.series_len()),
+                whole(view.series_len()),
             ),
             gauge(
                 "metric_nexus_read_only",
@@ -179,13 +179,13 @@ impl OwnMetrics {
             counter(
                 "metric_nexus_idempotency_evictions_total",
                 "Idempotency keys that were forgotten (idempotency.retention, idempotency.keys_max).",
-                catalog.used_keys.evicted(),
+                view.keys_evicted(),
             ),
             gauge(
                 "metric_nexus_idempotency_keys",
                 "Idempotency keys that are known.",
                 &[],
-                whole(catalog.used_keys.len() as u64),
+                whole(view.keys_len() as u64),
             ),
             counter(
                 "metric_nexus_journal_frames_total",

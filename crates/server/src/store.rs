@@ -13,6 +13,7 @@ mod status;
 mod sync;
 #[cfg(test)]
 mod tests;
+pub(crate) mod view;
 mod writer;
 
 use std::sync::{
@@ -27,11 +28,9 @@ pub(crate) use open::{OpenError, Opened, Settings};
 pub(crate) use snapshotter::{SnapshotError, SnapshotTaken};
 pub(crate) use status::Status;
 
-use crate::{
-    state::Catalog,
-    write::{Outcome, Unavailable, Write},
-};
+use crate::write::{Outcome, Unavailable, Write};
 use sync::{Mutex, SyncSender, oneshot};
+use view::View;
 use writer::{Command, Job};
 
 /// The store. Cheap to clone; all clones are one store.
@@ -43,7 +42,7 @@ pub(crate) struct Store {
 #[derive(Debug)]
 struct Shared {
     queue: SyncSender<Command>,
-    catalog: Arc<Catalog>,
+    view: View,
     status: Arc<Status>,
     stopping: AtomicBool,
     queue_bytes: Arc<AtomicU64>,
@@ -82,8 +81,8 @@ impl Store {
     }
 
     /// What the store holds, for readers.
-    pub(crate) fn catalog(&self) -> &Arc<Catalog> {
-        &self.shared.catalog
+    pub(crate) fn view(&self) -> &View {
+        &self.shared.view
     }
 
     /// How the store is doing.

@@ -5,9 +5,10 @@ use nexus_metric::text::{Escaping, Format, parse};
 use crate::{
     damage::Tolerance,
     disk::memory::MemoryDisk,
-    exposition::{Filter, Scrape},
+    exposition::Scrape,
     snapshot::{self, ClientSeen, Loaded},
     state::State,
+    store::view::{Filter, View},
 };
 
 const FILE: &str = "state.yaml";
@@ -138,7 +139,14 @@ pub(super) fn exposes_what_can_be_read(state: &State) {
 }
 
 fn scrape(state: &State, format: Format, escaping: Escaping) -> Vec<u8> {
-    let mut scrape = Scrape::begin(&state.catalog(), Vec::new(), Filter::default(), format, escaping).show_created();
+    let mut scrape = Scrape::begin(
+        &View::of(state.catalog()),
+        Vec::new(),
+        Filter::default(),
+        format,
+        escaping,
+    )
+    .show_created();
     let mut text = Vec::new();
     while scrape.next_chunk(&mut text) {}
     text

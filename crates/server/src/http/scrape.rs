@@ -17,7 +17,8 @@ use super::{Api, Caller, error::Problem, query::Parameters, simple};
 use crate::{
     auth::Scope,
     config::Created,
-    exposition::{self, Encoding, Filter, Scrape, accepted_encoding, negotiate},
+    exposition::{self, Encoding, Scrape, accepted_encoding, negotiate},
+    store::view::Filter,
 };
 
 /// What Prometheus scrapes: everything that the key may see.
@@ -44,7 +45,7 @@ pub(super) async fn scrape(
     let negotiated = negotiate(&list_of(&headers, &ACCEPT));
     let encoding = accepted_encoding(&list_of(&headers, &ACCEPT_ENCODING));
     let own = api.own.gather(&api);
-    let scrape = Scrape::begin(api.store.catalog(), own, filter, negotiated.format, negotiated.escaping);
+    let scrape = Scrape::begin(api.store.view(), own, filter, negotiated.format, negotiated.escaping);
     let scrape = match api.config.scrape.created {
         Created::Exposed => scrape.show_created(),
         Created::Hidden => scrape,

@@ -338,7 +338,7 @@ impl Content {
 
     fn series_is_there(&self, target: &Target) -> bool {
         let family = self.loaded.state.family(target.family.as_str());
-        family.is_some_and(|family| family.find(target.labels.as_text()).is_some())
+        family.is_some_and(|family| family.has(target.labels.as_text()))
     }
 
     fn check(&self, change: Change) -> Result<(), String> {

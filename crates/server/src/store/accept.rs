@@ -187,11 +187,11 @@ fn told(state: &State, change: &ChangeView<'_>, sequence: u64) -> Option<String>
             return Some(format!("what matches {} is deleted", selector.as_str()));
         }
     };
-    let place = state
+    let value = state
         .family(target.family)
-        .and_then(|family| family.find(target.labels));
-    match (place, amount) {
-        (Some(place), _) if place.sequence() >= sequence => return None,
+        .and_then(|family| family.value(target.labels));
+    match (value, amount) {
+        (Some(value), _) if value.stamp().sequence >= sequence => return None,
         (Some(_), Amount::Nothing) => return None,
         _ => {}
     }

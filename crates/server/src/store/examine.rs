@@ -5,6 +5,7 @@ use std::{io, path::Path, sync::Arc};
 use super::{
     Settings,
     open::{OpenError, replay_one},
+    view::View,
 };
 use crate::{
     clock::now_ms,
@@ -107,6 +108,11 @@ impl Examined {
     /// Whether there is anything at all.
     pub(crate) fn is_nothing(&self) -> bool {
         self.snapshot.is_none() && self.recovered.segments.is_empty()
+    }
+
+    /// What is sound.
+    pub(crate) fn view(&self) -> View {
+        View::of(self.state.catalog())
     }
 
     /// Writes what is sound as a snapshot, durably. Nothing of a journal is needed beside it.

@@ -13,6 +13,7 @@ use super::{
     snapshotter::{Files, Snapshotter},
     status::Status,
     sync::{Mutex, sync_channel},
+    view::View,
     writer::{Mode, Writer},
 };
 use crate::{
@@ -261,7 +262,7 @@ fn start_writer(
     Ok(Store {
         shared: Arc::new(Shared {
             queue,
-            catalog,
+            view: View::of(catalog),
             status,
             stopping: AtomicBool::new(false),
             queue_bytes: Arc::new(AtomicU64::new(0)),

@@ -302,7 +302,7 @@ fn read(store: &Store) -> Model {
             .find(|known| *known == name)
             .unwrap()
     };
-    for family in store.catalog().families() {
+    for family in store.view().catalog.families() {
         let kind = match family.family.kind {
             Kind::Gauge => model::Kind::Gauge,
             Kind::Counter => model::Kind::Counter,
@@ -310,20 +310,18 @@ fn read(store: &Store) -> Model {
             other => panic!("{other}"),
         };
         let mut all = BTreeMap::new();
-        for slab in family.slabs() {
-            slab.with_read(|fixed| {
-                for (offset, entry, labels) in fixed.iter() {
-                    let label = labels.trim_start_matches("l=\"").trim_end_matches('"');
-                    let value = match slab.value(offset).unwrap() {
-                        Value::Number(value, _) => model::Value::Number(value),
-                        Value::Histogram(histogram) => {
-                            model::Value::Histogram((*histogram.counts).try_into().unwrap(), histogram.sum)
-                        }
-                    };
-                    let owner = static_name(&store.catalog().owners.name(entry.owner));
-                    let twice = all.insert(static_name(label), model::Series { owner, value });
-                    assert!(twice.is_none(), "{labels} is there twice");
-                }
+        for block in family.blocks() {
+            block.for_each(|series| {
+                let label = series.labels.trim_start_matches("l=\"").trim_end_matches('"');
+                let value = match series.value().unwrap() {
+                    Value::Number(value, _) => model::Value::Number(value),
+                    Value::Histogram(histogram) => {
+                        model::Value::Histogram((*histogram.counts).try_into().unwrap(), histogram.sum)
+                    }
+                };
+                let owner = static_name(&store.view().catalog.owners.name(series.owner));
+                let twice = all.insert(static_name(label), model::Series { owner, value });
+                assert!(twice.is_none(), "{} is there twice", series.labels);
             });
         }
         assert_eq!(family.len(), all.len());
@@ -332,7 +330,7 @@ fn read(store: &Store) -> Model {
             model::Family { kind, series: all },
         );
     }
-    let mut next = store.catalog().used_keys.piece(0);
+    let mut next = store.view().catalog.used_keys.piece(0);
     while let Some((piece, from)) = next {
         for used in &piece {
             let (key, request) = (used.idempotency.id[0], used.idempotency.fingerprint[0]);
@@ -343,7 +341,7 @@ fn read(store: &Store) -> Model {
             };
             assert_eq!(model.keys.insert(key, used), None, "key {key} is there twice");
         }
-        next = store.catalog().used_keys.piece(from);
+        next = store.view().catalog.used_keys.piece(from);
     }
     model
 }
