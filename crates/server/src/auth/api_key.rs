@@ -223,7 +223,7 @@ mod tests {
         let key = key("scrape", Some("ci_"));
         assert_eq!(key.has(Scope::Scrape), Ok(()));
         assert!(key.has(Scope::Read).is_err());
-        assert!(key.covers("ci_jobs") && !key.covers("jobs"));
+        assert!(key.may(Scope::Scrape, "ci_jobs").is_ok() && key.may(Scope::Scrape, "jobs").is_err());
     }
 
     #[test]

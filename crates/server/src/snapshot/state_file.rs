@@ -143,7 +143,7 @@ impl State {
         for data in stored.catalog().families() {
             for block in data.blocks() {
                 block.for_each(|series| {
-                    metrics.extend(series.value().map(|value| metric(&data, series.labels, &value)))
+                    metrics.extend(series.value().map(|value| metric(&data, series.labels, &value)));
                 });
             }
         }
