@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod accept;
 mod accounts;
 mod auth;
 mod background;
@@ -11,9 +12,11 @@ mod cli;
 mod clients;
 mod clock;
 mod config;
+mod content_coding;
 mod damage;
 mod disk;
 mod exposition;
+mod feature;
 mod files;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]

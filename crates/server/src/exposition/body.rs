@@ -2,12 +2,14 @@
 
 use std::{io, sync::Arc};
 
+#[cfg(feature = "zstd")]
+use super::zstd::Zstd;
 use super::{
-    compress::{Encoding, Zstd},
     gzip::Gzip,
     gzip_cache::{GzipCache, RenderedBlock},
     scrape::{CHUNK_BYTES, Part, Scrape},
 };
+use crate::content_coding::ContentCoding;
 
 /// The body of a scrape.
 #[derive(Debug)]
@@ -22,16 +24,18 @@ pub(crate) struct Body {
 enum Coding {
     Identity,
     Gzip(Box<GzipBody>),
+    #[cfg(feature = "zstd")]
     Zstd(Zstd),
 }
 
 impl Body {
     /// A body in this encoding; chunks that did not change are taken from `gzip_cache`.
-    pub(crate) fn new(scrape: Scrape, encoding: Encoding, gzip_cache: GzipCache) -> io::Result<Self> {
-        let coding = match encoding {
-            Encoding::Identity => Coding::Identity,
-            Encoding::Gzip => Coding::Gzip(Box::new(GzipBody::new(gzip_cache))),
-            Encoding::Zstd => Coding::Zstd(Zstd::new()?),
+    pub(crate) fn new(scrape: Scrape, coding: ContentCoding, gzip_cache: GzipCache) -> io::Result<Self> {
+        let coding = match coding {
+            ContentCoding::Identity => Coding::Identity,
+            ContentCoding::Gzip => Coding::Gzip(Box::new(GzipBody::new(gzip_cache))),
+            #[cfg(feature = "zstd")]
+            ContentCoding::Zstd => Coding::Zstd(Zstd::new()?),
         };
         Ok(Body {
             scrape,
@@ -47,6 +51,7 @@ impl Body {
             self.ended = match &mut self.coding {
                 Coding::Identity => !self.scrape.next_chunk(&mut out),
                 Coding::Gzip(gzip) => gzip.piece(&mut self.scrape, &mut out)?,
+                #[cfg(feature = "zstd")]
                 Coding::Zstd(zstd) => zstd_piece(&mut self.scrape, zstd, &mut out)?,
             };
         }
@@ -55,6 +60,7 @@ impl Body {
 }
 
 /// Appends what is ready after one more chunk; says whether it was the last.
+#[cfg(feature = "zstd")]
 fn zstd_piece(scrape: &mut Scrape, zstd: &mut Zstd, out: &mut Vec<u8>) -> io::Result<bool> {
     let mut chunk = Vec::new();
     let ended = !scrape.next_chunk(&mut chunk);

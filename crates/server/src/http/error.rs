@@ -5,6 +5,8 @@
 
 mod usage;
 
+use std::fmt::Write as _;
+
 use axum::{
     http::{
         HeaderMap, HeaderName, HeaderValue, StatusCode,
@@ -16,7 +18,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
+    accept::{preferred, values_of},
     auth::{CredentialError, Denied, KeysError},
+    content_coding::ContentCoding,
+    feature::Feature,
     ingest::{
         batch::{BadItem, BatchError},
         rest::RestError,
@@ -104,10 +109,14 @@ impl Problem {
     }
 
     pub(super) fn unsupported_encoding(found: &str) -> Self {
-        let detail = format!("Content-Encoding {found:?} is not understood: send gzip, zstd or nothing");
+        let supported = ContentCoding::SUPPORTED;
+        let mut detail = format!("Content-Encoding {found:?} is not understood: send {supported} or nothing");
+        if found == "zstd" {
+            let _ = write!(detail, "; {}", Feature::Zstd);
+        }
         Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-encoding", detail).with(
             HeaderName::from_static("accept-encoding"),
-            HeaderValue::from_static("gzip, zstd"),
+            HeaderValue::from_static(supported),
         )
     }
 
@@ -193,11 +202,12 @@ pub(super) enum Form {
 
 impl Form {
     pub(super) fn accepted(headers: &HeaderMap) -> Self {
-        let names_json = |value: &HeaderValue| value.to_str().is_ok_and(|value| value.contains("json"));
-        match headers.get_all(ACCEPT).iter().any(names_json) {
-            true => Form::Json,
-            false => Form::Lines,
-        }
+        let offered = [
+            ("text/plain", Form::Lines),
+            ("application/problem+json", Form::Json),
+            ("application/json", Form::Json),
+        ];
+        preferred(&values_of(headers, ACCEPT), &offered).unwrap_or(Form::Lines)
     }
 }
 

@@ -3,7 +3,7 @@ use axum::{
     body::Body,
     extract::State,
     http::{
-        HeaderMap, HeaderName, Uri,
+        HeaderMap, Uri,
         header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, VARY},
     },
     response::{IntoResponse, Response},
@@ -15,9 +15,11 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{Api, Caller, error::Problem, query::Parameters, simple};
 use crate::{
+    accept::values_of,
     auth::Scope,
     config::Created,
-    exposition::{self, Encoding, Scrape, accepted_encoding, negotiate},
+    content_coding::ContentCoding,
+    exposition::{self, Scrape, accepted_encoding, negotiate},
     store::view::Filter,
 };
 
@@ -42,8 +44,8 @@ pub(super) async fn scrape(
         prefixes: prefixes.map(Into::into).collect(),
         selectors: parameters.selectors()?,
     };
-    let negotiated = negotiate(&list_of(&headers, &ACCEPT));
-    let encoding = accepted_encoding(&list_of(&headers, &ACCEPT_ENCODING));
+    let negotiated = negotiate(&values_of(&headers, ACCEPT));
+    let encoding = accepted_encoding(&values_of(&headers, ACCEPT_ENCODING));
     let own = api.own.gather(&api);
     let scrape = Scrape::begin(api.store.view(), own, filter, negotiated.format, negotiated.escaping);
     let scrape = match api.config.scrape.created {
@@ -92,18 +94,8 @@ pub(super) fn name_of_no_metric() -> Router<Api> {
     )
 }
 
-/// All lines of a header as one list.
-fn list_of(headers: &HeaderMap, name: &HeaderName) -> String {
-    let lines: Vec<&str> = headers
-        .get_all(name)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .collect();
-    lines.join(",")
-}
-
 /// A body that is made chunk by chunk as the scraper takes it: a slow one holds one chunk and no thread.
-fn stream_body(scrape: Scrape, encoding: Encoding, api: &Api) -> Result<Body, Problem> {
+fn stream_body(scrape: Scrape, encoding: ContentCoding, api: &Api) -> Result<Body, Problem> {
     let body = exposition::Body::new(scrape, encoding, api.gzip_cache.clone()).map_err(|error| {
         tracing::error!(%error, "cannot begin to compress a scrape");
         Problem::internal()
