@@ -140,7 +140,7 @@ mod tests {
     fn state(blocks: usize) -> State {
         let mut state = State::default();
         for n in 0..blocks {
-            let body = format!(r#"[{{"name": "b{n}", "op": "set", "value": 1}}]"#);
+            let body = format!(r#"[{{"op": "set", "metric": "b{n}", "type": "gauge", "value": 1}}]"#);
             let changes = ingest::batch::parse(body.as_bytes(), 1).unwrap();
             let write = Write {
                 owner: "".into(),

@@ -138,7 +138,7 @@ mod tests {
         for (name, labels) in [
             ("a", String::new()),
             ("jobs_total", r#"queue="mail""#.to_owned()),
-            ("größe:%&=+ /", r#""ein Name"="\"\\\n,}{=☃",a="b""#.to_owned()),
+            ("größe:%&=+ /", r#"a="b","ein Name"="\"\\\n,}{=☃""#.to_owned()),
             ("a", long("1")),
         ] {
             let cursor = cursor(name, &labels);

@@ -50,7 +50,7 @@ impl View {
             let behind = after.filter(|after| after.family == family.family.name);
             let room = limit.saturating_sub(series.len());
             // One more tells whether there is a next page.
-            let found = first_of(&family, &shown, behind.map(Cursor::position), room + 1);
+            let found = first_of(&family, &shown, behind.map(Cursor::position), room.saturating_add(1));
             let more = found.len() > room;
             for found in found.iter().take(room) {
                 // It may be gone by now.

@@ -45,7 +45,7 @@ impl Smallest {
             labels: labels.into(),
             digest: position.digest,
         });
-        if self.found.len() >= 2 * self.keep {
+        if self.found.len() >= self.keep.saturating_mul(2) {
             self.cut();
         }
     }
