@@ -15,7 +15,11 @@ pub(crate) use key::KeyCommand;
 pub(crate) use state::{StateCommand, StatePlace};
 pub(crate) use usage::{ReportArgs, ReportFormat, UsageCommand};
 
-use crate::{auth::KeysError, config::ConfigErrors, feature::Feature};
+use crate::{
+    auth::KeysError,
+    config::{ConfigErrors, Overrides},
+    feature::Feature,
+};
 use clap::{Args, Parser, Subcommand};
 use std::{
     ffi::OsString,
@@ -116,6 +120,18 @@ pub(crate) struct ServeArgs {
     pub(crate) plain_http: bool,
 }
 
+impl From<ServeArgs> for Overrides {
+    fn from(flags: ServeArgs) -> Self {
+        Overrides {
+            config: flags.config,
+            listen: flags.listen,
+            state: flags.state,
+            durability: flags.durability,
+            plain_http: flags.plain_http,
+        }
+    }
+}
+
 /// Where the state of a command other than `serve` is found: as `serve` finds it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
 pub(crate) struct PlaceArgs {
@@ -128,12 +144,12 @@ pub(crate) struct PlaceArgs {
 }
 
 impl PlaceArgs {
-    /// The same as flags of `serve`.
-    pub(crate) fn serve_args(&self) -> ServeArgs {
-        ServeArgs {
+    /// What `serve` would be told with the same flags.
+    pub(crate) fn overrides(&self) -> Overrides {
+        Overrides {
             config: self.config.clone(),
             state: self.state.clone(),
-            ..ServeArgs::default()
+            ..Overrides::default()
         }
     }
 }

@@ -2,6 +2,8 @@
 
 mod accept;
 mod accounts;
+#[cfg(test)]
+mod arrows;
 mod auth;
 mod background;
 mod bandwidth;

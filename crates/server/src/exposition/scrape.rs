@@ -4,8 +4,11 @@ use std::{iter::Peekable, vec};
 
 use nexus_metric::text::{self, Escaping, Format, Header, Lines};
 
-use super::render::{self, Created, OwnFamily};
-use crate::store::view::{Block, Blocks, Filter, Shown, ShownBlock, View};
+use super::render::{self, Created};
+use crate::{
+    own_metrics::OwnFamily,
+    store::view::{Block, Blocks, Filter, Shown, ShownBlock, View},
+};
 
 /// A chunk is given out when it has this many bytes.
 pub(crate) const CHUNK_BYTES: usize = 1 << 18;

@@ -36,7 +36,7 @@ pub(super) async fn hub(State(api): State<Api>, Extension(caller): Extension<Cal
     let (status, view) = (api.store.status(), api.store.view());
     Ok(Json(Status {
         version: env!("CARGO_PKG_VERSION"),
-        started_ms: api.own.started_ms(),
+        started_ms: api.started_ms,
         durability: api.config.durability.to_string(),
         read_only: status.read_only(),
         families: view.families_len(),

@@ -46,7 +46,7 @@ pub(super) async fn scrape(
     };
     let negotiated = negotiate(&values_of(&headers, ACCEPT));
     let encoding = accepted_encoding(&values_of(&headers, ACCEPT_ENCODING));
-    let own = api.own.gather(&api);
+    let own = api.own.gather();
     let scrape = Scrape::begin(api.store.view(), own, filter, negotiated.format, negotiated.escaping);
     let scrape = match api.config.scrape.created {
         Created::Exposed => scrape.show_created(),

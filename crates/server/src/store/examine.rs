@@ -8,11 +8,12 @@ use super::{
     view::View,
 };
 use crate::{
+    clients::ClientSeen,
     clock::now_ms,
     damage::{Damage, Place, Tolerance},
     disk::Disk,
     journal::recovery::{self, Position, Recovered},
-    snapshot::{self, ClientSeen},
+    snapshot,
     state::State,
 };
 
