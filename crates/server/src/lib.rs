@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod accept;
 mod accounts;
 #[cfg(test)]
 mod arrows;

@@ -40,7 +40,7 @@ fn encoding_was_asked_for(header: &str) {
         #[cfg(feature = "zstd")]
         ContentCoding::Zstd => &["zstd"],
     };
-    let header = header.replace([' ', '\t'], "");
+    let header = header.replace([' ', '\t'], "").to_ascii_lowercase();
     let elements = || {
         header
             .split(',')

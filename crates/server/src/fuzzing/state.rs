@@ -6,9 +6,10 @@ use nexus_segments::testing::MemoryDisk;
 use crate::{
     clients::ClientSeen,
     damage::Tolerance,
-    exposition::{Filter, Scrape},
+    exposition::Scrape,
     snapshot::{self, Loaded},
     state::State,
+    store::view::{Filter, View},
 };
 
 const FILE: &str = "state.yaml";
@@ -139,7 +140,14 @@ pub(super) fn exposes_what_can_be_read(state: &State) {
 }
 
 fn scrape(state: &State, format: Format, escaping: Escaping) -> Vec<u8> {
-    let mut scrape = Scrape::begin(&state.catalog(), Vec::new(), Filter::default(), format, escaping).show_created();
+    let mut scrape = Scrape::begin(
+        &View::of(state.catalog()),
+        Vec::new(),
+        Filter::default(),
+        format,
+        escaping,
+    )
+    .show_created();
     let mut text = Vec::new();
     while scrape.next_chunk(&mut text) {}
     text

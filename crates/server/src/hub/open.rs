@@ -208,7 +208,7 @@ pub(crate) fn store_settings(config: &Config) -> Settings {
 }
 
 fn report(config: &Config, opened: &Opened) {
-    let (catalog, recovered) = (opened.store.catalog(), &opened.recovered);
+    let (view, recovered) = (opened.store.view(), &opened.recovered);
     for cut in &recovered.cut {
         tracing::warn!(
             file = %cut.file.display(),
@@ -221,8 +221,8 @@ fn report(config: &Config, opened: &Opened) {
         tracing::info!(file = %config.state.snapshot.display(), copy = %copy.display(), "took over a state file; the original is kept");
     }
     tracing::info!(
-        metrics = catalog.families_len(),
-        series = catalog.series_len(),
+        metrics = view.families_len(),
+        series = view.series_len(),
         replayed = recovered.writes,
         "the state is read"
     );

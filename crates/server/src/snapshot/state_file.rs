@@ -141,13 +141,9 @@ impl State {
     fn from_stored(stored: &state::State) -> Self {
         let mut metrics = Vec::new();
         for data in stored.catalog().families() {
-            for slab in data.slabs() {
-                slab.with_read(|fixed| {
-                    for (offset, _, labels) in fixed.iter() {
-                        if let Some(value) = slab.value(offset) {
-                            metrics.push(metric(&data, labels, &value));
-                        }
-                    }
+            for block in data.blocks() {
+                block.for_each(|series| {
+                    metrics.extend(series.value().map(|value| metric(&data, series.labels, &value)));
                 });
             }
         }

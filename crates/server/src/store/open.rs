@@ -18,6 +18,7 @@ use super::{
     snapshotter::Snapshotter,
     status::Status,
     sync::{Mutex, sync_channel},
+    view::View,
     writer::{Mode, Writer},
 };
 use crate::{
@@ -264,7 +265,7 @@ fn start_writer(
     Ok(Store {
         shared: Arc::new(Shared {
             queue,
-            catalog,
+            view: View::of(catalog),
             status,
             stopping: AtomicBool::new(false),
             queue_bytes: Arc::new(AtomicU64::new(0)),

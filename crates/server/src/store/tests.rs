@@ -3,6 +3,7 @@ mod crash;
 mod documented;
 mod faults;
 mod model;
+mod pages;
 mod recovery;
 mod repair;
 mod semantics;
@@ -87,18 +88,16 @@ fn refuse(store: &Store, changes: Vec<Change<'static>>) -> String {
 /// Every series with its value, one a line.
 fn dump(store: &Store) -> String {
     let mut lines = Vec::new();
-    for family in store.catalog().families() {
-        for slab in family.slabs() {
-            slab.with_read(|fixed| {
-                for (offset, _, labels) in fixed.iter() {
-                    let value = match slab.value(offset).unwrap() {
-                        Value::Number(value, _) => value.to_string(),
-                        Value::Histogram(histogram) => {
-                            format!("{:?} sum {}", histogram.counts, histogram.sum)
-                        }
-                    };
-                    lines.push(format!("{}{{{labels}}} {value}", family.family.name));
-                }
+    for family in store.view().catalog.families() {
+        for block in family.blocks() {
+            block.for_each(|series| {
+                let value = match series.value().unwrap() {
+                    Value::Number(value, _) => value.to_string(),
+                    Value::Histogram(histogram) => {
+                        format!("{:?} sum {}", histogram.counts, histogram.sum)
+                    }
+                };
+                lines.push(format!("{}{{{}}} {value}", family.family.name, series.labels));
             });
         }
     }

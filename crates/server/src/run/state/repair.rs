@@ -42,15 +42,15 @@ pub(super) fn run(found: &Found, into: &Path, output: &mut dyn Write) -> Result<
             ),
         )?;
     }
-    let catalog = examined.state.catalog();
+    let view = examined.view();
     put(
         output,
         &format!(
             "{}: {} metrics, {} series, {} idempotency keys, up to change {}; {} writes of them from the journal",
             new.snapshot.display(),
-            catalog.families_len(),
-            catalog.series_len(),
-            catalog.used_keys.len(),
+            view.families_len(),
+            view.series_len(),
+            view.keys_len(),
             examined.last,
             examined.recovered.writes
         ),

@@ -155,18 +155,13 @@ fn a_series_is_never_seen_at_zero_with_the_sequence_of_its_first_change() {
     std::thread::scope(|scope| {
         let reader = scope.spawn(|| {
             while !stop.load(Ordering::Relaxed) {
-                let values = family.slabs().into_iter().flat_map(|slab| {
-                    slab.with_read(|fixed| {
-                        fixed
-                            .iter()
-                            .map(|(offset, ..)| slab.value(offset).unwrap())
-                            .collect::<Vec<_>>()
-                    })
-                });
-                for value in values {
-                    // Values are given under even sequences.
-                    let seen = matches!(value, Value::Number(0.0, stamp) if stamp.sequence % 2 == 0);
-                    assert!(!seen, "{value:?}");
+                for block in family.blocks() {
+                    block.for_each(|series| {
+                        let value = series.value().unwrap();
+                        // Values are given under even sequences.
+                        let seen = matches!(value, Value::Number(0.0, stamp) if stamp.sequence % 2 == 0);
+                        assert!(!seen, "{value:?}");
+                    });
                 }
             }
         });
