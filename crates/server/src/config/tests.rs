@@ -67,7 +67,10 @@ fn the_example_is_the_default_and_has_every_setting() {
                 assert!(EXAMPLE.contains(&format!("`{first}`")), "{path}");
             }
             ("keys[0]" | "listen[0]", Some(name)) => {
-                assert!(EXAMPLE.contains(&format!("#     {name}: ")) || ["name", "protocol"].contains(&name), "{path}");
+                assert!(
+                    EXAMPLE.contains(&format!("#     {name}: ")) || ["name", "protocol"].contains(&name),
+                    "{path}"
+                );
             }
             (_, None) => assert!(!example[first].is_null(), "{path}"),
             (_, Some(second)) => assert!(!example[first][second].is_null(), "{path}"),

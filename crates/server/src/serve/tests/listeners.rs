@@ -52,7 +52,12 @@ async fn a_unix_socket_is_served_and_its_clients_have_no_address() {
     check(&socket, "http://localhost/whoami", "unix 1.1").await;
     let post = [&socket[..], &["-d", "said"]].concat();
     check(&post, "http://localhost/echo", "said 1.1").await;
-    check(&[&socket[..], &["-o", "/dev/null"]].concat(), "http://localhost/big", " 1.1").await;
+    check(
+        &[&socket[..], &["-o", "/dev/null"]].concat(),
+        "http://localhost/big",
+        " 1.1",
+    )
+    .await;
     assert_eq!(served.stop().await, Drained { cut: 0 });
     assert!(!path.exists());
 }
@@ -104,11 +109,17 @@ async fn listeners_share_the_cap_and_one_to_which_nobody_comes_takes_none_of_it(
     for _ in 0..3 {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         addresses.push(listener.local_addr().unwrap());
-        serving.push(tokio::spawn(server.clone().serve(Listener::Tcp(listener), Transport::Http1)));
+        serving.push(tokio::spawn(
+            server.clone().serve(Listener::Tcp(listener), Transport::Http1),
+        ));
     }
     for address in addresses {
         let mut client = TcpStream::connect(address).await.unwrap();
-        send(&mut client, "GET /hello HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+        send(
+            &mut client,
+            "GET /hello HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
+        )
+        .await;
         assert!(read_rest(&mut client).await.ends_with("hello"));
     }
     trigger.fire();
