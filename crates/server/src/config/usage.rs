@@ -56,11 +56,11 @@ impl Usage {
         let section = top.section("usage");
         let mut usage = Usage::default();
         section.set("mode", &mut usage.mode, |value| {
-            units::choice(units::text(value)?, &MODES)
+            units::choice(units::string(value)?, &MODES)
         });
-        section.set("zone", &mut usage.zone, |value| zone(units::text(value)?));
+        section.set("zone", &mut usage.zone, |value| zone(units::string(value)?));
         section.set("anchor_day", &mut usage.anchor_day, |value| {
-            let day = units::number(value, &(1..=31))?;
+            let day = units::count(value, &(1..=31))?;
             anchor_day(day)
         });
         let interval = Duration::from_millis(1)..=Duration::from_secs(60);
@@ -68,10 +68,10 @@ impl Usage {
             units::duration(value, &interval)
         });
         section.set("overrun_bytes_max", &mut usage.overrun_bytes_max, |value| {
-            units::amount(value, &(0..=LIMIT_MAX))
+            units::size(value, &(0..=LIMIT_MAX))
         });
         usage.shared = Shared::read(section.section("shared"));
-        let limits = section.named("limits").into_iter();
+        let limits = section.map("limits").into_iter();
         usage.limits = limits.map(|(name, limits)| (name, KeyLimits::read(limits))).collect();
         section.finish();
         usage

@@ -53,12 +53,12 @@ impl UsageLog {
     pub(super) fn read(top: &Section<'_>) -> Self {
         let section = top.section("usage_log");
         let mut log = UsageLog::default();
-        section.set("enabled", &mut log.enabled, units::truth);
+        section.set("enabled", &mut log.enabled, units::bool);
         log.store = Store::read(&section);
         let sizes = (64 << 20)..=(1 << 50);
-        section.set("bytes_max", &mut log.bytes_max, |value| units::amount(value, &sizes));
+        section.set("bytes_max", &mut log.bytes_max, |value| units::size(value, &sizes));
         section.set("spill_bytes_max", &mut log.spill_bytes_max, |value| {
-            units::amount(value, &sizes)
+            units::size(value, &sizes)
         });
         let times = Duration::from_secs(3_600)..=36_500 * DAY;
         for (name, kept) in [
@@ -81,17 +81,17 @@ const SOURCES_MAX: usize = 100;
 fn texts(section: &Section<'_>, name: &'static str) -> Vec<String> {
     let items = section.list(name);
     if items.len() > SOURCES_MAX {
-        section.mistake(name, format!("expected at most {SOURCES_MAX}, got {}", items.len()));
+        section.error(name, format!("expected at most {SOURCES_MAX}, got {}", items.len()));
     }
     let mut texts: Vec<String> = Vec::new();
     for (index, item) in items.iter().enumerate() {
         let place = format!("{name}[{index}]");
-        match units::text(item) {
+        match units::string(item) {
             Ok(text) if texts.iter().any(|known| known == text) => {
-                section.mistake(&place, format!("{text} is named twice: leave one out"));
+                section.error(&place, format!("{text} is named twice: leave one out"));
             }
             Ok(text) => texts.push(text.to_owned()),
-            Err(error) => section.mistake(&place, error),
+            Err(error) => section.error(&place, error),
         }
     }
     texts

@@ -5,7 +5,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use super::process;
+use super::{process, sources::Lost};
 use crate::{
     bandwidth::{self, Bandwidth},
     clients::Clients,
@@ -24,6 +24,7 @@ pub(super) struct Parts {
     pub(super) store: Store,
     pub(super) clients: Clients,
     pub(super) serving: Arc<Counters>,
+    pub(super) lost: Arc<Lost>,
     pub(super) bandwidth: Bandwidth,
     pub(super) metering: Metering,
     pub(super) usage_log: UsageLogHandle,
@@ -39,6 +40,7 @@ impl Parts {
             Box::new(move || vec![self.clients.family()]),
             Box::new(move || self.store.families()),
             Box::new(move || self.serving.families()),
+            Box::new(move || vec![self.lost.family()]),
             Box::new(move || bandwidth::families(&self.bandwidth)),
             Box::new(move || metering::families(&self.metering)),
             Box::new(move || usage_log::families(&self.usage_log)),

@@ -1,6 +1,5 @@
 use std::{
     io,
-    net::{SocketAddr, ToSocketAddrs},
     path::PathBuf,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -8,7 +7,7 @@ use std::{
 
 use nexus_segments::{LockError, LockFile, RealDisk, files};
 
-use super::{Hub, Shared, metrics};
+use super::{Hub, Shared, listeners, metrics, sources::Lost};
 use crate::{
     accounts::Accounts,
     auth::{FirstKey, Keyring, KeysError, KeysFile, ensure_admin_key},
@@ -16,7 +15,7 @@ use crate::{
     bandwidth::Bandwidth,
     clients::Clients,
     clock::{Clock, now_ms},
-    config::{Certificate, Config, StatePaths, Transport},
+    config::{Address, Certificate, Config, Protocol, StatePaths},
     exposition::GzipCache,
     http::{Api, RequestMetrics, Services},
     metering::{Metering, MeteringError},
@@ -105,9 +104,9 @@ fn open(config: Config, terminal: bool) -> Result<Started, Reason> {
     for warning in config.warnings.iter().chain(&warnings) {
         tracing::warn!("{warning}");
     }
-    let tls = match config.transport {
-        Transport::PlainHttp => None,
-        Transport::Tls => Some(Tls::open(&tls_settings(&config)?, SystemTime::now())?),
+    let tls = match config.listen.is_encrypted() {
+        true => Some(Tls::open(&tls_settings(&config)?, SystemTime::now())?),
+        false => None,
     };
     let serving = Arc::new(Counters::default());
     let requests = Arc::new(RequestMetrics::new()?);
@@ -139,7 +138,9 @@ fn open(config: Config, terminal: bool) -> Result<Started, Reason> {
         bandwidth.clone(),
         accounts.clone(),
     );
+    let lost = Arc::new(Lost::default());
     let own = metrics::Parts {
+        lost: lost.clone(),
         requests: requests.clone(),
         store: store.clone(),
         clients: clients.clone(),
@@ -172,6 +173,7 @@ fn open(config: Config, terminal: bool) -> Result<Started, Reason> {
             api,
             tls,
             serving,
+            lost,
             _lock: lock,
         }),
     };
@@ -233,7 +235,14 @@ fn tls_settings(config: &Config) -> Result<tls::Settings, Reason> {
         Certificate::Generated => (None, None),
         Certificate::Files { cert, key } => (Some(cert.clone()), Some(key.clone())),
     };
-    let listen = listen_address(config).map_err(|error| Reason::Address(config.listen.to_string(), error))?;
+    let mut listen = Vec::new();
+    for (protocol, address) in config.listen.listeners() {
+        if let (Protocol::Https, Address::Tcp { host, port }) = (protocol, address) {
+            let resolved =
+                listeners::resolve(host, *port).map_err(|error| Reason::Address(address.to_string(), error))?;
+            listen.push(resolved.ip());
+        }
+    }
     Ok(tls::Settings {
         directory: config.state.tls_dir(),
         cert,
@@ -241,12 +250,4 @@ fn tls_settings(config: &Config) -> Result<tls::Settings, Reason> {
         names: config.tls.names.clone(),
         listen,
     })
-}
-
-/// The first address that the configured name stands for.
-pub(crate) fn listen_address(config: &Config) -> io::Result<SocketAddr> {
-    let found = (config.listen.host.as_str(), config.listen.port)
-        .to_socket_addrs()?
-        .next();
-    found.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the name has no address"))
 }

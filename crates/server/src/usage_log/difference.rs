@@ -48,8 +48,9 @@ impl UsageLogHandle {
                 () = shutdown.fired() => return,
                 _ = ticks.tick() => {}
             }
+            // Not kept on this hub, or not at the moment.
             let Some((since, charged)) = metering.charged_here().await else {
-                return;
+                continue;
             };
             let log = self.clone();
             let logged = tokio::task::spawn_blocking(move || {
@@ -67,7 +68,7 @@ impl UsageLogHandle {
                     }
                 }
                 Ok(Err(error)) => tracing::warn!(%error, "the usage log cannot be compared with the usage"),
-                Err(_) => return,
+                Err(error) => tracing::error!(%error, "the usage log cannot be compared with the usage"),
             }
         }
     }

@@ -85,14 +85,14 @@ impl Shared {
             (None, postgres) => (postgres.map(Store::Postgres), false),
         };
         if both {
-            section.mistake("postgres", "usage is shared in one store: give redis or postgres");
+            section.error("postgres", "usage is shared in one store: give redis or postgres");
         }
         if let Some(store) = &store {
             let (name, feature) = store.feature();
             section.needs(name, feature);
         }
         let mut required = true;
-        section.set("required", &mut required, units::truth);
+        section.set("required", &mut required, units::bool);
         let on_loss = on_loss(&section);
         let time = Duration::from_millis(1)..=Duration::from_secs(600);
         let duration = |name, default| {
@@ -106,10 +106,7 @@ impl Shared {
             duration("operation_timeout", second),
         );
         let probe_interval = duration("probe_interval", Duration::from_secs(5));
-        let failures_max = section.get("failures_max", |value| {
-            let count = units::number(value, &(1..=1_000))?;
-            u32::try_from(count).map_err(|error| error.to_string())
-        });
+        let failures_max = section.get("failures_max", |value| units::count(value, &(1..=1_000)));
         section.finish();
         Some(Shared {
             store: store?,
@@ -126,17 +123,14 @@ impl Shared {
 }
 
 fn on_loss(section: &Section<'_>) -> nexus_usage::OnLoss {
-    let hubs = section.get("hubs", |value| {
-        let count = units::number(value, &(1..=1_000_000))?;
-        u32::try_from(count).map_err(|error| error.to_string())
-    });
+    let hubs = section.get("hubs", |value| units::count(value, &(1..=1_000_000)));
     let hubs = hubs.and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
     let choices = [
         ("go_on", nexus_usage::OnLoss::GoOn),
         ("refuse", nexus_usage::OnLoss::Refuse),
         ("local_share", nexus_usage::OnLoss::LocalShare(hubs)),
     ];
-    let chosen = section.get("on_loss", |value| units::choice(units::text(value)?, &choices));
+    let chosen = section.get("on_loss", |value| units::choice(units::string(value)?, &choices));
     chosen.unwrap_or_default()
 }
 
@@ -146,14 +140,14 @@ impl RedisStore {
     fn read(section: Section<'_>) -> Option<Self> {
         let mut addresses = Vec::new();
         for (index, item) in section.list("addresses").iter().take(Self::ADDRESSES_MAX).enumerate() {
-            match units::text(item) {
+            match units::string(item) {
                 Ok(address) => addresses.push(address.to_owned()),
-                Err(error) => section.mistake(&format!("addresses[{index}]"), error),
+                Err(error) => section.error(&format!("addresses[{index}]"), error),
             }
         }
         let text = |name| {
             section
-                .get(name, |value| Ok(units::text(value)?.to_owned()))
+                .get(name, |value| Ok(units::string(value)?.to_owned()))
                 .filter(|text| !text.is_empty())
         };
         let (username, password, key_prefix) = (text("username"), text("password"), text("key_prefix"));
@@ -167,10 +161,10 @@ impl RedisStore {
             ca: section.get("ca", units::path).flatten(),
             key_prefix: key_prefix.unwrap_or_else(|| "nexus".to_owned()),
         };
-        section.set("cluster", &mut store.cluster, units::truth);
-        section.set("tls", &mut store.tls, units::truth);
+        section.set("cluster", &mut store.cluster, units::bool);
+        section.set("tls", &mut store.tls, units::bool);
         section.set("database", &mut store.database, |value| {
-            let database = units::number(value, &(0..=u64::from(u32::MAX)))?;
+            let database = units::count(value, &(0..=u64::from(u32::MAX)))?;
             u32::try_from(database).map_err(|error| error.to_string())
         });
         section.finish();
@@ -186,7 +180,7 @@ impl PostgresStore {
 
     /// With an empty URL if there is none.
     pub(in crate::config) fn read_any(section: Section<'_>) -> Self {
-        let url = section.get("url", |value| Ok(units::text(value)?.to_owned()));
+        let url = section.get("url", |value| Ok(units::string(value)?.to_owned()));
         let ca = section.get("ca", units::path).flatten();
         section.finish();
         PostgresStore {
