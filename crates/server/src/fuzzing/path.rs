@@ -1,4 +1,4 @@
-use nexus_metric::Labels;
+use nexus_metric::{Labels, is_legacy_name};
 
 use super::batch::{journals_as_it_is, write_of};
 use crate::protocol::{
@@ -30,12 +30,12 @@ pub fn path(input: &[u8]) -> bool {
     let target = &addressed.target;
 
     let found = target.family.as_str();
-    assert!(target.family.is_legacy());
+    assert!(is_legacy_name(found));
     assert!(!found.bytes().any(|byte| byte.is_ascii_uppercase()));
     assert_eq!(reserved.purpose(found), None);
-    assert_eq!(parse::name(found, &reserved).as_ref(), Ok(&target.family));
+    assert_eq!(parse::name(found, &reserved).as_ref(), Ok(&target.family.name()));
 
-    let labels = &target.labels;
+    let labels = &target.labels.labels();
     assert_eq!(Labels::from_text(labels.as_text()).as_ref(), Ok(labels));
     assert_eq!(Labels::from_pairs(labels.iter()).as_ref(), Ok(labels));
     let query_again = form_urlencoded::Serializer::new(String::new())
@@ -47,7 +47,7 @@ pub fn path(input: &[u8]) -> bool {
         query: &query_again,
     };
     let again = again.read(&reserved).expect("labels can be asked for");
-    assert_eq!(&again.target.labels, labels);
+    assert_eq!(again.target.labels, target.labels);
 
     for verb in [
         Verb::Create,

@@ -14,7 +14,7 @@ use crate::{
     auth::{ApiKey, Denied, Keyring, Scope, credentials},
     clients::Clients,
     clock::now_ms,
-    serve::ConnectionInfo,
+    serve::{ConnectionInfo, Peer},
 };
 
 /// Who sent the request.
@@ -77,15 +77,14 @@ impl Authentication {
         Ok(Caller { key })
     }
 
-    /// A client is told apart by the id that it sends, else by its address.
+    /// A client is told apart by the id that it sends, else by its address; those that come by a unix socket have none.
     fn note_client(&self, key: &ApiKey, request: &Request) {
-        match client_id(request) {
-            Some(id) => self.clients.note(&key.name, id, now_ms()),
-            None => {
-                if let Some(connection) = request.extensions().get::<ConnectionInfo>() {
-                    self.clients.note_address(&key.name, connection.peer.ip(), now_ms());
-                }
-            }
+        let peer = || Some(request.extensions().get::<ConnectionInfo>()?.peer);
+        match (client_id(request), peer().map(Peer::ip)) {
+            (Some(id), _) => self.clients.note(&key.name, id, now_ms()),
+            (None, Some(Some(address))) => self.clients.note_address(&key.name, address, now_ms()),
+            (None, Some(None)) => self.clients.note(&key.name, "unix", now_ms()),
+            (None, None) => {}
         }
     }
 }

@@ -18,6 +18,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
+    accept::{preferred, values_of},
     auth::{CredentialError, Denied, KeysError},
     content_coding::ContentCoding,
     feature::Feature,
@@ -218,13 +219,14 @@ pub(crate) type ErrorForm = fn(&HeaderMap) -> Render;
 /// Makes the body of a failed answer, and says of what type it is.
 pub(crate) type Render = fn(&Problem) -> (&'static str, Vec<u8>);
 
-/// What the client accepts: problem details, or a line for people and scripts, and one more for each item.
+/// What the client prefers: problem details, or a line for people and scripts, and one more for each item.
 pub(crate) fn by_accept(headers: &HeaderMap) -> Render {
-    let names_json = |value: &HeaderValue| value.to_str().is_ok_and(|value| value.contains("json"));
-    match headers.get_all(ACCEPT).iter().any(names_json) {
-        true => problem_details,
-        false => lines,
-    }
+    let offered: [(&str, Render); 3] = [
+        ("text/plain", lines),
+        ("application/problem+json", problem_details),
+        ("application/json", problem_details),
+    ];
+    preferred(&values_of(headers, ACCEPT), &offered).unwrap_or(lines)
 }
 
 fn problem_details(problem: &Problem) -> (&'static str, Vec<u8>) {
@@ -312,6 +314,7 @@ fn reason(reason: &Reason) -> (StatusCode, &'static str) {
         Reason::CounterDown { .. } => (StatusCode::CONFLICT, "counter-down"),
         Reason::ReservedName(name) if name.as_str().starts_with("__") => (StatusCode::BAD_REQUEST, "bad-name"),
         Reason::ReservedName(_) => (StatusCode::FORBIDDEN, "reserved-name"),
+        Reason::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden"),
         Reason::UnsupportedKind(..) => (StatusCode::BAD_REQUEST, "unsupported-type"),
         Reason::ReservedLabel(_) | Reason::LabelCollision { .. } => (StatusCode::BAD_REQUEST, "bad-label"),
         Reason::NotFinite { .. } => (StatusCode::BAD_REQUEST, "not-finite"),
@@ -355,7 +358,7 @@ pub(super) fn refused(refusals: &[Refusal]) -> Problem {
 pub(super) fn outcome(outcome: &Outcome) -> Problem {
     match outcome {
         Outcome::Refused(refusals) => refused(refusals),
-        Outcome::Applied(_) | Outcome::Replayed(_) => Problem::internal(),
+        Outcome::Applied(..) | Outcome::Replayed(_) => Problem::internal(),
         Outcome::KeyReused => Problem::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "idempotency-key-reused",

@@ -43,15 +43,15 @@ pub(super) async fn hub(
     caller: Caller,
 ) -> Result<Json<Status>, Problem> {
     caller.has(Scope::Read)?;
-    let (status, catalog) = (store.status(), store.catalog());
+    let (status, view) = (store.status(), store.view());
     Ok(Json(Status {
         version: env!("CARGO_PKG_VERSION"),
         started_ms: started_ms.0,
         durability: config.durability.to_string(),
         read_only: status.read_only(),
-        families: catalog.families_len(),
-        series: catalog.series_len(),
-        own_series: catalog.owners.series(&caller.key.name),
+        families: view.families_len(),
+        series: view.series_len(),
+        own_series: view.series_of(&caller.key.name),
         clients: clients.active(now_ms()),
         sequence: status.sequence(),
         journal_bytes: status.journal_bytes(),

@@ -6,7 +6,7 @@ use axum::{
     body::Body,
     extract::{FromRef, State},
     http::{
-        HeaderMap, HeaderName, Uri,
+        HeaderMap, Uri,
         header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, VARY},
     },
     response::{IntoResponse, Response},
@@ -18,13 +18,14 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{AppState, Caller, error::Problem, query::Parameters};
 use crate::{
+    accept::values_of,
     auth::Scope,
     background::Background,
     config::{Config, Created},
     content_coding::ContentCoding,
-    exposition::{self, Filter, GzipCache, Scrape, accepted_encoding, negotiate},
+    exposition::{self, GzipCache, Scrape, accepted_encoding, negotiate},
     own_metrics::OwnMetrics,
-    store::Store,
+    store::{Store, view::Filter},
 };
 
 /// What Prometheus scrapes: everything that the key may see.
@@ -51,10 +52,10 @@ pub(super) async fn scrape(
         prefixes: prefixes.map(Into::into).collect(),
         selectors: parameters.selectors()?,
     };
-    let negotiated = negotiate(&list_of(&headers, &ACCEPT));
-    let encoding = accepted_encoding(&list_of(&headers, &ACCEPT_ENCODING));
+    let negotiated = negotiate(&values_of(&headers, ACCEPT));
+    let encoding = accepted_encoding(&values_of(&headers, ACCEPT_ENCODING));
     let scrape = Scrape::begin(
-        store.catalog(),
+        store.view(),
         own.gather(),
         filter,
         negotiated.format,
@@ -99,16 +100,6 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         // With a slash at the end, as metric-nexus takes it.
         .route("/__metrics/", get(scrape))
         .route("/metrics/", get(alias))
-}
-
-/// All lines of a header as one list.
-fn list_of(headers: &HeaderMap, name: &HeaderName) -> String {
-    let lines: Vec<&str> = headers
-        .get_all(name)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .collect();
-    lines.join(",")
 }
 
 /// What makes bodies of scrapes.

@@ -1,6 +1,6 @@
 //! Lists and deletes series.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{Json, extract::State, http::Uri, response::IntoResponse};
 use nexus_metric::{Labels, text::number};
@@ -10,10 +10,12 @@ use utoipa::ToSchema;
 use super::{Caller, Intake, error::Problem, query::Parameters, write_request::WriteRequest};
 use crate::{
     auth::Scope,
-    exposition::Filter,
+    background::Background,
     selector::Selector,
-    state::{FamilyData, Value, matching},
-    store::Store,
+    store::{
+        Store,
+        view::{self, Cursor, Filter, ListedSeries, Value},
+    },
     write::Change,
 };
 
@@ -78,10 +80,15 @@ const DRY_RUN_LISTED_MAX: usize = 100;
 #[utoipa::path(
     get, path = "/api/v1/series", tag = "json",
     params(("match[]" = Option<Vec<String>>, Query, description = "Selectors; a series that one of them matches is shown"),
-        ("after" = Option<String>, Query, description = "`next` of the page before"), ("limit" = Option<usize>, Query, description = "How many, 1000 if nothing is said")),
+        ("after" = Option<String>, Query, description = "`next` of the page before, as it is: it says nothing to anybody but a hub"), ("limit" = Option<usize>, Query, description = "How many, 1000 if nothing is said")),
     responses((status = 200, body = Page), (status = "4XX", body = Problem, content_type = "application/problem+json"))
 )]
-pub(super) async fn list(State(store): State<Store>, caller: Caller, uri: Uri) -> Result<Json<Page>, Problem> {
+pub(super) async fn list(
+    State(store): State<Store>,
+    State(background): State<Background>,
+    caller: Caller,
+    uri: Uri,
+) -> Result<Json<Page>, Problem> {
     caller.has(Scope::Read)?;
     let parameters = Parameters::read(uri.query(), &["match[]", "after", "limit"])?;
     let filter = Filter {
@@ -89,87 +96,40 @@ pub(super) async fn list(State(store): State<Store>, caller: Caller, uri: Uri) -
         selectors: parameters.selectors()?,
     };
     let limit = parameters.limit(PAGE, PAGE_MAX)?;
-    let after = parameters.one("after")?.map(Cursor::read).transpose()?;
-    Ok(Json(page(&store, &filter, after.as_ref(), limit)))
+    let after = parameters.one("after")?.map(cursor).transpose()?;
+    let page = background.run(move || store.view().page(&filter, after.as_ref(), limit));
+    let page = page.await.map_err(|_| Problem::internal())?;
+    Ok(Json(Page {
+        series: page.series.iter().map(describe).collect(),
+        next: page.next.map(|next| next.to_string()),
+    }))
 }
 
-/// Where a page ends: a family's name, a slab and a place in it.
-struct Cursor {
-    family: String,
-    slab: usize,
-    offset: usize,
+fn cursor(text: &str) -> Result<Cursor, Problem> {
+    Cursor::read(text)
+        .map_err(|error| Problem::bad_request(format!("after {text:?} is {error}: begin again without `after`")))
 }
 
-impl Cursor {
-    fn read(text: &str) -> Result<Self, Problem> {
-        let read = || {
-            let (slab, rest) = text.split_once(':')?;
-            let (offset, family) = rest.split_once(':')?;
-            Some(Cursor {
-                family: family.to_owned(),
-                slab: slab.parse().ok()?,
-                offset: offset.parse().ok()?,
-            })
-        };
-        read().ok_or_else(|| Problem::bad_request(format!("after {text:?} is not the `next` of a page")))
-    }
-}
-
-fn page(store: &Store, filter: &Filter, after: Option<&Cursor>, limit: usize) -> Page {
-    let mut series = Vec::new();
-    let mut last = None;
-    for family in store.catalog().families() {
-        let name = family.family.name.as_str();
-        let shown = filter.shown(&family);
-        if after.is_some_and(|after| name < after.family.as_str()) {
-            continue;
-        }
-        let behind = after
-            .filter(|after| after.family == name)
-            .map(|after| (after.slab, after.offset));
-        for (number, slab) in family.slabs().iter().enumerate() {
-            let full = slab.with_read(|fixed| {
-                for (offset, entry, labels) in fixed.iter() {
-                    if behind.is_some_and(|behind| (number, offset) <= behind) || !shown.shows(labels) {
-                        continue;
-                    }
-                    if series.len() == limit {
-                        return true;
-                    }
-                    if let Some(value) = slab.value(offset) {
-                        series.push(describe(store, &family, entry, labels, &value));
-                        last = Some(format!("{number}:{offset}:{name}"));
-                    }
-                }
-                false
-            });
-            if full {
-                return Page { series, next: last };
-            }
-        }
-    }
-    Page { series, next: None }
-}
-
-fn describe(store: &Store, family: &FamilyData, entry: &crate::state::Entry, labels: &str, value: &Value) -> Series {
-    let (number, histogram) = match value {
+fn describe(series: &ListedSeries) -> Series {
+    let family = &series.family.family;
+    let (number, histogram) = match &series.value {
         Value::Number(value, _) => (Some(json_number(*value)), None),
-        Value::Histogram(histogram) => (None, Some(buckets(family.family.buckets.bounds(), histogram))),
+        Value::Histogram(histogram) => (None, Some(buckets(family.buckets.bounds(), histogram))),
     };
     Series {
-        name: family.family.name.to_string(),
-        labels: Labels::pairs_of(labels)
+        name: family.name.to_string(),
+        labels: Labels::pairs_of(&series.labels)
             .map(|(name, value)| (name.into_owned(), value.into_owned()))
             .collect(),
         value: number,
         histogram,
-        owner: store.catalog().owners.name(entry.owner).to_string(),
-        created_ms: entry.created_ms,
-        changed_ms: value.stamp().at_ms,
+        owner: series.owner.to_string(),
+        created_ms: series.created_ms,
+        changed_ms: series.value.stamp().at_ms,
     }
 }
 
-fn buckets(bounds: &[f64], histogram: &crate::state::Histogram) -> Histogram {
+fn buckets(bounds: &[f64], histogram: &view::Histogram) -> Histogram {
     let mut count = 0u64;
     let bounds = bounds.iter().copied().chain([f64::INFINITY]);
     let buckets = bounds.zip(&histogram.counts).map(|(bound, more)| {
@@ -209,6 +169,7 @@ fn json_number(value: f64) -> serde_json::Value {
 )]
 pub(super) async fn delete(
     State(store): State<Store>,
+    State(background): State<Background>,
     State(intake): State<Intake>,
     request: WriteRequest,
 ) -> Result<impl IntoResponse, Problem> {
@@ -219,7 +180,10 @@ pub(super) async fn delete(
     }
     match parameters.one("dry_run")? {
         None | Some("false" | "0") => {}
-        Some("" | "true" | "1") => return Ok(Json(would_delete(&store, &request.caller, &selectors)).into_response()),
+        Some("" | "true" | "1") => {
+            let deleted = would_delete(store, background, &request.caller, selectors).await?;
+            return Ok(Json(deleted).into_response());
+        }
         Some(other) => {
             return Err(Problem::bad_request(format!(
                 "dry_run {other:?} is neither true nor false"
@@ -228,8 +192,8 @@ pub(super) async fn delete(
     }
     let prefix = request.caller.prefix();
     let changes = selectors.into_iter().map(|selector| Change::DeleteMatching {
-        selector,
-        prefix: prefix.into(),
+        selector: Arc::unwrap_or_clone(selector),
+        prefix: prefix.to_owned().into(),
     });
     let written = intake.all(&request, changes.collect()).await?;
     let done = Deleted {
@@ -240,28 +204,18 @@ pub(super) async fn delete(
     Ok((written.header(), Json(done)).into_response())
 }
 
-fn would_delete(store: &Store, caller: &Caller, selectors: &[Selector]) -> Deleted {
-    let mut found = std::collections::BTreeSet::new();
-    for family in store.catalog().families() {
-        let name = family.family.name.as_str();
-        for selector in selectors
-            .iter()
-            .filter(|selector| caller.key.covers(name) && selector.matches_name(name))
-        {
-            let labels = matching(&family, selector);
-            found.extend(labels.into_iter().map(|labels| {
-                if labels.is_empty() {
-                    name.to_owned()
-                } else {
-                    format!("{name}{{{labels}}}")
-                }
-            }));
-        }
-    }
-    let deleted = found.len() as u64;
-    Deleted {
-        deleted,
+async fn would_delete(
+    store: Store,
+    background: Background,
+    caller: &Caller,
+    selectors: Vec<Arc<Selector>>,
+) -> Result<Deleted, Problem> {
+    let prefix = caller.prefix().to_owned();
+    let matching = background.run(move || store.view().matching(&prefix, &selectors, DRY_RUN_LISTED_MAX));
+    let matching = matching.await.map_err(|_| Problem::internal())?;
+    Ok(Deleted {
+        deleted: matching.series,
         dry_run: true,
-        series: found.into_iter().take(DRY_RUN_LISTED_MAX).collect(),
-    }
+        series: matching.first,
+    })
 }

@@ -32,7 +32,7 @@ impl FromRef<AppState> for Intake {
 
 impl Intake {
     /// Submits the one change of a request; its refusal is the whole answer.
-    pub(crate) async fn one(&self, request: &WriteRequest, change: Change) -> Result<Written, Problem> {
+    pub(crate) async fn one(&self, request: &WriteRequest, change: Change<'static>) -> Result<Written, Problem> {
         may(&request.caller, &change)?;
         let submitted = self.submit(&request.caller, request.idempotency, vec![change]).await;
         submitted.map_err(|outcome| match &outcome {
@@ -42,7 +42,7 @@ impl Intake {
     }
 
     /// Submits the changes of a request, which happen all or not at all.
-    pub(crate) async fn all(&self, request: &WriteRequest, changes: Vec<Change>) -> Result<Written, Problem> {
+    pub(crate) async fn all(&self, request: &WriteRequest, changes: Vec<Change<'static>>) -> Result<Written, Problem> {
         all_may(&request.caller, &changes)?;
         let submitted = self.submit(&request.caller, request.idempotency, changes).await;
         submitted.map_err(|outcome| error::outcome(&outcome))
@@ -53,20 +53,18 @@ impl Intake {
         &self,
         caller: &Caller,
         idempotency: Option<Idempotency>,
-        changes: Vec<Change>,
+        changes: Vec<Change<'static>>,
     ) -> Result<Written, Outcome> {
-        let owner = caller.key.name.clone();
         let write = Write {
-            owner,
             idempotency,
-            changes,
+            ..Write::of(caller.key.name.clone(), changes)
         };
         let refusals = write.validate(&self.limits);
         if !refusals.is_empty() {
-            return Err(Outcome::Refused(refusals));
+            return Err(Outcome::Refused(refusals.into_list()));
         }
         match self.store.submit(write).await {
-            Outcome::Applied(applied) => Ok(Written {
+            Outcome::Applied(applied, _) => Ok(Written {
                 applied,
                 replayed: false,
             }),
@@ -80,7 +78,7 @@ impl Intake {
 }
 
 /// A key without the scope may nothing; one with a prefix is told which of the changes are outside it.
-fn all_may(caller: &Caller, changes: &[Change]) -> Result<(), Problem> {
+fn all_may(caller: &Caller, changes: &[Change<'_>]) -> Result<(), Problem> {
     let mut denied = Vec::new();
     for (index, change) in changes.iter().enumerate() {
         match may(caller, change) {
@@ -97,14 +95,11 @@ fn all_may(caller: &Caller, changes: &[Change]) -> Result<(), Problem> {
     }
 }
 
-fn may(caller: &Caller, change: &Change) -> Result<(), Denied> {
-    match change {
-        Change::Delete { family, .. } => caller.key.may(Scope::Write, family.as_str()),
+fn may(caller: &Caller, change: &Change<'_>) -> Result<(), Denied> {
+    match change.family() {
+        Some(family) => caller.key.may(Scope::Write, family.as_str()),
         // It carries the prefix with it, and touches nothing else.
-        Change::DeleteMatching { .. } => caller.has(Scope::Write),
-        other => other
-            .target()
-            .map_or(Ok(()), |target| caller.key.may(Scope::Write, target.family.as_str())),
+        None => caller.has(Scope::Write),
     }
 }
 

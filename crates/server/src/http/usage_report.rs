@@ -14,6 +14,7 @@ use nexus_usage_log::Format;
 
 use super::{Caller, error::Problem, query::Parameters};
 use crate::{
+    accept::{preferred, values_of},
     auth::Scope,
     background::Background,
     usage_log::{Asked, UsageLogHandle, write_report},
@@ -81,19 +82,16 @@ pub(super) async fn report(
         Some(format) => format
             .parse()
             .map_err(|error| Problem::bad_request(format!("format: {error}")))?,
-        None if headers
-            .get(ACCEPT)
-            .is_some_and(|accept| accept.as_bytes().starts_with(b"text/csv")) =>
-        {
-            Format::Csv
+        None => {
+            let offered = [("application/json", Format::Json), ("text/csv", Format::Csv)];
+            preferred(&values_of(&headers, ACCEPT), &offered).unwrap_or(Format::Json)
         }
-        None => Format::Json,
     };
     let made = background.run_long(move || {
-        let file = usage_log.file().ok_or_else(Problem::no_usage_log)?;
+        let place = usage_log.place().ok_or_else(Problem::no_usage_log)?;
         usage_log.flush(FLUSH);
         let mut body = Vec::new();
-        write_report(file, &query, format, &mut body)?;
+        write_report(place, &query, format, &mut body)?;
         Ok::<_, Problem>(body)
     });
     let body = made.await.map_err(|_| Problem::internal())??;

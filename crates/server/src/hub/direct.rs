@@ -5,8 +5,8 @@ use nexus_metric::{Labels, Name};
 use super::Hub;
 use crate::{
     http::request_limits,
-    state::Value,
-    write::{Change, Definition, Outcome, Target, Write},
+    store::view::Value,
+    write::{Change, Definition, Op, Outcome, Target, Write},
 };
 
 /// Why a call of the hub did nothing.
@@ -41,7 +41,7 @@ impl Hub {
     /// See [`CallError`].
     pub async fn create(&self, key: &str, description: &str) -> Result<bool, CallError> {
         let target = Self::define(key, description)?;
-        Ok(self.submit(vec![Change::Create { target }]).await? > 0)
+        Ok(self.submit(vec![Change::Series(target, Op::Ensure)]).await? > 0)
     }
 
     /// Gives a metric a value.
@@ -50,7 +50,9 @@ impl Hub {
     /// See [`CallError`].
     pub async fn update(&self, key: &str, value: impl Into<f64>) -> Result<(), CallError> {
         let (target, value) = (Self::target(key)?, value.into());
-        self.submit(vec![Change::Set { target, value }]).await.map(drop)
+        self.submit(vec![Change::Series(target, Op::Set(value))])
+            .await
+            .map(drop)
     }
 
     /// Makes a gauge if there is no metric of that name, and gives it a value, in one.
@@ -60,8 +62,8 @@ impl Hub {
     pub async fn create_update(&self, key: &str, description: &str, value: impl Into<f64>) -> Result<(), CallError> {
         let (target, value) = (Self::define(key, description)?, value.into());
         self.submit(vec![
-            Change::Create { target: target.clone() },
-            Change::Set { target, value },
+            Change::Series(target.clone(), Op::Ensure),
+            Change::Series(target, Op::Set(value)),
         ])
         .await
         .map(drop)
@@ -72,11 +74,10 @@ impl Hub {
     /// # Errors
     /// There is no such metric, or it is a histogram.
     pub fn read(&self, key: &str) -> Result<f64, CallError> {
-        let family = self.shared.parts.store.catalog().family(key);
-        match family.and_then(|family| family.value("")) {
-            Some(Value::Number(value, _)) => Ok(value),
-            Some(Value::Histogram(_)) => Err(CallError::Refused(format!("{key} is a histogram, not one number"))),
-            None => Err(CallError::Refused(format!("there is no metric {key}"))),
+        match self.shared.parts.store.view().value(key, "") {
+            Ok(Value::Number(value, _)) => Ok(value),
+            Ok(Value::Histogram(_)) => Err(CallError::Refused(format!("{key} is a histogram, not one number"))),
+            Err(_) => Err(CallError::Refused(format!("there is no metric {key}"))),
         }
     }
 
@@ -102,7 +103,9 @@ impl Hub {
     /// See [`CallError`].
     pub async fn add(&self, key: &str, value: impl Into<f64>) -> Result<(), CallError> {
         let (target, delta) = (Self::target(key)?, value.into());
-        self.submit(vec![Change::Add { target, delta }]).await.map(drop)
+        self.submit(vec![Change::Series(target, Op::Add(delta))])
+            .await
+            .map(drop)
     }
 
     /// Takes away from a metric.
@@ -124,40 +127,29 @@ impl Hub {
             .map(drop)
     }
 
-    fn target(key: &str) -> Result<Target, CallError> {
+    fn target(key: &str) -> Result<Target<'static>, CallError> {
         let family = Name::legacy(key).map_err(|error| CallError::Refused(error.to_string()))?;
-        Ok(Target {
-            family,
-            labels: Labels::none(),
-            define: None,
-        })
+        Ok(Target::new(family, Labels::none()))
     }
 
-    fn define(key: &str, description: &str) -> Result<Target, CallError> {
+    fn define(key: &str, description: &str) -> Result<Target<'static>, CallError> {
         let define = Definition {
             help: description.into(),
             ..Definition::default()
         };
-        Ok(Target {
-            define: Some(Arc::new(define)),
-            ..Self::target(key)?
-        })
+        Ok(Self::target(key)?.defining(Some(Arc::new(define))))
     }
 
     /// How many series came into being.
-    async fn submit(&self, changes: Vec<Change>) -> Result<u64, CallError> {
-        let write = Write {
-            owner: OWNER.into(),
-            idempotency: None,
-            changes,
-        };
+    async fn submit(&self, changes: Vec<Change<'static>>) -> Result<u64, CallError> {
+        let write = Write::of(OWNER, changes);
         let refusals = write.validate(&request_limits(&self.shared.parts.config.limits));
         let outcome = match refusals.is_empty() {
             true => self.shared.parts.store.submit(write).await,
-            false => Outcome::Refused(refusals),
+            false => Outcome::Refused(refusals.into_list()),
         };
         match outcome {
-            Outcome::Applied(applied) | Outcome::Replayed(applied) => Ok(applied.created),
+            Outcome::Applied(applied, _) | Outcome::Replayed(applied) => Ok(applied.created),
             Outcome::Refused(refusals) => Err(CallError::Refused(
                 refusals
                     .first()

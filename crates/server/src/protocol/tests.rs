@@ -12,7 +12,7 @@ use tower::ServiceExt;
 
 use crate::{
     auth::{ApiKey, Digest, KeySource, Scopes},
-    config::{Config, KeyLimits, StatePaths, Transport},
+    config::{Config, KeyLimits, StatePaths},
     hub::Hub,
 };
 
@@ -36,7 +36,6 @@ fn subject() -> Subject {
     };
     let mut config = Config {
         state: StatePaths::at(directory.path()),
-        transport: Transport::PlainHttp,
         keys: vec![
             key("admin", Scopes::ALL, None),
             key("reader", "read".parse().unwrap(), None),
@@ -45,6 +44,7 @@ fn subject() -> Subject {
         ],
         ..Config::default()
     };
+    config.listen.plain_http = true;
     let two = KeyLimits {
         api_requests: 2,
         ..KeyLimits::default()

@@ -7,7 +7,7 @@ use nexus_metric::{Buckets, Kind, LabelError, Labels, Name, NameError, is_legacy
 
 use crate::{
     http::Reserved,
-    write::{Change, Definition, Target},
+    write::{Change, Define, Definition, Op, Target},
 };
 
 /// What a client asks of the metric in its path.
@@ -83,7 +83,7 @@ pub(crate) struct Address<'a> {
 /// What an address means: a series, and the definition that the query gives.
 #[derive(Debug, Clone)]
 pub(crate) struct Addressed {
-    pub(crate) target: Target,
+    pub(crate) target: Target<'static>,
     /// Whether the query says anything about labels, even that one is absent.
     names_labels: bool,
 }
@@ -106,9 +106,8 @@ impl<'a> Address<'a> {
             LabelError::Duplicate(name) => RestError::Repeated(name),
             other => other.into(),
         })?;
-        let define = query.definition.map(Arc::new);
         Ok(Addressed {
-            target: Target { family, labels, define },
+            target: Target::new(family, labels).defining(query.definition.map(Arc::new)),
             names_labels,
         })
     }
@@ -116,55 +115,44 @@ impl<'a> Address<'a> {
 
 impl Addressed {
     /// The change that a verb asks for.
-    pub(crate) fn change(self, verb: Verb, body: &[u8]) -> Result<Change, RestError> {
+    pub(crate) fn change(self, verb: Verb, body: &[u8]) -> Result<Change<'static>, RestError> {
         let Addressed {
             mut target,
             names_labels,
         } = self;
-        if verb != Verb::Create {
-            // A write makes a metric only if it says of what type.
-            target.define = target.define.filter(|define| define.kind.is_some());
-        }
-        Ok(match verb {
+        let op = match verb {
             Verb::Create => {
-                let mut definition = target
-                    .define
-                    .take()
-                    .map_or_else(Definition::default, |define| (*define).clone());
-                let description = std::str::from_utf8(body).map_err(|_| RestError::Description)?;
-                if !description.is_empty() {
-                    definition.help = description.into();
-                }
-                target.define = Some(Arc::new(definition));
-                Change::Create { target }
+                target = described(target, body)?;
+                return Ok(Change::Series(target, Op::Ensure));
             }
-            Verb::Set => Change::Set {
-                target,
-                value: value(body)?,
-            },
-            Verb::Increment => Change::Add { target, delta: 1.0 },
-            Verb::Decrement => Change::Add { target, delta: -1.0 },
-            Verb::Add => Change::Add {
-                target,
-                delta: value(body)?,
-            },
-            Verb::Subtract => Change::Add {
-                target,
-                delta: -value(body)?,
-            },
-            Verb::Observe => Change::Observe {
-                target,
-                value: value(body)?,
-            },
             Verb::Delete => {
                 let labels = names_labels.then_some(target.labels);
-                Change::Delete {
-                    family: target.family,
-                    labels,
-                }
+                let family = target.family;
+                return Ok(Change::Delete { family, labels });
             }
-        })
+            Verb::Set => Op::Set(value(body)?),
+            Verb::Increment => Op::Add(1.0),
+            Verb::Decrement => Op::Add(-1.0),
+            Verb::Add => Op::Add(value(body)?),
+            Verb::Subtract => Op::Add(-value(body)?),
+            Verb::Observe => Op::Observe(value(body)?),
+        };
+        // A write makes a metric only if it says of what type.
+        if target.define.definition().is_some_and(|define| define.kind.is_none()) {
+            target.define = Define::Nothing;
+        }
+        Ok(Change::Series(target, op))
     }
+}
+
+/// The same, whose family is made if it is missing; a body is its description.
+fn described<'a>(target: Target<'a>, body: &[u8]) -> Result<Target<'a>, RestError> {
+    let mut definition = target.define.definition().map(Cow::into_owned).unwrap_or_default();
+    let description = std::str::from_utf8(body).map_err(|_| RestError::Description)?;
+    if !description.is_empty() {
+        definition.help = description.into();
+    }
+    Ok(target.defining(Some(Arc::new(definition))))
 }
 
 /// A metric's name as metric-nexus reads it: percent-decoded, in lower case, `-`, blank and dot as `_`.
@@ -378,7 +366,8 @@ mod tests {
             let found = read(query).map_or_else(
                 |error| error.to_string(),
                 |Addressed { target, .. }| {
-                    let define = target.define.map_or_else(String::new, |define| format!(" {define:?}"));
+                    let define = target.define.definition();
+                    let define = define.map_or_else(String::new, |define| format!(" {define:?}"));
                     format!("{}{}", target.labels, define)
                 },
             );

@@ -16,8 +16,10 @@ use crate::{
     clients::{self, Clients},
     clock::now_ms,
     http::{AppState, Caller, Intake, Problem, Reserved, WriteRequest, Written},
-    state::Value,
-    store::Store,
+    store::{
+        Store,
+        view::{Missing, Value},
+    },
 };
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
@@ -71,19 +73,16 @@ async fn read(
     let Addressed { target, .. } = Address::of(&uri).read(&reserved)?;
     let (name, labels) = (target.family.as_str(), &target.labels);
     caller.key.may(Scope::Read, name)?;
-    if name == clients::METRIC && labels.is_empty() {
+    if name == clients::METRIC && labels.as_str().is_empty() {
         return Ok(clients.active(now_ms()).to_string().into_response());
     }
-    let family = store
-        .catalog()
-        .family(name)
-        .ok_or_else(|| Problem::not_found(format!("there is no metric {name}")))?;
-    match family.value(labels.as_text()) {
-        None => Err(Problem::not_found(format!("there is no series {name}{labels}"))),
-        Some(Value::Histogram(_)) => Err(Problem::conflict(format!(
+    match store.view().value(name, labels.as_str()) {
+        Err(Missing::Family) => Err(Problem::not_found(format!("there is no metric {name}"))),
+        Err(Missing::Series) => Err(Problem::not_found(format!("there is no series {name}{labels}"))),
+        Ok(Value::Histogram(_)) => Err(Problem::conflict(format!(
             "{name} is a histogram, not one number: read /api/v1/series?match[]={name}"
         ))),
-        Some(Value::Number(value, _)) => {
+        Ok(Value::Number(value, _)) => {
             let mut text = Vec::new();
             number::write(&mut text, value);
             Ok(([("content-type", "text/plain; charset=utf-8")], text).into_response())
@@ -152,7 +151,7 @@ impl Simple {
     /// The metric's name as it was understood, and what happened.
     async fn write(&self, verb: Verb, request: &WriteRequest) -> Result<(Name, Written), Problem> {
         let addressed = Address::of(&request.uri).read(&self.reserved)?;
-        let name = addressed.target.family.clone();
+        let name = addressed.target.family.name();
         let change = addressed.change(verb, &request.body)?;
         Ok((name, self.intake.one(request, change).await?))
     }
