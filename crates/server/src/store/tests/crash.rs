@@ -19,10 +19,7 @@ use self::{
     model::{Answer, Model},
 };
 use super::*;
-use crate::{
-    state,
-    write::{Expires, GroupKey, HistogramDelta, Idempotency, Mode, Unavailable},
-};
+use crate::write::{Expires, GroupKey, HistogramDelta, Idempotency, Mode, Unavailable};
 
 thread_local! {
     static RUNTIME: tokio::runtime::Runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
