@@ -181,8 +181,8 @@ impl Run {
         }
         let acknowledged = match outcome {
             Outcome::Applied(applied, refused) => {
-                let counted = (applied.changes as usize, applied.refused as usize);
-                if counted != (write.changes.len() - refused.len(), refused.len()) {
+                let (sent, not) = (write.changes.len() as u64, refused.len() as u64);
+                if (applied.changes, applied.refused) != (sent - not, not) {
                     return Err(format!("{write:?} was counted {outcome:?}"));
                 }
                 Some(Answer::Applied {
