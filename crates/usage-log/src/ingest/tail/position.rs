@@ -1,3 +1,5 @@
+//! How far a log was read, over restarts.
+
 use std::{
     ffi::OsString,
     fs::{self, File},
