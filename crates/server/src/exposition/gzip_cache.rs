@@ -142,12 +142,7 @@ mod tests {
         for n in 0..blocks {
             let body = format!(r#"[{{"op": "set", "metric": "b{n}", "type": "gauge", "value": 1}}]"#);
             let changes = protocol::batch::parse::parse(body.as_bytes(), 1).unwrap();
-            let write = Write {
-                owner: "".into(),
-                idempotency: None,
-                changes,
-            };
-            state.apply(&write, 1 + n as u64, 0);
+            state.apply(&Write::of("", changes), 1 + n as u64, 0);
         }
         state
     }
