@@ -4,7 +4,10 @@ mod request_rate;
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, PoisonError, RwLock},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 pub(crate) use request_rate::TooFast;
@@ -29,6 +32,7 @@ struct Shared {
     bandwidth: Bandwidth,
     metering: Metering,
     state: RwLock<State>,
+    unfinished: Arc<AtomicU64>,
 }
 
 #[derive(Debug, Default)]
@@ -44,14 +48,17 @@ pub(crate) struct Account {
     bandwidth: KeyBandwidth,
     /// None if there are more keys than can be counted, which is in the log.
     meter: Option<Meter>,
+    unfinished: Arc<AtomicU64>,
 }
 
 /// Why a request may not go on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refused {
     /// There were too many just now.
+    #[error("{0}")]
     TooFast(TooFast),
     /// A monthly limit is used up.
+    #[error("{0}")]
     UsedUp(Refusal),
 }
 
@@ -65,6 +72,7 @@ impl Accounts {
                     limits,
                     ..State::default()
                 }),
+                unfinished: Arc::default(),
             }),
         }
     }
@@ -90,11 +98,17 @@ impl Accounts {
                 requests: RequestRate::default(),
                 bandwidth: self.shared.bandwidth.of_key(key),
                 meter: meter.ok(),
+                unfinished: Arc::clone(&self.shared.unfinished),
             };
             account.set(limits);
             Arc::new(account)
         });
         Arc::clone(account)
+    }
+
+    /// How many requests were charged whose end nobody told, which is a defect.
+    pub(crate) fn unfinished(&self) -> u64 {
+        self.shared.unfinished.load(Relaxed)
     }
 
     /// Sets the limits of every key; those that are not named have none.
@@ -146,5 +160,10 @@ impl Account {
     /// Lets a request go on that no limit holds up; it is counted all the same.
     pub(crate) fn exempt(&self) -> Option<Reservation> {
         self.meter.as_ref().map(Meter::exempt)
+    }
+
+    /// A request was charged whose end nobody told.
+    pub(crate) fn note_unfinished(&self) {
+        self.unfinished.fetch_add(1, Relaxed);
     }
 }

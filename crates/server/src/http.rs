@@ -34,7 +34,6 @@ mod query;
 mod scrape;
 mod series;
 mod simple;
-mod submit;
 mod usage;
 mod usage_events;
 mod usage_report;
@@ -50,11 +49,9 @@ use axum::{
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-pub(crate) use authenticate::Caller;
-
 use crate::{
     accounts::Accounts, auth::Keyring, background::Background, bandwidth::Bandwidth, clients::Clients, config::Config,
-    exposition::GzipCache, ingest::rest, metering::Metering, own_metrics::OwnMetrics, reload::Reloader,
+    exposition::GzipCache, ingest::rest, intake::Intake, metering::Metering, own_metrics::OwnMetrics, reload::Reloader,
     settings::Settings, store::Store, usage_log::UsageLogHandle,
 };
 
@@ -80,6 +77,7 @@ impl std::ops::Deref for Api {
 #[derive(Debug)]
 pub(crate) struct Services {
     pub(crate) store: Store,
+    pub(crate) intake: Intake,
     pub(crate) keyring: Keyring,
     pub(crate) clients: Clients,
     pub(crate) own: OwnMetrics,

@@ -21,6 +21,7 @@ pub mod fuzzing;
 mod http;
 mod hub;
 mod ingest;
+mod intake;
 mod journal;
 mod json;
 mod lock;

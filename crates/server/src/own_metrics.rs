@@ -113,6 +113,11 @@ impl OwnMetrics {
         families.extend(bandwidth::families(&api.bandwidth));
         families.extend(metering::families(&api.metering));
         families.extend(usage_log::families(&api.usage_log));
+        families.push(counter(
+            "metric_nexus_unfinished_requests_total",
+            "Requests that were charged and logged although nobody told their end: each is a defect of the hub.",
+            api.accounts.unfinished(),
+        ));
         families.extend(api.reloader.certificate_expires().map(certificate));
         families
     }

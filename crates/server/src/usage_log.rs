@@ -17,8 +17,8 @@ use std::{
 };
 
 use nexus_usage_log::{
-    Amounts, Counts, Event, OpenError, Overflow, Record, Settings, Spill, SqliteSettings, SqliteSink, StartError,
-    StoreError, Stored, UsageLog, layer::Exchange,
+    Counts, Event, OpenError, Overflow, Record, Settings, Spill, SqliteSettings, SqliteSink, StartError, StoreError,
+    Stored, UsageLog,
 };
 
 pub(crate) use metrics::families;
@@ -107,16 +107,6 @@ impl UsageLogHandle {
         } else {
             shared.log.record(record());
         }
-    }
-
-    /// As [`record`](Self::record), behind slices that add up to `sliced`, for one that is told later what it took.
-    pub(crate) fn exchange(&self, record: impl FnOnce() -> Record, sliced: Amounts) -> Option<Exchange> {
-        let shared = self.shared.as_ref()?;
-        if shared.full.load(Relaxed) {
-            shared.left_out.fetch_add(1, Relaxed);
-            return None;
-        }
-        Some(Exchange::new(shared.log.clone(), record(), sliced))
     }
 
     /// Stores events from elsewhere; answers when they are stored.

@@ -2,7 +2,7 @@ pub(super) mod limits;
 pub(super) mod throttle;
 
 use axum::{
-    Extension, Json,
+    Json,
     body::Body,
     extract::{Path, State, rejection::PathRejection},
     http::{HeaderMap, StatusCode},
@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use time::format_description::well_known::Rfc3339;
 use utoipa::ToSchema;
 
-use super::{Api, Caller, body, error::Problem};
-use crate::auth::{ApiKey, KeySource, NAME_RULE, NewKey, Prefix, Scope, Scopes, check_name};
+use super::{Api, body, error::Problem};
+use crate::auth::{ApiKey, KeySource, NAME_RULE, NewKey, Prefix, Principal, Scope, Scopes, check_name};
 
 /// A snapshot that is in its place.
 #[derive(Debug, Serialize, ToSchema)]
@@ -64,10 +64,7 @@ pub(super) struct KeyMade {
     post, path = "/api/v1/admin/snapshot", tag = "admin",
     responses((status = 200, body = Snapshot), (status = "4XX", body = Problem, content_type = "application/problem+json"), (status = 503, body = Problem))
 )]
-pub(super) async fn snapshot(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
-) -> Result<Json<Snapshot>, Problem> {
+pub(super) async fn snapshot(State(api): State<Api>, caller: Principal) -> Result<Json<Snapshot>, Problem> {
     caller.has(Scope::Admin)?;
     let background = api.background.clone();
     let taken = background.run(move || api.store.snapshot()).await;
@@ -81,10 +78,7 @@ pub(super) async fn snapshot(
 
 /// List the keys.
 #[utoipa::path(get, path = "/api/v1/admin/keys", tag = "admin", responses((status = 200, body = Vec<Key>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-pub(super) async fn keys(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
-) -> Result<Json<Vec<Key>>, Problem> {
+pub(super) async fn keys(State(api): State<Api>, caller: Principal) -> Result<Json<Vec<Key>>, Problem> {
     caller.has(Scope::Admin)?;
     Ok(Json(api.keyring.all().iter().map(|key| describe(key)).collect()))
 }
@@ -113,7 +107,7 @@ fn describe(key: &ApiKey) -> Key {
 )]
 pub(super) async fn new_key(
     State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
+    caller: Principal,
     headers: HeaderMap,
     body: Body,
 ) -> Result<(StatusCode, Json<KeyMade>), Problem> {
@@ -123,9 +117,7 @@ pub(super) async fn new_key(
         .map_err(|error| Problem::bad_request(format!("the body is not a key: {error}")))?;
     let new = wanted.read()?;
     // A key that is bounded by a prefix must not make one that is not.
-    caller
-        .key
-        .may(Scope::Admin, new.prefix.as_ref().map_or("", Prefix::as_str))?;
+    caller.may(Scope::Admin, new.prefix.as_ref().map_or("", Prefix::as_str))?;
     let name = new.name.to_string();
     // A key of the configuration file has the name already, and counts first.
     if api.keyring.all().iter().any(|key| *key.name == *name) {
@@ -137,7 +129,7 @@ pub(super) async fn new_key(
         Ok::<_, crate::auth::KeysError>(secret)
     })
     .await??;
-    tracing::info!(key = name, by = %caller.key.name, "a key was made");
+    tracing::info!(key = name, by = %caller.name, "a key was made");
     Ok((
         StatusCode::CREATED,
         Json(KeyMade {
@@ -173,14 +165,14 @@ impl KeyWanted {
 )]
 pub(super) async fn revoke_key(
     State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
+    caller: Principal,
     name: Result<Path<String>, PathRejection>,
 ) -> Result<StatusCode, Problem> {
     caller.has(Scope::Admin)?;
     let Path(name) = name.map_err(|rejection| Problem::bad_request(rejection.body_text()))?;
     let known = api.keyring.all().into_iter().find(|key| *key.name == *name);
     let prefix = known.as_ref().and_then(|key| key.prefix.as_ref());
-    caller.key.may(Scope::Admin, prefix.map_or("", Prefix::as_str))?;
+    caller.may(Scope::Admin, prefix.map_or("", Prefix::as_str))?;
     let revoked = name.clone();
     blocking(move || {
         api.keyring.file().revoke(&name)?;
@@ -188,7 +180,7 @@ pub(super) async fn revoke_key(
         Ok::<_, crate::auth::KeysError>(())
     })
     .await??;
-    tracing::info!(key = revoked, by = %caller.key.name, "a key was revoked");
+    tracing::info!(key = revoked, by = %caller.name, "a key was revoked");
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -206,10 +198,7 @@ pub(super) struct Reloaded {
 /// Read keys and certificate again at once, which the hub does by itself within a second; and from the configuration file
 /// and `settings.yaml` the limits that can change while it runs. Everything else of the file waits for a restart.
 #[utoipa::path(post, path = "/-/reload", tag = "admin", responses((status = 200, body = Reloaded), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-pub(super) async fn reload(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
-) -> Result<Json<Reloaded>, Problem> {
+pub(super) async fn reload(State(api): State<Api>, caller: Principal) -> Result<Json<Reloaded>, Problem> {
     caller.has(Scope::Admin)?;
     let changed = blocking(move || api.reloader.reload_all())
         .await?

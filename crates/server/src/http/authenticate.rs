@@ -1,48 +1,47 @@
-use std::sync::Arc;
+//! Who sent a request, and when it came.
 
 use axum::{
-    extract::{MatchedPath, Request},
-    http::Method,
+    extract::{FromRequestParts, MatchedPath, Request},
+    http::{Method, request::Parts},
     response::Response,
 };
 use tokio::time::Instant;
 
 use super::{Api, error::Problem};
 use crate::{
-    auth::{ApiKey, Denied, Scope, credentials},
+    auth::{ApiKey, Principal, credentials},
     clock::now_ms,
-    serve::ConnectionInfo,
+    intake::RequestUsage,
+    serve::Exchange,
 };
 
-/// Who sent the request.
-#[derive(Debug, Clone)]
-pub(crate) struct Caller {
-    pub(crate) key: Arc<ApiKey>,
+/// Whoever sent the request, which the middleware admitted.
+impl<S: Sync> FromRequestParts<S> for Principal {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let exchange = parts.extensions.get::<Exchange>().ok_or_else(Problem::internal)?;
+        Ok(admitted(exchange)?.principal().clone())
+    }
 }
 
-impl Caller {
-    /// The prefix that bounds what the key may see and touch; empty for everything.
-    pub(super) fn prefix(&self) -> &str {
-        self.key.prefix.as_ref().map_or("", |prefix| prefix.as_str())
-    }
-
-    pub(super) fn has(&self, scope: Scope) -> Result<(), Denied> {
-        self.key.has(scope)
-    }
+/// What a request uses that the middleware admitted.
+pub(super) fn admitted(exchange: &Exchange) -> Result<&RequestUsage, Problem> {
+    exchange.usage().ok_or_else(Problem::internal)
 }
 
 /// How much of `X-Client-Id` tells clients apart.
 const CLIENT_ID_BYTES_MAX: usize = 128;
 
 /// Who sent the request, if they have a key; notes the client.
-pub(super) fn authenticate(api: &Api, request: &Request) -> Result<Caller, Problem> {
+pub(super) fn authenticate(api: &Api, request: &Request) -> Result<Principal, Problem> {
     let found = match credentials(request.headers()) {
         Ok(credential) => api.keyring.find(credential.as_str()).ok_or_else(Problem::unknown_key),
         Err(error) => Err(error.into()),
     };
     let key = found.inspect_err(|_| api.own.auth_failed())?;
     note_client(api, &key, request);
-    Ok(Caller { key })
+    Ok(key.principal())
 }
 
 /// A client is told apart by the id that it sends, else by its address.
@@ -50,8 +49,8 @@ fn note_client(api: &Api, key: &ApiKey, request: &Request) {
     match client_id(request) {
         Some(id) => api.clients.note(&key.name, id, now_ms()),
         None => {
-            if let Some(connection) = request.extensions().get::<ConnectionInfo>() {
-                api.clients.note_address(&key.name, connection.peer.ip(), now_ms());
+            if let Some(exchange) = request.extensions().get::<Exchange>() {
+                api.clients.note_address(&key.name, exchange.peer().ip(), now_ms());
             }
         }
     }

@@ -2,7 +2,11 @@ use axum::{Json, extract::State, response::IntoResponse};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Api, error::Problem, submit, write_request::WriteRequest};
+use super::{
+    Api,
+    error::Problem,
+    write_request::{WriteRequest, replayed},
+};
 use crate::{ingest::batch, write::Applied};
 
 /// A write that happened.
@@ -26,10 +30,10 @@ pub(super) struct Done {
 pub(super) async fn batch(State(api): State<Api>, request: WriteRequest) -> Result<impl IntoResponse, Problem> {
     let changes = batch::parse(&request.body, api.config.limits.changes_per_request_max)?;
     let count = changes.len();
-    let written = submit::all(&api, &request, changes).await?;
+    let written = request.submit(&api, changes).await?;
     let Applied { created, deleted, .. } = written.applied;
     Ok((
-        written.header(),
+        replayed(written),
         Json(Done {
             changes: count,
             created,

@@ -1,9 +1,12 @@
-use axum::{Extension, Json, extract::State, http::Uri};
+use axum::{Json, extract::State, http::Uri};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Api, Caller, error::Problem, query::Parameters};
-use crate::{auth::Scope, state::FamilyData};
+use super::{Api, error::Problem, query::Parameters};
+use crate::{
+    auth::{Principal, Scope},
+    state::FamilyData,
+};
 
 /// The families that the key may see.
 #[derive(Debug, Serialize, ToSchema)]
@@ -40,11 +43,7 @@ const PAGE_MAX: usize = 10_000;
     params(("prefix" = Option<String>, Query), ("after" = Option<String>, Query, description = "Begin behind this name"), ("limit" = Option<usize>, Query, description = "How many, 1000 if nothing is said")),
     responses((status = 200, body = Families), (status = "4XX", body = Problem, content_type = "application/problem+json"))
 )]
-pub(super) async fn families(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
-    uri: Uri,
-) -> Result<Json<Families>, Problem> {
+pub(super) async fn families(State(api): State<Api>, caller: Principal, uri: Uri) -> Result<Json<Families>, Problem> {
     caller.has(Scope::Read)?;
     let parameters = Parameters::read(uri.query(), &["prefix", "after", "limit"])?;
     let (prefix, after, limit) = (
@@ -55,7 +54,7 @@ pub(super) async fn families(
     let families = api.store.catalog().families();
     let mut shown = families.iter().filter(|family| {
         let name = family.family.name.as_str();
-        caller.key.covers(name) && name.starts_with(prefix) && after.is_none_or(|after| name > after)
+        caller.covers(name) && name.starts_with(prefix) && after.is_none_or(|after| name > after)
     });
     let families: Vec<Family> = shown.by_ref().take(limit).map(|family| describe(family)).collect();
     let next = shown.next().and(families.last()).map(|family| family.name.clone());

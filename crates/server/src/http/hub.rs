@@ -1,9 +1,12 @@
-use axum::{Extension, Json, extract::State};
+use axum::{Json, extract::State};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Api, Caller, error::Problem};
-use crate::{auth::Scope, clock::now_ms};
+use super::{Api, error::Problem};
+use crate::{
+    auth::{Principal, Scope},
+    clock::now_ms,
+};
 
 /// How the hub is doing.
 #[derive(Debug, Serialize, ToSchema)]
@@ -31,7 +34,7 @@ pub(super) struct Status {
 
 /// How the hub is doing.
 #[utoipa::path(get, path = "/api/v1/hub", tag = "json", responses((status = 200, body = Status), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-pub(super) async fn hub(State(api): State<Api>, Extension(caller): Extension<Caller>) -> Result<Json<Status>, Problem> {
+pub(super) async fn hub(State(api): State<Api>, caller: Principal) -> Result<Json<Status>, Problem> {
     caller.has(Scope::Read)?;
     let (status, catalog) = (api.store.status(), api.store.catalog());
     Ok(Json(Status {
@@ -41,7 +44,7 @@ pub(super) async fn hub(State(api): State<Api>, Extension(caller): Extension<Cal
         read_only: status.read_only(),
         families: catalog.families_len(),
         series: catalog.series_len(),
-        own_series: catalog.owners.series(&caller.key.name),
+        own_series: catalog.owners.series(&caller.name),
         clients: api.clients.active(now_ms()),
         sequence: status.sequence(),
         journal_bytes: status.journal_bytes(),

@@ -1,5 +1,5 @@
 use axum::{
-    Extension, Router,
+    Router,
     body::Body,
     extract::State,
     http::{
@@ -13,9 +13,9 @@ use bytes::Bytes;
 use futures_util::stream;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{Api, Caller, error::Problem, query::Parameters, simple};
+use super::{Api, error::Problem, query::Parameters, simple};
 use crate::{
-    auth::Scope,
+    auth::{Principal, Scope},
     config::Created,
     exposition::{self, Encoding, Filter, Scrape, accepted_encoding, negotiate},
 };
@@ -30,7 +30,7 @@ use crate::{
 )]
 pub(super) async fn scrape(
     State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
+    caller: Principal,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -66,7 +66,7 @@ pub(super) async fn scrape(
 #[utoipa::path(get, path = "/metrics", tag = "scrape", responses((status = 200, description = "As /__metrics")))]
 pub(super) async fn alias(
     api: State<Api>,
-    caller: Extension<Caller>,
+    caller: Principal,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {

@@ -1,13 +1,18 @@
 use std::collections::BTreeMap;
 
-use axum::{Extension, Json, extract::State, http::Uri, response::IntoResponse};
+use axum::{Json, extract::State, http::Uri, response::IntoResponse};
 use nexus_metric::{Labels, text::number};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Api, Caller, error::Problem, query::Parameters, submit, write_request::WriteRequest};
+use super::{
+    Api,
+    error::Problem,
+    query::Parameters,
+    write_request::{WriteRequest, replayed},
+};
 use crate::{
-    auth::Scope,
+    auth::{Principal, Scope},
     exposition::Filter,
     selector::Selector,
     state::{FamilyData, Value, matching},
@@ -78,11 +83,7 @@ const DRY_RUN_LISTED_MAX: usize = 100;
         ("after" = Option<String>, Query, description = "`next` of the page before"), ("limit" = Option<usize>, Query, description = "How many, 1000 if nothing is said")),
     responses((status = 200, body = Page), (status = "4XX", body = Problem, content_type = "application/problem+json"))
 )]
-pub(super) async fn list(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
-    uri: Uri,
-) -> Result<Json<Page>, Problem> {
+pub(super) async fn list(State(api): State<Api>, caller: Principal, uri: Uri) -> Result<Json<Page>, Problem> {
     caller.has(Scope::Read)?;
     let parameters = Parameters::read(uri.query(), &["match[]", "after", "limit"])?;
     let filter = Filter {
@@ -228,22 +229,22 @@ pub(super) async fn delete(State(api): State<Api>, request: WriteRequest) -> Res
         selector,
         prefix: prefix.into(),
     });
-    let written = submit::all(&api, &request, changes.collect()).await?;
+    let written = request.submit(&api, changes.collect()).await?;
     let done = Deleted {
         deleted: written.applied.deleted,
         dry_run: false,
         series: Vec::new(),
     };
-    Ok((written.header(), Json(done)).into_response())
+    Ok((replayed(written), Json(done)).into_response())
 }
 
-fn would_delete(api: &Api, caller: &Caller, selectors: &[Selector]) -> Deleted {
+fn would_delete(api: &Api, caller: &Principal, selectors: &[Selector]) -> Deleted {
     let mut found = std::collections::BTreeSet::new();
     for family in api.store.catalog().families() {
         let name = family.family.name.as_str();
         for selector in selectors
             .iter()
-            .filter(|selector| caller.key.covers(name) && selector.matches_name(name))
+            .filter(|selector| caller.covers(name) && selector.matches_name(name))
         {
             let labels = matching(&family, selector);
             found.extend(labels.into_iter().map(|labels| {

@@ -1,7 +1,7 @@
 //! The simple API: one metric, one verb, plain text.
 
 use axum::{
-    Extension, Router,
+    Router,
     extract::State,
     http::{StatusCode, Uri, header::LOCATION},
     response::{IntoResponse, Response},
@@ -10,16 +10,16 @@ use axum::{
 use nexus_metric::text::number;
 
 use super::{
-    Api, Caller,
+    Api,
     error::Problem,
-    submit,
-    write_request::{WriteRequest, Written},
+    write_request::{WriteRequest, replayed},
 };
 use crate::{
-    auth::Scope,
+    auth::{Principal, Scope},
     clients,
     clock::now_ms,
     ingest::rest::{self, Verb},
+    intake::Written,
     state::Value,
 };
 
@@ -46,7 +46,7 @@ pub(super) fn with_trailing_slash() -> Router<Api> {
 )]
 pub(super) async fn create(State(api): State<Api>, request: WriteRequest) -> Result<Response, Problem> {
     let (name, written) = write(&api, Verb::Create, &request).await?;
-    let header = written.header();
+    let header = replayed(written);
     Ok(if written.applied.created == 0 {
         (header, "OK").into_response()
     } else {
@@ -59,14 +59,10 @@ pub(super) async fn create(State(api): State<Api>, request: WriteRequest) -> Res
     get, path = "/{metric}", tag = "simple", params(("metric" = String, Path), ),
     responses((status = 200, body = f64, content_type = "text/plain"), (status = "4XX", body = Problem, content_type = "application/problem+json"))
 )]
-pub(super) async fn read(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
-    uri: Uri,
-) -> Result<Response, Problem> {
+pub(super) async fn read(State(api): State<Api>, caller: Principal, uri: Uri) -> Result<Response, Problem> {
     let target = rest::target(metric(&uri), uri.query().unwrap_or_default())?;
     let (name, labels) = (target.family.as_str(), &target.labels);
-    caller.key.may(Scope::Read, name)?;
+    caller.may(Scope::Read, name)?;
     if name == clients::METRIC && labels.is_empty() {
         return Ok(api.clients.active(now_ms()).to_string().into_response());
     }
@@ -133,7 +129,7 @@ pub(super) async fn change(State(api): State<Api>, request: WriteRequest) -> Res
 
 async fn no_content(api: &Api, verb: Verb, request: &WriteRequest) -> Result<Response, Problem> {
     let (_, written) = write(api, verb, request).await?;
-    Ok((StatusCode::NO_CONTENT, written.header()).into_response())
+    Ok((StatusCode::NO_CONTENT, replayed(written)).into_response())
 }
 
 /// The metric's name as it was understood, and what happened.
@@ -142,7 +138,7 @@ async fn write(api: &Api, verb: Verb, request: &WriteRequest) -> Result<(String,
     let target = rest::target(metric(&request.uri), query)?;
     let name = target.family.to_string();
     let change = rest::change(verb, target, query, &request.body)?;
-    Ok((name, submit::one(api, request, change).await?))
+    Ok((name, request.submit_one(api, change).await?))
 }
 
 /// The first segment of the path as it was sent: decoding comes after splitting, so that `%2F` stays in the name.

@@ -1,12 +1,12 @@
 use std::collections::BTreeMap;
 
-use axum::{Extension, Json, extract::State, http::Uri};
+use axum::{Json, extract::State, http::Uri};
 use nexus_usage::{Amount, Field, Period, Row};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Api, Caller, error::Problem, query::Parameters};
-use crate::auth::Scope;
+use super::{Api, error::Problem, query::Parameters};
+use crate::auth::{Principal, Scope};
 
 /// Where a key reads its own usage.
 pub(super) const PATH: &str = "/api/v1/usage";
@@ -87,15 +87,11 @@ impl From<Row> for MonthOfKey {
     params(("from" = Option<String>, Query, description = "The first month to list, YYYY-MM"), ("to" = Option<String>, Query, description = "The last one; this month")),
     responses((status = 200, body = OwnUsage), (status = "4XX", body = Problem, content_type = "application/problem+json"), (status = 503, body = Problem))
 )]
-pub(super) async fn own(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
-    uri: Uri,
-) -> Result<Json<OwnUsage>, Problem> {
+pub(super) async fn own(State(api): State<Api>, caller: Principal, uri: Uri) -> Result<Json<OwnUsage>, Problem> {
     let parameters = Parameters::read(uri.query(), &["from", "to"])?;
     let usage = api.metering.usage();
-    let (now, name) = (usage.current_period(), caller.key.name.to_string());
-    let account = api.accounts.of(&caller.key.name);
+    let (now, name) = (usage.current_period(), caller.name.to_string());
+    let account = api.accounts.of(&caller.name);
     let meter = account.meter().ok_or_else(Problem::internal)?;
     let standing = meter.standing(now);
     let left = Field::ALL
@@ -132,11 +128,7 @@ pub(super) async fn own(
     params(("from" = Option<String>, Query, description = "The first month, YYYY-MM; this month"), ("to" = Option<String>, Query, description = "The last one; this month")),
     responses((status = 200, body = AllUsage), (status = "4XX", body = Problem, content_type = "application/problem+json"), (status = 503, body = Problem))
 )]
-pub(super) async fn all(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
-    uri: Uri,
-) -> Result<Json<AllUsage>, Problem> {
+pub(super) async fn all(State(api): State<Api>, caller: Principal, uri: Uri) -> Result<Json<AllUsage>, Problem> {
     caller.has(Scope::Admin)?;
     let parameters = Parameters::read(uri.query(), &["from", "to"])?;
     let rows = report(&api, &parameters).await?;

@@ -11,8 +11,8 @@ use nexus_usage_log::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Api, Caller, body, error::Problem};
-use crate::auth::Scope;
+use super::{Api, authenticate::admitted, body, error::Problem};
+use crate::{auth::Scope, serve::Exchange};
 
 /// What became of the events of a request.
 #[derive(Debug, Default, Serialize, ToSchema)]
@@ -56,10 +56,12 @@ impl Received {
 )]
 pub(super) async fn events(
     State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
+    Extension(exchange): Extension<Exchange>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Received>, Problem> {
+    let admitted = admitted(&exchange)?;
+    let caller = admitted.principal();
     caller.has(Scope::Write)?;
     if !api.usage_log.is_enabled() {
         return Err(Problem::no_usage_log());
@@ -69,12 +71,12 @@ pub(super) async fn events(
     // What curl says of a body if it is told nothing.
     let kind = kind.filter(|kind| *kind != "application/x-www-form-urlencoded");
     let origin = Origin {
-        scope: caller.key.name.clone(),
+        scope: caller.name.clone(),
         ..Origin::default()
     };
     let events = events::parse(&body, kind, &origin, &Limits::default(), Time::now())?;
     let mut received = Received::default();
-    for fate in api.usage_log.store(events).await? {
+    for fate in api.intake.store_events(admitted, events).await? {
         received.count(fate);
     }
     Ok(Json(received))

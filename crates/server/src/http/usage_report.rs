@@ -1,7 +1,6 @@
 use std::time::Duration;
 
 use axum::{
-    Extension,
     extract::State,
     http::{
         HeaderMap, HeaderValue, Uri,
@@ -11,9 +10,9 @@ use axum::{
 };
 use nexus_usage_log::Format;
 
-use super::{Api, Caller, error::Problem, query::Parameters};
+use super::{Api, error::Problem, query::Parameters};
 use crate::{
-    auth::Scope,
+    auth::{Principal, Scope},
     usage_log::{Asked, write_report},
 };
 
@@ -41,12 +40,12 @@ const ROWS_MAX: usize = 1_000_000;
 )]
 pub(super) async fn report(
     State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
+    caller: Principal,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     // It tells of every key.
-    caller.key.may(Scope::Admin, "")?;
+    caller.may(Scope::Admin, "")?;
     let known = [
         "window",
         "group_by",

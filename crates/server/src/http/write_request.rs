@@ -1,3 +1,5 @@
+//! A request that changes something.
+
 use axum::{
     body::Body,
     extract::{FromRequest, Request},
@@ -7,37 +9,52 @@ use axum::{
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use super::{Api, Caller, body, error::Problem};
+use super::{
+    Api,
+    authenticate::admitted,
+    body,
+    error::{self, Problem},
+};
 use crate::{
-    auth::Scope,
-    write::{Applied, Idempotency},
+    auth::{Principal, Scope},
+    intake::Written,
+    serve::Exchange,
+    write::{Change, Idempotency},
 };
 
 /// A request that changes something: by whom, what, and under which idempotency key.
 #[derive(Debug)]
 pub(super) struct WriteRequest {
-    pub(super) caller: Caller,
+    pub(super) caller: Principal,
+    exchange: Exchange,
     pub(super) uri: Uri,
     pub(super) body: Bytes,
     pub(super) idempotency: Option<Idempotency>,
 }
 
-/// A write that happened, now or at an earlier try.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Written {
-    pub(super) applied: Applied,
-    pub(super) replayed: bool,
+impl WriteRequest {
+    /// Submits the one change of the request; its refusal is the whole answer.
+    pub(super) async fn submit_one(&self, api: &Api, change: Change) -> Result<Written, Problem> {
+        let written = api
+            .intake
+            .submit(admitted(&self.exchange)?, self.idempotency, vec![change]);
+        written.await.map_err(error::rejected_one)
+    }
+
+    /// Submits the changes of the request, which happen all or not at all.
+    pub(super) async fn submit(&self, api: &Api, changes: Vec<Change>) -> Result<Written, Problem> {
+        let written = api.intake.submit(admitted(&self.exchange)?, self.idempotency, changes);
+        Ok(written.await?)
+    }
 }
 
-impl Written {
-    /// Tells the client that the answer is that of an earlier try.
-    pub(super) fn header(&self) -> AppendHeaders<Option<(HeaderName, HeaderValue)>> {
-        let header = (
-            HeaderName::from_static("idempotency-replayed"),
-            HeaderValue::from_static("true"),
-        );
-        AppendHeaders(self.replayed.then_some(header))
-    }
+/// Tells the client whether the answer is that of an earlier try.
+pub(super) fn replayed(written: Written) -> AppendHeaders<Option<(HeaderName, HeaderValue)>> {
+    let header = (
+        HeaderName::from_static("idempotency-replayed"),
+        HeaderValue::from_static("true"),
+    );
+    AppendHeaders(written.replayed.then_some(header))
 }
 
 impl FromRequest<Api> for WriteRequest {
@@ -45,14 +62,15 @@ impl FromRequest<Api> for WriteRequest {
 
     async fn from_request(request: Request<Body>, api: &Api) -> Result<Self, Problem> {
         let (mut parts, body) = request.into_parts();
-        // The authentication put it there.
-        let caller = parts.extensions.remove::<Caller>().ok_or_else(Problem::internal)?;
+        let exchange = parts.extensions.remove::<Exchange>().ok_or_else(Problem::internal)?;
+        let caller = admitted(&exchange)?.principal().clone();
         caller.has(Scope::Write)?;
         let key = key(&parts.headers)?.cloned();
         let body = body::read(&parts.headers, body, &api.config.limits).await?;
         let idempotency = key.map(|key| identify(&caller, &key, &parts, &body));
         Ok(WriteRequest {
             caller,
+            exchange,
             uri: parts.uri,
             body,
             idempotency,
@@ -84,10 +102,10 @@ fn key(headers: &HeaderMap) -> Result<Option<&HeaderValue>, Problem> {
 
 /// Two requests are the same if method, raw path and query, and decompressed body are. Keys of one API key mean nothing to
 /// another.
-fn identify(caller: &Caller, key: &HeaderValue, parts: &Parts, body: &[u8]) -> Idempotency {
+fn identify(caller: &Principal, key: &HeaderValue, parts: &Parts, body: &[u8]) -> Idempotency {
     let path = parts.uri.path_and_query().map_or("", |path| path.as_str());
     Idempotency {
-        id: digest(&[caller.key.name.as_bytes(), key.as_bytes()]),
+        id: digest(&[caller.name.as_bytes(), key.as_bytes()]),
         fingerprint: digest(&[parts.method.as_str().as_bytes(), path.as_bytes(), body]),
     }
 }

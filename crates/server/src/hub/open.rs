@@ -19,6 +19,7 @@ use crate::{
     exposition::GzipCache,
     files,
     http::{Api, Services},
+    intake::Intake,
     lock::{Lock, LockError},
     metering::{Metering, MeteringError},
     own_metrics::OwnMetrics,
@@ -29,6 +30,7 @@ use crate::{
     store::{OpenError, Opened, Settings, Store},
     tls::{self, Tls, TlsError},
     usage_log::{UsageLogError, UsageLogHandle},
+    write::RequestLimits,
 };
 
 /// How often a hub whose journal failed tries to come back.
@@ -129,8 +131,15 @@ fn open(config: Config, terminal: bool) -> Result<Started, Reason> {
         accounts.clone(),
     );
     let gzip_cache = GzipCache::new(config.scrape.gzip_parts_bytes_max);
+    let intake = Intake {
+        store: store.clone(),
+        accounts: accounts.clone(),
+        usage_log: usage_log.clone(),
+        limits: request_limits(&config),
+    };
     let api = Api::new(Services {
         store,
+        intake,
         keyring,
         clients,
         own,
@@ -153,6 +162,16 @@ fn open(config: Config, terminal: bool) -> Result<Started, Reason> {
         }),
     };
     Ok(Started { hub, first_key })
+}
+
+fn request_limits(config: &Config) -> RequestLimits {
+    let limits = &config.limits;
+    RequestLimits {
+        labels_per_series_max: limits.labels_per_series_max,
+        name_bytes_max: limits.name_bytes_max,
+        value_bytes_max: limits.value_bytes_max,
+        help_bytes_max: limits.help_bytes_max,
+    }
 }
 
 fn open_store(config: &Config, clients: Clients) -> Result<Store, OpenError> {

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use axum::{
-    Extension, Json,
+    Json,
     body::Body,
     extract::{Path, State, rejection::PathRejection},
     http::{HeaderMap, StatusCode},
@@ -10,9 +10,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::blocking;
-use crate::http::{Api, Caller, body, error::Problem};
+use crate::http::{Api, body, error::Problem};
 use crate::{
-    auth::Scope,
+    auth::{Principal, Scope},
     config::KeyLimits,
     settings::{LimitsChange, LimitsSet},
 };
@@ -40,7 +40,7 @@ impl LimitsOfKey {
 #[utoipa::path(get, path = "/api/v1/admin/limits", tag = "admin", responses((status = 200, body = BTreeMap<String, KeyLimits>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::http) async fn all_limits(
     State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
+    caller: Principal,
 ) -> Result<Json<BTreeMap<String, KeyLimits>>, Problem> {
     caller.has(Scope::Admin)?;
     Ok(Json(api.settings.all_limits()))
@@ -53,7 +53,7 @@ pub(in crate::http) async fn all_limits(
 )]
 pub(in crate::http) async fn limits(
     State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
+    caller: Principal,
     name: Result<Path<String>, PathRejection>,
 ) -> Result<Json<LimitsOfKey>, Problem> {
     caller.has(Scope::Admin)?;
@@ -69,12 +69,12 @@ pub(in crate::http) async fn limits(
 )]
 pub(in crate::http) async fn change_limits(
     State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
+    caller: Principal,
     name: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<LimitsOfKey>, Problem> {
-    caller.key.may(Scope::Admin, "")?;
+    caller.may(Scope::Admin, "")?;
     let name = known(&api, name)?;
     let body = body::read(&headers, body, &api.config.limits).await?;
     let change: LimitsChange = serde_json::from_slice(&body)
@@ -83,7 +83,7 @@ pub(in crate::http) async fn change_limits(
         return Err(Problem::bad_request(format!("{limit}: expected 0 to {max}")));
     }
     set(&api, &name, Some(change)).await?;
-    tracing::info!(key = name, by = %caller.key.name, "the limits of a key were changed");
+    tracing::info!(key = name, by = %caller.name, "the limits of a key were changed");
     Ok(Json(LimitsOfKey::of(&api, &name)))
 }
 
@@ -94,14 +94,14 @@ pub(in crate::http) async fn change_limits(
 )]
 pub(in crate::http) async fn forget_limits(
     State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
+    caller: Principal,
     name: Result<Path<String>, PathRejection>,
 ) -> Result<StatusCode, Problem> {
-    caller.key.may(Scope::Admin, "")?;
+    caller.may(Scope::Admin, "")?;
     // Those of a key that was revoked can be forgotten too.
     let Path(name) = name.map_err(|rejection| Problem::bad_request(rejection.body_text()))?;
     set(&api, &name, None).await?;
-    tracing::info!(key = name, by = %caller.key.name, "the limits of a key are what the configuration says");
+    tracing::info!(key = name, by = %caller.name, "the limits of a key are what the configuration says");
     Ok(StatusCode::NO_CONTENT)
 }
 

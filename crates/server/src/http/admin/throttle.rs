@@ -1,5 +1,5 @@
 use axum::{
-    Extension, Json,
+    Json,
     body::Body,
     extract::State,
     http::{HeaderMap, StatusCode},
@@ -8,9 +8,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::blocking;
-use crate::http::{Api, Caller, body, error::Problem};
+use crate::http::{Api, body, error::Problem};
 use crate::{
-    auth::Scope,
+    auth::{Principal, Scope},
     config::{RATE, Throttle},
     settings::{ThrottleChange, ThrottleSet},
 };
@@ -36,10 +36,7 @@ impl Bandwidth {
 
 /// Read the limits on bandwidth.
 #[utoipa::path(get, path = "/api/v1/admin/throttle", tag = "admin", responses((status = 200, body = Bandwidth), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-pub(in crate::http) async fn throttle(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
-) -> Result<Json<Bandwidth>, Problem> {
+pub(in crate::http) async fn throttle(State(api): State<Api>, caller: Principal) -> Result<Json<Bandwidth>, Problem> {
     caller.has(Scope::Admin)?;
     Ok(Json(Bandwidth::of(&api)))
 }
@@ -52,12 +49,12 @@ pub(in crate::http) async fn throttle(
 )]
 pub(in crate::http) async fn change_throttle(
     State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
+    caller: Principal,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Bandwidth>, Problem> {
     // The limits are everybody's, so a key that is bounded by a prefix may not change them.
-    caller.key.may(Scope::Admin, "")?;
+    caller.may(Scope::Admin, "")?;
     let body = body::read(&headers, body, &api.config.limits).await?;
     let change: ThrottleChange = serde_json::from_slice(&body)
         .map_err(|error| Problem::bad_request(format!("the body is no change of the bandwidth: {error}")))?;
@@ -70,18 +67,15 @@ pub(in crate::http) async fn change_throttle(
     super::keys_are_known(&api, change.keys())?;
     let (settings, bandwidth) = (api.settings.clone(), api.bandwidth.clone());
     blocking(move || settings.change_throttle(&change, |throttle| bandwidth.set(throttle))).await??;
-    tracing::info!(by = %caller.key.name, "the bandwidth was changed");
+    tracing::info!(by = %caller.name, "the bandwidth was changed");
     Ok(Json(Bandwidth::of(&api)))
 }
 
 /// Forget what was set live: the bandwidth is what the configuration file says.
 #[utoipa::path(delete, path = "/api/v1/admin/throttle", tag = "admin", responses((status = 204), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-pub(in crate::http) async fn forget_throttle(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
-) -> Result<StatusCode, Problem> {
-    caller.key.may(Scope::Admin, "")?;
+pub(in crate::http) async fn forget_throttle(State(api): State<Api>, caller: Principal) -> Result<StatusCode, Problem> {
+    caller.may(Scope::Admin, "")?;
     blocking(move || api.settings.forget_throttle(|throttle| api.bandwidth.set(throttle))).await??;
-    tracing::info!(by = %caller.key.name, "the bandwidth is what the configuration says");
+    tracing::info!(by = %caller.name, "the bandwidth is what the configuration says");
     Ok(StatusCode::NO_CONTENT)
 }
