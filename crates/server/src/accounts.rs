@@ -18,6 +18,7 @@ use crate::{
     bandwidth::{Bandwidth, KeyBandwidth},
     config::KeyLimits,
     metering::{Metering, monthly},
+    own_metrics::{OwnFamily, counter},
 };
 use request_rate::RequestRate;
 
@@ -107,8 +108,12 @@ impl Accounts {
     }
 
     /// How many requests were charged whose end nobody told, which is a defect.
-    pub(crate) fn unfinished(&self) -> u64 {
-        self.shared.unfinished.load(Relaxed)
+    pub(crate) fn family(&self) -> OwnFamily {
+        counter(
+            "metric_nexus_unfinished_requests_total",
+            "Requests that were charged and logged although nobody told their end: each is a defect of the hub.",
+            self.shared.unfinished.load(Relaxed),
+        )
     }
 
     /// Sets the limits of every key; those that are not named have none.

@@ -2,7 +2,7 @@
 //!
 //! A key is a secret text of 256 random bits. The hub keeps only its SHA-256, by which it is also found, so neither a
 //! stolen `keys.yaml` nor the time that a look-up takes tells anything about a key (and that is why no slow password
-//! hash is needed). Keys stand in the configuration file ([`crate::config::ConfiguredKey`]), or in `keys.yaml` of the
+//! hash is needed). Keys stand in the configuration file, or in `keys.yaml` of the
 //! state directory ([`KeysFile`]), which `metric-nexus key` changes beside a running hub; [`Keyring`] is both together.
 //!
 //! **Scopes are explicit**: `admin` does not imply `read`, `write` or `scrape`, and no scope widens a prefix. Only the

@@ -11,7 +11,8 @@ use std::{hash::BuildHasher, ops::Range};
 use nexus_metric::text::{Escaping, Format};
 
 use crate::{
-    exposition::{self, Body, Filter, GzipCache, Scrape},
+    content_coding::ContentCoding,
+    exposition::{Body, Filter, GzipCache, Scrape},
     ingest,
     journal::{Frame, frame},
     state::{self, StoreLimits},
@@ -130,8 +131,8 @@ impl State {
             Escaping::AllowUtf8,
         );
         let encoding = match coding {
-            Coding::Identity => exposition::Encoding::Identity,
-            Coding::Gzip => exposition::Encoding::Gzip,
+            Coding::Identity => ContentCoding::Identity,
+            Coding::Gzip => ContentCoding::Gzip,
         };
         let gzip_cache = self.gzip_cache.clone().unwrap_or_else(|| GzipCache::new(0));
         let mut body = Body::new(scrape, encoding, gzip_cache).expect("a body");

@@ -15,14 +15,27 @@ pub(crate) use key::KeyCommand;
 pub(crate) use state::{StateCommand, StatePlace};
 pub(crate) use usage::{ReportArgs, ReportFormat, UsageCommand};
 
-use crate::{auth::KeysError, config::ConfigErrors};
+use crate::{
+    auth::KeysError,
+    config::{ConfigErrors, Overrides},
+    feature::Feature,
+};
 use clap::{Args, Parser, Subcommand};
-use std::{ffi::OsString, io, path::PathBuf, sync::Arc};
+use std::{
+    ffi::OsString,
+    io,
+    path::PathBuf,
+    sync::{Arc, LazyLock},
+};
 
 /// What was asked for could not be done.
 pub(crate) const EXIT_FAILURE: u8 = 1;
 /// What was asked for is wrong: the command line or the configuration (`EX_USAGE`).
 pub(crate) const EXIT_USAGE: u8 = 64;
+
+/// What `--version` says; `-V` says the version alone.
+static LONG_VERSION: LazyLock<String> =
+    LazyLock::new(|| format!("{} (features: {})", env!("CARGO_PKG_VERSION"), Feature::built_in()));
 
 /// A durable hub of metrics for programs too short-lived to be scraped.
 ///
@@ -31,6 +44,7 @@ pub(crate) const EXIT_USAGE: u8 = 64;
 #[command(
     name = "metric-nexus",
     version,
+    long_version = LONG_VERSION.as_str(),
     args_conflicts_with_subcommands = true,
     after_help = "Examples:
   metric-nexus                                   serve on https://127.0.0.1:3000, state in ./state
@@ -106,6 +120,18 @@ pub(crate) struct ServeArgs {
     pub(crate) plain_http: bool,
 }
 
+impl From<ServeArgs> for Overrides {
+    fn from(flags: ServeArgs) -> Self {
+        Overrides {
+            config: flags.config,
+            listen: flags.listen,
+            state: flags.state,
+            durability: flags.durability,
+            plain_http: flags.plain_http,
+        }
+    }
+}
+
 /// Where the state of a command other than `serve` is found: as `serve` finds it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
 pub(crate) struct PlaceArgs {
@@ -118,12 +144,12 @@ pub(crate) struct PlaceArgs {
 }
 
 impl PlaceArgs {
-    /// The same as flags of `serve`.
-    pub(crate) fn serve_args(&self) -> ServeArgs {
-        ServeArgs {
+    /// What `serve` would be told with the same flags.
+    pub(crate) fn overrides(&self) -> Overrides {
+        Overrides {
             config: self.config.clone(),
             state: self.state.clone(),
-            ..ServeArgs::default()
+            ..Overrides::default()
         }
     }
 }

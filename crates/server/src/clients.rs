@@ -10,7 +10,10 @@ use std::{
 
 use hashbrown::{Equivalent, HashMap};
 
-use crate::snapshot::ClientSeen;
+use crate::{
+    clock::now_ms,
+    own_metrics::{OwnFamily, gauge, whole},
+};
 
 /// The name of the gauge.
 pub(crate) const METRIC: &str = "metric_nexus_clients";
@@ -18,6 +21,15 @@ pub(crate) const METRIC: &str = "metric_nexus_clients";
 pub(crate) const ACTIVE_MS: u64 = 3_600_000;
 /// A client that was seen so lately need not be noted again, which would have the processors fight over its place.
 const GRAIN_MS: u64 = 1_000;
+
+/// A client and when it was last seen, kept over restarts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ClientSeen {
+    pub(crate) key: Box<str>,
+    pub(crate) client: Box<str>,
+    /// Milliseconds since 1970.
+    pub(crate) seen_ms: u64,
+}
 
 /// The clients and when each was last seen. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -123,6 +135,16 @@ impl Clients {
     pub(crate) fn active(&self, now_ms: u64) -> usize {
         let seen = self.read();
         seen.values().filter(|at| is_active(at.load(Relaxed), now_ms)).count()
+    }
+
+    /// The gauge.
+    pub(crate) fn family(&self) -> OwnFamily {
+        gauge(
+            METRIC,
+            "The total number of clients that used MetricNexus within the last hour.",
+            &[],
+            whole(self.active(now_ms()) as u64),
+        )
     }
 
     /// All that are worth keeping over a restart, in a stable order.

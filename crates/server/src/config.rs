@@ -25,6 +25,7 @@ mod limits;
 mod listen;
 mod log;
 mod mistake;
+mod overrides;
 mod scrape;
 mod section;
 mod snapshot;
@@ -38,11 +39,11 @@ mod usage_log;
 pub use durability::Durability;
 pub(crate) use idempotency::Idempotency;
 pub(crate) use journal::Journal;
-pub(crate) use keys::ConfiguredKey;
 pub(crate) use limits::Limits;
 pub(crate) use listen::{ListenAddress, Transport};
 pub(crate) use log::{Log, LogFormat};
 pub(crate) use mistake::ConfigErrors;
+pub(crate) use overrides::Overrides;
 pub(crate) use scrape::{Created, Scrape};
 pub(crate) use snapshot::Snapshot;
 pub(crate) use state::StatePaths;
@@ -54,7 +55,7 @@ pub(crate) use usage::{
 };
 pub(crate) use usage_log::UsageLog;
 
-use crate::cli::ServeArgs;
+use crate::auth::ApiKey;
 use mistake::Mistakes;
 use section::Section;
 use state::Form;
@@ -85,7 +86,7 @@ pub(crate) struct Config {
     /// The certificate.
     pub(crate) tls: Tls,
     /// Keys of the file; those of `key new` lie in the state directory.
-    pub(crate) keys: Vec<ConfiguredKey>,
+    pub(crate) keys: Vec<ApiKey>,
     /// How often the state is written as a whole.
     pub(crate) snapshot: Snapshot,
     /// The history since the last snapshot.
@@ -155,7 +156,7 @@ impl Config {
     ///
     /// # Errors
     /// Every mistake there is.
-    pub(crate) fn find_and_load(flags: &ServeArgs, environment: &Environment<'_>) -> Result<Self, ConfigErrors> {
+    pub(crate) fn find_and_load(flags: &Overrides, environment: &Environment<'_>) -> Result<Self, ConfigErrors> {
         let path = flags
             .config
             .clone()
@@ -173,7 +174,7 @@ impl Config {
     /// # Errors
     /// Every mistake there is.
     pub(crate) fn load(
-        flags: &ServeArgs,
+        flags: &Overrides,
         environment: &Environment<'_>,
         file: Option<&ConfigFile>,
     ) -> Result<Self, ConfigErrors> {
@@ -196,7 +197,7 @@ impl Config {
     /// Every mistake there is.
     pub(crate) fn read_again(&self) -> Result<Self, ConfigErrors> {
         match &self.file {
-            Some(path) => Self::load(&ServeArgs::default(), &|_| None, Some(&ConfigFile::read(path)?)),
+            Some(path) => Self::load(&Overrides::default(), &|_| None, Some(&ConfigFile::read(path)?)),
             None => Ok(self.clone()),
         }
     }
@@ -299,7 +300,7 @@ impl Config {
         }
     }
 
-    fn take_flags(&mut self, flags: &ServeArgs, mistakes: &Mistakes) {
+    fn take_flags(&mut self, flags: &Overrides, mistakes: &Mistakes) {
         let given = |place, text: &String| Given {
             place,
             text: text.clone(),

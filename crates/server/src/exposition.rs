@@ -4,18 +4,17 @@
 //! with one load each, and a slab is held still only while its own lines are written.
 
 mod body;
-mod compress;
 mod filter;
 mod gzip;
 mod gzip_cache;
 mod negotiate;
 mod render;
 mod scrape;
+#[cfg(feature = "zstd")]
+mod zstd;
 
 pub(crate) use body::Body;
-pub(crate) use compress::Encoding;
 pub(crate) use filter::Filter;
 pub(crate) use gzip_cache::GzipCache;
 pub(crate) use negotiate::{accepted_encoding, negotiate};
-pub(crate) use render::{OwnFamily, OwnSample, OwnValue};
 pub(crate) use scrape::Scrape;

@@ -31,6 +31,7 @@ mod health;
 mod hub;
 mod middleware;
 mod query;
+mod request_metrics;
 mod scrape;
 mod series;
 mod simple;
@@ -48,6 +49,8 @@ use axum::{
 };
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
+
+pub(crate) use request_metrics::RequestMetrics;
 
 use crate::{
     accounts::Accounts, auth::Keyring, background::Background, bandwidth::Bandwidth, clients::Clients, config::Config,
@@ -80,7 +83,12 @@ pub(crate) struct Services {
     pub(crate) intake: Intake,
     pub(crate) keyring: Keyring,
     pub(crate) clients: Clients,
+    /// What the middleware counts.
+    pub(crate) requests: Arc<RequestMetrics>,
+    /// What the parts of the hub say of themselves.
     pub(crate) own: OwnMetrics,
+    /// When the hub was opened, in milliseconds since 1970.
+    pub(crate) started_ms: u64,
     pub(crate) config: Arc<Config>,
     pub(crate) reloader: Reloader,
     pub(crate) settings: Settings,

@@ -2,6 +2,7 @@
 
 mod builder;
 mod direct;
+mod metrics;
 mod open;
 mod snapshots;
 

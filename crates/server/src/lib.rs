@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod accounts;
+#[cfg(test)]
+mod arrows;
 mod auth;
 mod background;
 mod bandwidth;
@@ -11,9 +13,11 @@ mod cli;
 mod clients;
 mod clock;
 mod config;
+mod content_coding;
 mod damage;
 mod disk;
 mod exposition;
+mod feature;
 mod files;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]

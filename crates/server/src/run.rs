@@ -31,7 +31,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let done = match command {
         Command::Serve(flags) => {
             drop((output, notes));
-            return serve::run(&flags);
+            return serve::run(&flags.into());
         }
         Command::State(command) => state::run(&command, &mut output),
         Command::Usage(command) => usage::run(&command, &mut output),

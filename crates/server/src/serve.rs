@@ -16,6 +16,7 @@ mod handshake;
 mod limits;
 mod log_throttle;
 mod metered;
+mod metrics;
 mod request;
 mod session;
 #[cfg(test)]

@@ -25,12 +25,3 @@ const FIRST_LINE: &str = "# Metric Nexus state, format 1. Stop the hub before yo
 const CHECKSUM: &str = "# crc32 ";
 /// The version of the format.
 const FORMAT: u64 = 1;
-
-/// A client and when it was last seen, kept over restarts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ClientSeen {
-    pub(crate) key: Box<str>,
-    pub(crate) client: Box<str>,
-    /// Milliseconds since 1970.
-    pub(crate) seen_ms: u64,
-}

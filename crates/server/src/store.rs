@@ -7,6 +7,7 @@
 
 mod accept;
 mod examine;
+mod metrics;
 mod open;
 mod snapshotter;
 mod status;

@@ -1,7 +1,6 @@
 //! All keys that the hub accepts now.
 
-use super::{ApiKey, Digest, KeySource, KeysError, KeysFile, keys_file::Stamp};
-use crate::config::{ConfiguredKey, StatePaths};
+use super::{ApiKey, Digest, KeysError, KeysFile, keys_file::Stamp};
 use arc_swap::ArcSwap;
 use std::{
     collections::HashMap,
@@ -41,15 +40,15 @@ pub(crate) enum Reload {
 }
 
 impl Keyring {
-    /// Reads `keys.yaml`, if there is one; returns what the log should say, too.
+    /// The keys of the configuration file, and those of `file`, if it is there; returns what the log should say, too.
     ///
     /// # Errors
     /// [`KeysError::Io`], [`KeysError::Broken`]: a hub must not start then.
-    pub(crate) fn open(state: &StatePaths, configured: &[ConfiguredKey]) -> Result<(Self, Vec<String>), KeysError> {
+    pub(crate) fn open(file: KeysFile, configured: &[ApiKey]) -> Result<(Self, Vec<String>), KeysError> {
         let keyring = Keyring(Arc::new(Shared {
             ring: ArcSwap::default(),
-            configured: configured.iter().map(|key| Arc::new(of_config(key))).collect(),
-            file: KeysFile::of(state),
+            configured: configured.iter().cloned().map(Arc::new).collect(),
+            file,
             seen: Mutex::new(None),
         }));
         let shared = &keyring.0;
@@ -168,23 +167,12 @@ fn stamp_of(open: &fs::File, file: &KeysFile) -> Result<Stamp, KeysError> {
     Ok(Stamp::of(&metadata))
 }
 
-fn of_config(key: &ConfiguredKey) -> ApiKey {
-    ApiKey {
-        name: Arc::clone(&key.name),
-        scopes: key.scopes,
-        prefix: key.prefix.clone(),
-        digest: key.digest,
-        created: None,
-        source: KeySource::Config,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
         auth::{NewKey, Scopes},
-        config::tests::load,
+        config::{StatePaths, tests::load},
     };
 
     fn new(name: &str) -> NewKey {
@@ -204,11 +192,11 @@ mod tests {
     fn a_key_made_beside_a_running_hub_counts_and_a_revoked_one_no_longer() {
         let directory = tempfile::tempdir().unwrap();
         let state = StatePaths::in_directory(directory.path());
-        let (ring, warnings) = Keyring::open(&state, &[]).unwrap();
+        let (ring, warnings) = Keyring::open(KeysFile::at(state.keys_file()), &[]).unwrap();
         assert_eq!(warnings, [""; 0]);
         assert_eq!(ring.reload_if_changed().unwrap(), Reload::Unchanged);
 
-        let beside = KeysFile::of(&state);
+        let beside = KeysFile::at(state.keys_file());
         let secret = beside.add(new("ci")).unwrap();
         assert!(ring.find(secret.expose()).is_none());
         assert_eq!(ring.clone().reload_if_changed().unwrap(), reloaded(1));
@@ -226,15 +214,18 @@ mod tests {
     fn a_broken_file_is_reported_once_and_the_keys_stay() {
         let directory = tempfile::tempdir().unwrap();
         let state = StatePaths::in_directory(directory.path());
-        let secret = KeysFile::of(&state).add(new("ci")).unwrap();
-        let (ring, _) = Keyring::open(&state, &[]).unwrap();
+        let secret = KeysFile::at(state.keys_file()).add(new("ci")).unwrap();
+        let (ring, _) = Keyring::open(KeysFile::at(state.keys_file()), &[]).unwrap();
         let good = fs::read(state.keys_file()).unwrap();
 
         fs::write(state.keys_file(), "keys: [").unwrap();
         assert!(matches!(ring.reload_if_changed(), Err(KeysError::Broken { .. })));
         assert_eq!(ring.reload_if_changed().unwrap(), Reload::Unchanged);
         assert!(ring.find(secret.expose()).is_some());
-        assert!(matches!(Keyring::open(&state, &[]), Err(KeysError::Broken { .. })));
+        assert!(matches!(
+            Keyring::open(KeysFile::at(state.keys_file()), &[]),
+            Err(KeysError::Broken { .. })
+        ));
 
         fs::remove_file(state.keys_file()).unwrap();
         assert!(matches!(ring.reload_if_changed(), Err(KeysError::Io { .. })));
@@ -250,7 +241,7 @@ mod tests {
     fn keys_of_the_configuration_file_count_beside_and_before_the_others() {
         let directory = tempfile::tempdir().unwrap();
         let state = StatePaths::in_directory(directory.path());
-        let file = KeysFile::of(&state);
+        let file = KeysFile::at(state.keys_file());
         let one = file.add(new("one")).unwrap();
         let two = file.add(new("two")).unwrap();
         let yaml = format!(
@@ -258,7 +249,7 @@ mod tests {
             two.digest().to_hex()
         );
         let configured = load(&yaml).unwrap().keys;
-        let (ring, warnings) = Keyring::open(&state, &configured).unwrap();
+        let (ring, warnings) = Keyring::open(KeysFile::at(state.keys_file()), &configured).unwrap();
         assert_eq!(
             warnings,
             [

@@ -13,7 +13,7 @@
 //! once both count; and replaced by a rename, so that a reader needs no lock.
 
 use super::{ApiKey, Digest, KeySource, NAME_RULE, Prefix, Scope, Scopes, Secret, check_name};
-use crate::{config::StatePaths, files};
+use crate::files;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::HashSet,
@@ -84,11 +84,9 @@ impl KeysFile {
     pub(crate) const KEYS_MAX: usize = 100_000;
     const BYTES_MAX: u64 = 64 << 20;
 
-    /// The one of a state directory.
-    pub(crate) fn of(state: &StatePaths) -> Self {
-        KeysFile {
-            path: state.keys_file(),
-        }
+    /// The one at this path.
+    pub(crate) fn at(path: PathBuf) -> Self {
+        KeysFile { path }
     }
 
     /// Where it is.

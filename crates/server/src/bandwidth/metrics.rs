@@ -2,10 +2,7 @@ use nexus_metric::Kind;
 use nexus_throttle::{Counters, Direction, Limiter};
 
 use super::Bandwidth;
-use crate::{
-    exposition::OwnFamily,
-    own_metrics::{sample, whole},
-};
+use crate::own_metrics::{OwnFamily, sample, whole};
 
 /// What the limiters say of themselves.
 pub(crate) fn families(bandwidth: &Bandwidth) -> Vec<OwnFamily> {

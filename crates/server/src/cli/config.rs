@@ -1,7 +1,7 @@
 //! `metric-nexus config …`
 
-use super::{Failure, ServeArgs};
-use crate::config::{Config, ConfigFile, EXAMPLE};
+use super::Failure;
+use crate::config::{Config, ConfigFile, EXAMPLE, Overrides};
 use clap::Subcommand;
 use std::{io::Write, path::PathBuf};
 
@@ -30,7 +30,7 @@ impl ConfigCommand {
             ConfigCommand::Default => output.write_all(EXAMPLE.as_bytes())?,
             ConfigCommand::Check { file } => {
                 let file = ConfigFile::read(file)?;
-                let config = Config::load(&ServeArgs::default(), &|_| None, Some(&file))?;
+                let config = Config::load(&Overrides::default(), &|_| None, Some(&file))?;
                 for warning in &config.warnings {
                     writeln!(notes, "warning: {warning}")?;
                 }

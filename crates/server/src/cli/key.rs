@@ -64,7 +64,7 @@ impl KeyCommand {
         output: &mut dyn Write,
         notes: &mut dyn Write,
     ) -> Result<(), Failure> {
-        let load = |place: &PlaceArgs| Config::find_and_load(&place.serve_args(), environment);
+        let load = |place: &PlaceArgs| Config::find_and_load(&place.overrides(), environment);
         match self {
             KeyCommand::New(new) => new.run(&load(&new.place)?, output, notes),
             KeyCommand::List(place) => list(&load(place)?, output, notes),
@@ -78,7 +78,7 @@ impl NewArgs {
         if config.keys.iter().any(|key| key.name == self.name) {
             return Err(KeysError::Exists(Arc::clone(&self.name)).into());
         }
-        let file = KeysFile::of(&config.state);
+        let file = KeysFile::at(config.state.keys_file());
         let secret = file.add(NewKey {
             name: Arc::clone(&self.name),
             scopes: self.scope,
@@ -96,7 +96,7 @@ impl NewArgs {
 
 impl RevokeArgs {
     fn run(&self, config: &Config) -> Result<(), Failure> {
-        match KeysFile::of(&config.state).revoke(&self.name) {
+        match KeysFile::at(config.state.keys_file()).revoke(&self.name) {
             Err(KeysError::Unknown(..)) if config.keys.iter().any(|key| *key.name == self.name) => {
                 Err(Failure::Configured(self.name.as_str().into()))
             }
@@ -106,7 +106,7 @@ impl RevokeArgs {
 }
 
 fn list(config: &Config, output: &mut dyn Write, notes: &mut dyn Write) -> Result<(), Failure> {
-    let (ring, warnings) = Keyring::open(&config.state, &config.keys)?;
+    let (ring, warnings) = Keyring::open(KeysFile::at(config.state.keys_file()), &config.keys)?;
     let mut rows = vec![["NAME", "SCOPES", "PREFIX", "CREATED", "FROM"].map(str::to_owned)];
     rows.extend(ring.all().iter().map(|key| row(key)));
     for line in table(&rows) {

@@ -1,6 +1,6 @@
 //! `metric-nexus state …`
 
-use super::ServeArgs;
+use crate::config::Overrides;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -57,12 +57,12 @@ pub(crate) struct StatePlace {
 }
 
 impl StatePlace {
-    /// The same as flags of `serve`.
-    pub(crate) fn serve_args(&self) -> ServeArgs {
-        ServeArgs {
+    /// What `serve` would be told with the same flags.
+    pub(crate) fn overrides(&self) -> Overrides {
+        Overrides {
             config: self.config.clone(),
             state: self.state.clone(),
-            ..ServeArgs::default()
+            ..Overrides::default()
         }
     }
 }

@@ -61,7 +61,7 @@ fn the_state_commands_take_a_directory_or_find_it() {
             )) => place,
             other => panic!("{line}: {other:?}"),
         };
-        let flags = place.serve_args();
+        let flags = place.overrides();
         assert_eq!(
             (flags.state, flags.config),
             (state.map(PathBuf::from), config.map(PathBuf::from))

@@ -1,22 +1,13 @@
-//! `keys`: API keys that stand in the configuration file itself.
+//! `keys`: API keys that stand in the configuration file itself. Of each only the digest is kept.
+//!
+//! An entry has a `name` (`config-` and the first eight hexadecimal digits of the digest where nothing is said), the `key`
+//! or its `sha256`, `scopes` (`read`, `write`, `scrape` where nothing is said, which is what a key of metric-nexus may do)
+//! and a `prefix` (only metrics whose names begin with it; all where nothing is said).
 
 use super::{section::Section, state::Form, units};
-use crate::auth::{Digest, NAME_RULE, Prefix, Scope, Scopes, check_name};
+use crate::auth::{ApiKey, Digest, KeySource, NAME_RULE, Prefix, Scope, Scopes, check_name};
 use std::{collections::HashSet, sync::Arc};
 use yaml_serde::Value;
-
-/// A key of the configuration file, as its digest: the key itself is forgotten at once.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ConfiguredKey {
-    /// `name`; `config-` and the first eight hexadecimal digits of the digest where nothing is said.
-    pub(crate) name: Arc<str>,
-    /// Of `key`, or as given by `sha256`; one of the two must be there.
-    pub(crate) digest: Digest,
-    /// `scopes`, a list; `read`, `write`, `scrape` where nothing is said, which is what a key of metric-nexus may do.
-    pub(crate) scopes: Scopes,
-    /// `prefix`: only metrics whose names begin with it; all where nothing is said.
-    pub(crate) prefix: Option<Prefix>,
-}
 
 /// How many keys the file may have.
 const KEYS_MAX: usize = 100_000;
@@ -26,13 +17,13 @@ const KEY_BYTES_ADVISED: usize = 16;
 const KEY_BYTES_MAX: usize = 4096;
 
 /// Reads the list `keys`, and adds to `warnings`.
-pub(super) fn read(top: &Section<'_>, warnings: &mut Vec<String>) -> Vec<ConfiguredKey> {
+pub(super) fn read(top: &Section<'_>, warnings: &mut Vec<String>) -> Vec<ApiKey> {
     let items = top.list("keys");
     if items.len() > KEYS_MAX {
         top.mistake("keys", format!("expected at most {KEYS_MAX} keys, got {}", items.len()));
         return Vec::new();
     }
-    let mut keys: Vec<ConfiguredKey> = Vec::new();
+    let mut keys: Vec<ApiKey> = Vec::new();
     let (mut names, mut digests) = (HashSet::new(), HashSet::new());
     for (index, item) in items.iter().enumerate() {
         let Some(key) = read_one(top, index, item, warnings) else {
@@ -63,7 +54,7 @@ pub(super) fn form(top: &Section<'_>) -> Form {
     }
 }
 
-fn read_one(top: &Section<'_>, index: usize, item: &Value, warnings: &mut Vec<String>) -> Option<ConfiguredKey> {
+fn read_one(top: &Section<'_>, index: usize, item: &Value, warnings: &mut Vec<String>) -> Option<ApiKey> {
     let place = format!("keys[{index}]");
     let (name, digest, scopes, prefix) = match item {
         Value::String(text) => {
@@ -89,11 +80,13 @@ fn read_one(top: &Section<'_>, index: usize, item: &Value, warnings: &mut Vec<St
             return None;
         }
     };
-    Some(ConfiguredKey {
+    Some(ApiKey {
         name: name.unwrap_or_else(|| format!("config-{}", digest.short()).into()),
         digest,
         scopes: scopes.unwrap_or(Scopes::CLIENT),
         prefix,
+        created: None,
+        source: KeySource::Config,
     })
 }
 
@@ -152,6 +145,6 @@ fn short(place: &str, key: &str) -> Option<String> {
     })
 }
 
-fn warnings_of(key: &ConfiguredKey) -> Vec<String> {
+fn warnings_of(key: &ApiKey) -> Vec<String> {
     crate::auth::warnings(&key.name, key.scopes, key.prefix.as_ref())
 }

@@ -2,6 +2,7 @@
 //! asked for.
 
 use super::mistake::Mistakes;
+use crate::feature::Feature;
 use std::{cell::RefCell, fmt::Write as _};
 use yaml_serde::{Mapping, Value};
 
@@ -107,6 +108,13 @@ impl<'a> Section<'a> {
     ) {
         if let Some(value) = self.get(name, parse) {
             *target = value;
+        }
+    }
+
+    /// Reports the setting `name` if this build has not what it needs.
+    pub(super) fn needs(&self, name: &str, feature: Feature) {
+        if !feature.is_built_in() {
+            self.mistake(name, feature.to_string());
         }
     }
 

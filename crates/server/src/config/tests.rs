@@ -1,13 +1,13 @@
 use super::*;
-use crate::auth::{Digest, Scopes};
+use crate::auth::{ApiKey, Digest, KeySource, Scopes};
 use std::time::Duration;
 
 /// A configuration out of a file alone.
 pub(crate) fn load(yaml: &str) -> Result<Config, ConfigErrors> {
-    load_all(yaml, &[], &ServeArgs::default())
+    load_all(yaml, &[], &Overrides::default())
 }
 
-fn load_all(yaml: &str, variables: &[(&str, &str)], flags: &ServeArgs) -> Result<Config, ConfigErrors> {
+fn load_all(yaml: &str, variables: &[(&str, &str)], flags: &Overrides) -> Result<Config, ConfigErrors> {
     let find = |name: &str| {
         variables
             .iter()
@@ -34,7 +34,7 @@ fn mistakes(yaml: &str) -> Vec<String> {
 #[test]
 fn without_a_word_all_is_default() {
     assert_eq!(
-        Config::load(&ServeArgs::default(), &|_| None, None),
+        Config::load(&Overrides::default(), &|_| None, None),
         Ok(Config::default())
     );
     for yaml in ["", "# nothing", "{}", "limits:", "keys:\ntls: {}"] {
@@ -105,7 +105,7 @@ fn a_configuration_of_metric_nexus_works_unchanged() {
 #[test]
 fn metric_nexus_without_a_state_keeps_it_beside_the_configuration() {
     fn check(yaml: &str, expected: &StatePaths) {
-        let config = Config::load(&ServeArgs::default(), &|_| None, Some(&file("/nowhere/hub.yaml", yaml)));
+        let config = Config::load(&Overrides::default(), &|_| None, Some(&file("/nowhere/hub.yaml", yaml)));
         assert_eq!(&config.unwrap().state, expected, "{yaml}");
     }
     let beside = StatePaths::beside_file("/nowhere/hub.state.yaml");
@@ -159,17 +159,21 @@ log: { format: json, level: 'warn,nexus_server=debug' }
                 .into(),
         },
         keys: vec![
-            ConfiguredKey {
+            ApiKey {
                 name: "ci".into(),
                 digest: Digest::of("0123456789abcdef"),
                 scopes: "read,write".parse().unwrap(),
                 prefix: Some("ci_".parse().unwrap()),
+                created: None,
+                source: KeySource::Config,
             },
-            ConfiguredKey {
+            ApiKey {
                 name: "config-ba7816bf".into(),
                 digest: Digest::of("abc"),
                 scopes: "scrape,admin".parse().unwrap(),
                 prefix: None,
+                created: None,
+                source: KeySource::Config,
             },
         ],
         snapshot: Snapshot {
@@ -232,7 +236,7 @@ fn flags_win_over_the_environment_and_that_over_the_file() {
         ("METRIC_NEXUS_PLAIN_HTTP", "false"),
         ("METRIC_NEXUS_LOG", "debug"),
     ];
-    let flags = ServeArgs {
+    let flags = Overrides {
         config: None,
         listen: Some("h:3".to_owned()),
         state: Some("/nowhere/3".into()),
@@ -240,7 +244,7 @@ fn flags_win_over_the_environment_and_that_over_the_file() {
         plain_http: true,
     };
     let check =
-        |variables: &[(&str, &str)], flags: &ServeArgs, port: u16, state: &str, durability, transport, level: &str| {
+        |variables: &[(&str, &str)], flags: &Overrides, port: u16, state: &str, durability, transport, level: &str| {
             let config = load_all(yaml, variables, flags).unwrap();
             assert_eq!(config.listen.port, port);
             assert_eq!(config.state, StatePaths::in_directory(state));
@@ -248,7 +252,7 @@ fn flags_win_over_the_environment_and_that_over_the_file() {
             assert_eq!(config.transport, transport);
             assert_eq!(config.log.level, level);
         };
-    let none = ServeArgs::default();
+    let none = Overrides::default();
     check(
         &[],
         &none,
@@ -297,10 +301,10 @@ fn all_mistakes_are_reported_at_once_wherever_they_are() {
         ("METRIC_NEXUS_STATE", "\u{fffd}"),
         ("METRIC_NEXUS_LOG", "loud"),
     ];
-    let flags = ServeArgs {
+    let flags = Overrides {
         durability: Some("always".to_owned()),
         state: Some(PathBuf::new()),
-        ..ServeArgs::default()
+        ..Overrides::default()
     };
     let errors = load_all(yaml, &variables, &flags).unwrap_err();
     let expected = [
@@ -516,12 +520,12 @@ fn the_file_is_found_by_flag_or_environment_and_must_be_there() {
     fs::write(&one, "listen: h:1").unwrap();
     fs::write(&two, "listen: h:2").unwrap();
     let variable = |name: &str| (name == "METRIC_NEXUS_CONFIG").then(|| one.display().to_string());
-    let flags = ServeArgs {
+    let flags = Overrides {
         config: Some(two.clone()),
-        ..ServeArgs::default()
+        ..Overrides::default()
     };
-    let port = |flags: &ServeArgs| Config::find_and_load(flags, &variable).unwrap().listen.port;
-    assert_eq!(port(&ServeArgs::default()), 1);
+    let port = |flags: &Overrides| Config::find_and_load(flags, &variable).unwrap().listen.port;
+    assert_eq!(port(&Overrides::default()), 1);
     assert_eq!(port(&flags), 2);
 
     fs::remove_file(&two).unwrap();

@@ -1,11 +1,13 @@
 use std::{io, sync::Arc};
 
+#[cfg(feature = "zstd")]
+use super::zstd::Zstd;
 use super::{
-    compress::{Encoding, Zstd},
     gzip::Gzip,
     gzip_cache::GzipCache,
     scrape::{CHUNK_BYTES, Scrape},
 };
+use crate::content_coding::ContentCoding;
 
 /// A scrape as it is sent: pieces of the body, one after the other.
 #[derive(Debug)]
@@ -22,6 +24,7 @@ enum Coding {
         gzip_cache: GzipCache,
         text: Vec<u8>,
     },
+    #[cfg(feature = "zstd")]
     Zstd(Option<Zstd>),
     /// The end was given out.
     Ended,
@@ -29,10 +32,10 @@ enum Coding {
 
 impl Body {
     /// A body in this encoding; chunks that did not change are taken from `gzip_cache`.
-    pub(crate) fn new(scrape: Scrape, encoding: Encoding, gzip_cache: GzipCache) -> io::Result<Self> {
-        let coding = match encoding {
-            Encoding::Identity => Coding::Identity,
-            Encoding::Gzip => {
+    pub(crate) fn new(scrape: Scrape, coding: ContentCoding, gzip_cache: GzipCache) -> io::Result<Self> {
+        let coding = match coding {
+            ContentCoding::Identity => Coding::Identity,
+            ContentCoding::Gzip => {
                 gzip_cache.sweep();
                 Coding::Gzip {
                     gzip: None,
@@ -40,7 +43,8 @@ impl Body {
                     text: Vec::new(),
                 }
             }
-            Encoding::Zstd => Coding::Zstd(Some(Zstd::new()?)),
+            #[cfg(feature = "zstd")]
+            ContentCoding::Zstd => Coding::Zstd(Some(Zstd::new()?)),
         };
         Ok(Body { scrape, coding })
     }
@@ -55,6 +59,7 @@ impl Body {
                 Coding::Gzip { gzip, gzip_cache, text } => {
                     gzip_piece(&mut self.scrape, gzip, gzip_cache, text, &mut out)?
                 }
+                #[cfg(feature = "zstd")]
                 Coding::Zstd(zstd) => zstd_piece(&mut self.scrape, zstd, &mut out)?,
             };
             if ended {
@@ -65,6 +70,7 @@ impl Body {
     }
 }
 
+#[cfg(feature = "zstd")]
 fn zstd_piece(scrape: &mut Scrape, zstd: &mut Option<Zstd>, out: &mut Vec<u8>) -> io::Result<bool> {
     let mut chunk = Vec::new();
     if scrape.next_chunk(&mut chunk) {

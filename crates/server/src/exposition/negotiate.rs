@@ -1,6 +1,6 @@
 use nexus_metric::text::{Escaping, Format};
 
-use super::Encoding;
+use crate::content_coding::ContentCoding;
 
 /// What a scraper gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,20 +57,18 @@ pub(crate) fn negotiate(accept: &str) -> Negotiated {
     )
 }
 
-/// Chooses by `Accept-Encoding`: the highest quality, zstd before gzip among equals.
-pub(crate) fn accepted_encoding(accept_encoding: &str) -> Encoding {
-    let mut best = (0, Encoding::Identity);
+/// Chooses by `Accept-Encoding`: the highest quality, [`ContentCoding::PREFERRED`] among equals.
+pub(crate) fn accepted_encoding(accept_encoding: &str) -> ContentCoding {
+    let mut best = (0, ContentCoding::Identity);
     // `*` is what is not named: a client may refuse gzip and take anything else.
     let names_gzip = list(accept_encoding).any(|(coding, _)| matches!(coding.name, "gzip" | "x-gzip"));
     for (coding, quality) in list(accept_encoding) {
         let encoding = match coding.name {
-            "gzip" | "x-gzip" => Encoding::Gzip,
-            "*" if !names_gzip => Encoding::Gzip,
-            "zstd" => Encoding::Zstd,
-            "identity" => Encoding::Identity,
-            _ => continue,
+            "*" if !names_gzip => Some(ContentCoding::Gzip),
+            name => ContentCoding::named(name),
         };
-        if quality > best.0 || (quality == best.0 && quality > 0 && encoding == Encoding::Zstd) {
+        let Some(encoding) = encoding else { continue };
+        if quality > best.0 || (quality == best.0 && quality > 0 && encoding == ContentCoding::PREFERRED) {
             best = (quality, encoding);
         }
     }
@@ -156,16 +154,16 @@ mod tests {
 
     #[test]
     fn encodings_are_negotiated() {
-        let check = |accept: &str, expected: Encoding| assert_eq!(accepted_encoding(accept), expected, "{accept}");
-        check("", Encoding::Identity);
-        check("gzip", Encoding::Gzip);
-        check("gzip, deflate, br, zstd", Encoding::Zstd);
-        check("gzip;q=1.0, zstd;q=0.5", Encoding::Gzip);
-        check("gzip;q=0", Encoding::Identity);
-        check("identity", Encoding::Identity);
-        check("identity;q=0.5, gzip;q=0.25", Encoding::Identity);
-        check("br", Encoding::Identity);
-        check("*", Encoding::Gzip);
-        check("gzip;q=0, *", Encoding::Identity);
+        let check = |accept: &str, expected: ContentCoding| assert_eq!(accepted_encoding(accept), expected, "{accept}");
+        check("", ContentCoding::Identity);
+        check("gzip", ContentCoding::Gzip);
+        check("gzip, deflate, br, zstd", ContentCoding::PREFERRED);
+        check("gzip;q=1.0, zstd;q=0.5", ContentCoding::Gzip);
+        check("gzip;q=0", ContentCoding::Identity);
+        check("identity", ContentCoding::Identity);
+        check("identity;q=0.5, gzip;q=0.25", ContentCoding::Identity);
+        check("br", ContentCoding::Identity);
+        check("*", ContentCoding::Gzip);
+        check("gzip;q=0, *", ContentCoding::Identity);
     }
 }

@@ -1,10 +1,10 @@
-use nexus_metric::{
-    Kind, Labels,
-    text::{Extra, Header, Lines, Suffix, number},
-};
+use nexus_metric::text::{Extra, Lines, Suffix, number};
 
 use super::filter::Shown;
-use crate::state::{Cells, FamilyData, Histogram};
+use crate::{
+    own_metrics::{OwnFamily, OwnSample, OwnValue},
+    state::{Cells, FamilyData, Histogram},
+};
 
 /// Whether `_created` samples are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -66,43 +66,6 @@ fn histogram(out: &mut Vec<u8>, lines: &Lines<'_>, labels: &str, bounds: &[f64],
     lines.start(out, Suffix::Count, labels, Extra::None);
     number::write_count(out, cumulative);
     out.push(b'\n');
-}
-
-/// A family of the hub's own metrics, at one moment.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct OwnFamily {
-    pub(crate) name: String,
-    pub(crate) help: String,
-    pub(crate) kind: Kind,
-    pub(crate) samples: Vec<OwnSample>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct OwnSample {
-    pub(crate) labels: Labels,
-    pub(crate) value: OwnValue,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum OwnValue {
-    Number(f64),
-    /// Finite upper bounds with cumulative counts, then sum and count of all.
-    Histogram {
-        buckets: Vec<(f64, u64)>,
-        sum: f64,
-        count: u64,
-    },
-}
-
-impl OwnFamily {
-    pub(super) fn header(&self) -> Header<'_> {
-        Header {
-            name: &self.name,
-            kind: self.kind,
-            help: &self.help,
-            unit: "",
-        }
-    }
 }
 
 /// Appends a family of the hub's own, header included.

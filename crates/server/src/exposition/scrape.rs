@@ -5,9 +5,12 @@ use nexus_metric::text::{self, Escaping, Format, Header, Lines};
 use super::{
     filter::{Filter, Shown},
     gzip_cache::RenderKey,
-    render::{self, Created, OwnFamily},
+    render::{self, Created},
 };
-use crate::state::{Catalog, Cells, FamilyData, Slab};
+use crate::{
+    own_metrics::OwnFamily,
+    state::{Catalog, Cells, FamilyData, Slab},
+};
 
 /// A chunk is given out when it has this many bytes.
 pub(crate) const CHUNK_BYTES: usize = 1 << 18;

@@ -2,7 +2,8 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
 
 use crate::{
     auth::credentials,
-    exposition::{Encoding, accepted_encoding, negotiate},
+    content_coding::ContentCoding,
+    exposition::{accepted_encoding, negotiate},
 };
 
 /// The value of a header: `Accept`, `Accept-Encoding`, `Authorization`, `X-API-Key`. Scrapers get nothing that they did not
@@ -33,9 +34,10 @@ pub fn headers(input: &[u8]) -> bool {
 /// Nobody gets a coding that the header does not name, or names only to refuse it; `*` is all that it does not name.
 fn encoding_was_asked_for(header: &str) {
     let names: &[&str] = match accepted_encoding(header) {
-        Encoding::Identity => return,
-        Encoding::Gzip => &["gzip", "x-gzip"],
-        Encoding::Zstd => &["zstd"],
+        ContentCoding::Identity => return,
+        ContentCoding::Gzip => &["gzip", "x-gzip"],
+        #[cfg(feature = "zstd")]
+        ContentCoding::Zstd => &["zstd"],
     };
     let header = header.replace([' ', '\t'], "");
     let elements = || {

@@ -5,11 +5,11 @@ use std::{fs, path::Path, sync::Arc};
 
 use super::{journal, state, state::written};
 use crate::{
+    clients::ClientSeen,
     config::Durability,
     disk::memory::MemoryDisk,
     ingest,
     journal::{Frame, Journal},
-    snapshot::ClientSeen,
     state::State,
     write::{Applied, Idempotency, Write},
 };

@@ -3,10 +3,11 @@ use std::{path::Path, sync::Arc};
 use nexus_metric::text::{Escaping, Format, parse};
 
 use crate::{
+    clients::ClientSeen,
     damage::Tolerance,
     disk::memory::MemoryDisk,
     exposition::{Filter, Scrape},
-    snapshot::{self, ClientSeen, Loaded},
+    snapshot::{self, Loaded},
     state::State,
 };
 

@@ -39,7 +39,7 @@ pub(super) fn authenticate(api: &Api, request: &Request) -> Result<Principal, Pr
         Ok(credential) => api.keyring.find(credential.as_str()).ok_or_else(Problem::unknown_key),
         Err(error) => Err(error.into()),
     };
-    let key = found.inspect_err(|_| api.own.auth_failed())?;
+    let key = found.inspect_err(|_| api.requests.auth_failed())?;
     note_client(api, &key, request);
     Ok(key.principal())
 }
@@ -80,7 +80,7 @@ impl RequestTimer {
 
     pub(super) fn end(self, api: &Api, answer: &Response) {
         let route = self.route.as_ref().map_or("none", MatchedPath::as_str);
-        api.own
+        api.requests
             .request(&self.method, route, answer.status(), self.began.elapsed());
     }
 }

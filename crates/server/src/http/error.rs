@@ -5,6 +5,8 @@
 
 mod usage;
 
+use std::fmt::Write as _;
+
 use axum::{
     http::{
         HeaderMap, HeaderName, HeaderValue, StatusCode,
@@ -17,6 +19,8 @@ use utoipa::ToSchema;
 
 use crate::{
     auth::{CredentialError, Denied, KeysError},
+    content_coding::ContentCoding,
+    feature::Feature,
     ingest::{
         batch::{BadItem, BatchError},
         rest::RestError,
@@ -105,10 +109,14 @@ impl Problem {
     }
 
     pub(super) fn unsupported_encoding(found: &str) -> Self {
-        let detail = format!("Content-Encoding {found:?} is not understood: send gzip, zstd or nothing");
+        let supported = ContentCoding::SUPPORTED;
+        let mut detail = format!("Content-Encoding {found:?} is not understood: send {supported} or nothing");
+        if found == "zstd" {
+            let _ = write!(detail, "; {}", Feature::Zstd);
+        }
         Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-encoding", detail).with(
             HeaderName::from_static("accept-encoding"),
-            HeaderValue::from_static("gzip, zstd"),
+            HeaderValue::from_static(supported),
         )
     }
 

@@ -39,7 +39,7 @@ pub(super) async fn hub(State(api): State<Api>, caller: Principal) -> Result<Jso
     let (status, catalog) = (api.store.status(), api.store.catalog());
     Ok(Json(Status {
         version: env!("CARGO_PKG_VERSION"),
-        started_ms: api.own.started_ms(),
+        started_ms: api.started_ms,
         durability: api.config.durability.to_string(),
         read_only: status.read_only(),
         families: catalog.families_len(),

@@ -17,7 +17,8 @@ use super::{Api, error::Problem, query::Parameters, simple};
 use crate::{
     auth::{Principal, Scope},
     config::Created,
-    exposition::{self, Encoding, Filter, Scrape, accepted_encoding, negotiate},
+    content_coding::ContentCoding,
+    exposition::{self, Filter, Scrape, accepted_encoding, negotiate},
 };
 
 /// What Prometheus scrapes: everything that the key may see.
@@ -43,7 +44,7 @@ pub(super) async fn scrape(
     };
     let negotiated = negotiate(&list_of(&headers, &ACCEPT));
     let encoding = accepted_encoding(&list_of(&headers, &ACCEPT_ENCODING));
-    let own = api.own.gather(&api);
+    let own = api.own.gather();
     let scrape = Scrape::begin(api.store.catalog(), own, filter, negotiated.format, negotiated.escaping);
     let scrape = match api.config.scrape.created {
         Created::Exposed => scrape.show_created(),
@@ -102,7 +103,7 @@ fn list_of(headers: &HeaderMap, name: &HeaderName) -> String {
 }
 
 /// A body that is made chunk by chunk as the scraper takes it: a slow one holds one chunk and no thread.
-fn stream_body(scrape: Scrape, encoding: Encoding, api: &Api) -> Result<Body, Problem> {
+fn stream_body(scrape: Scrape, encoding: ContentCoding, api: &Api) -> Result<Body, Problem> {
     let body = exposition::Body::new(scrape, encoding, api.gzip_cache.clone()).map_err(|error| {
         tracing::error!(%error, "cannot begin to compress a scrape");
         Problem::internal()

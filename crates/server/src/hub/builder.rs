@@ -2,8 +2,8 @@ use std::path::Path;
 
 use super::{Hub, StartError};
 use crate::{
-    auth::{Digest, Scopes},
-    config::{Certificate, Config, ConfiguredKey, Durability, StatePaths, Transport},
+    auth::{ApiKey, Digest, KeySource, Scopes},
+    config::{Certificate, Config, Durability, StatePaths, Transport},
 };
 
 /// What a [`Hub`] is to be; see each method for what holds where nothing is said.
@@ -25,11 +25,13 @@ impl HubBuilder {
     pub fn api_key(mut self, key: &str) -> Self {
         let digest = Digest::of(key);
         let name = format!("config-{}", digest.short()).into();
-        self.config.keys.push(ConfiguredKey {
+        self.config.keys.push(ApiKey {
             name,
             digest,
             scopes: Scopes::CLIENT,
             prefix: None,
+            created: None,
+            source: KeySource::Config,
         });
         self
     }

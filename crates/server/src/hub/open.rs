@@ -6,23 +6,22 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::{Hub, Shared};
+use super::{Hub, Shared, metrics};
 use crate::{
     accounts::Accounts,
-    auth::{FirstKey, Keyring, KeysError, ensure_admin_key},
+    auth::{FirstKey, Keyring, KeysError, KeysFile, ensure_admin_key},
     background::Background,
     bandwidth::Bandwidth,
     clients::Clients,
-    clock::Clock,
+    clock::{Clock, now_ms},
     config::{Certificate, Config, Transport},
     disk::RealDisk,
     exposition::GzipCache,
     files,
-    http::{Api, Services},
+    http::{Api, RequestMetrics, Services},
     intake::Intake,
     lock::{Lock, LockError},
     metering::{Metering, MeteringError},
-    own_metrics::OwnMetrics,
     reload::Reloader,
     serve::Counters,
     settings::{Settings as LiveSettings, SettingsError},
@@ -91,8 +90,9 @@ fn open(config: Config, terminal: bool) -> Result<Started, Reason> {
     let lock = Lock::take(&state.lock_file())?;
     let clients = Clients::new(config.limits.clients_max);
     let store = open_store(&config, clients.clone())?;
-    let first_key = ensure_admin_key(state, &config.keys, terminal)?;
-    let (keyring, warnings) = Keyring::open(state, &config.keys)?;
+    let keys_file = KeysFile::at(state.keys_file());
+    let first_key = ensure_admin_key(&keys_file, &state.admin_key_file(), &config.keys, terminal)?;
+    let (keyring, warnings) = Keyring::open(keys_file, &config.keys)?;
     for warning in config.warnings.iter().chain(&warnings) {
         tracing::warn!("{warning}");
     }
@@ -101,7 +101,7 @@ fn open(config: Config, terminal: bool) -> Result<Started, Reason> {
         Transport::Tls => Some(Tls::open(&tls_settings(&config)?, SystemTime::now())?),
     };
     let serving = Arc::new(Counters::default());
-    let own = OwnMetrics::new(serving.clone())?;
+    let requests = Arc::new(RequestMetrics::new()?);
     let settings = LiveSettings::open(&config.state, &config)?;
     let bandwidth = Bandwidth::new(&settings.throttle());
     for file in [
@@ -130,6 +130,17 @@ fn open(config: Config, terminal: bool) -> Result<Started, Reason> {
         bandwidth.clone(),
         accounts.clone(),
     );
+    let own = metrics::Parts {
+        requests: requests.clone(),
+        store: store.clone(),
+        clients: clients.clone(),
+        serving: serving.clone(),
+        bandwidth: bandwidth.clone(),
+        metering: metering.clone(),
+        accounts: accounts.clone(),
+        usage_log: usage_log.clone(),
+        reloader: reloader.clone(),
+    };
     let gzip_cache = GzipCache::new(config.scrape.gzip_parts_bytes_max);
     let intake = Intake {
         store: store.clone(),
@@ -142,7 +153,9 @@ fn open(config: Config, terminal: bool) -> Result<Started, Reason> {
         intake,
         keyring,
         clients,
-        own,
+        requests,
+        own: own.register(),
+        started_ms: now_ms(),
         config,
         reloader,
         settings,

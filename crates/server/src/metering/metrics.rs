@@ -2,10 +2,7 @@ use nexus_metric::Kind;
 use nexus_usage::{Field, Meter, Period, Standing, Status};
 
 use super::{Kept, Metering};
-use crate::{
-    exposition::{OwnFamily, OwnSample},
-    own_metrics::{counter, gauge, sample, whole},
-};
+use crate::own_metrics::{OwnFamily, OwnSample, counter, gauge, sample, whole};
 
 /// What the counting says of keys and of itself.
 pub(crate) fn families(metering: &Metering) -> Vec<OwnFamily> {

@@ -1,5 +1,12 @@
+//! Opening the counting of usage: the file, the shared store, and the thread that talks to both.
+
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "redis")]
+mod redis;
+
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, mpsc},
     thread,
@@ -7,13 +14,16 @@ use std::{
 };
 
 use nexus_usage::{
-    AtStart, BreakerSettings, Calendar, CalendarError, Checkpoints, ErrorKind, Ledger, LedgerError, OpenError,
-    PostgresSettings, RedisAddress, RedisAddressError, RedisSettings, RedisTls, Secret, Settings, SharedLedger, Usage,
+    AtStart, Calendar, CalendarError, Checkpoints, ErrorKind, Ledger, LedgerError, OpenError, Settings, SharedLedger,
+    Usage,
 };
 use tokio::sync::oneshot;
 
 use super::{Kept, Metering, Thread, compact, reached};
-use crate::config::{self, PostgresStore, RedisStore, SharedUsage, UsageStore};
+use crate::{
+    config::{self, SharedUsage, UsageStore},
+    feature::Feature,
+};
 
 /// How many keys may be counted: those of the configuration, those of `keys.yaml`, and revoked ones.
 const KEYS_MAX: usize = 300_000;
@@ -27,8 +37,15 @@ pub(crate) enum MeteringError {
     Checkpoints(PathBuf, #[source] LedgerError),
     #[error(transparent)]
     Calendar(#[from] CalendarError),
+    #[cfg(feature = "redis")]
     #[error("usage.shared.redis.addresses: {0}")]
-    Address(#[from] RedisAddressError),
+    Address(#[from] nexus_usage::RedisAddressError),
+    #[cfg_attr(
+        all(feature = "redis", feature = "postgres"),
+        expect(dead_code, reason = "this build has both")
+    )]
+    #[error("usage.shared: {0}")]
+    NotBuiltIn(Feature),
     #[error("{path}: {source}", path = .0.display(), source = .1)]
     Authorities(PathBuf, #[source] io::Error),
     #[error("usage.shared: {0}")]
@@ -153,11 +170,11 @@ fn settings(config: &config::Usage, checkpoints: Option<Checkpoints>) -> Result<
 
 fn shared(config: &SharedUsage) -> Result<SharedLedger, MeteringError> {
     let ledger = match &config.store {
-        UsageStore::Redis(store) => Ledger::redis(redis(config, store)?),
-        UsageStore::Postgres(store) => Ledger::postgres(postgres(config, store)?),
+        UsageStore::Redis(store) => redis::ledger(config, store),
+        UsageStore::Postgres(store) => postgres::ledger(config, store),
     };
     Ok(SharedLedger {
-        ledger: ledger.map_err(MeteringError::Store)?,
+        ledger: ledger?,
         at_start: if config.required {
             AtStart::Required
         } else {
@@ -167,51 +184,33 @@ fn shared(config: &SharedUsage) -> Result<SharedLedger, MeteringError> {
     })
 }
 
-fn redis(config: &SharedUsage, store: &RedisStore) -> Result<RedisSettings, MeteringError> {
-    let addresses = store
-        .addresses
-        .iter()
-        .map(|address| address.parse::<RedisAddress>())
-        .collect::<Result<Vec<_>, _>>()?;
-    let settings = match (store.cluster, addresses.first()) {
-        (false, Some(address)) => RedisSettings::one(address.clone()),
-        _ => RedisSettings::cluster(addresses),
-    };
-    let tls = match (store.tls, &store.ca) {
-        (false, _) => RedisTls::Off,
-        (true, None) => RedisTls::SystemAuthorities,
-        (true, Some(ca)) => RedisTls::Authorities(read(ca)?),
-    };
-    Ok(RedisSettings {
-        username: store.username.clone(),
-        password: store.password.as_ref().map(|password| Secret::new(password.expose())),
-        database: store.database,
-        tls,
-        key_prefix: store.key_prefix.clone(),
-        connect_timeout: config.connect_timeout,
-        operation_timeout: config.operation_timeout,
-        breaker: breaker(config),
-        ..settings
-    })
+#[cfg(not(feature = "redis"))]
+mod redis {
+    use super::{Feature, Ledger, MeteringError, SharedUsage};
+
+    pub(super) fn ledger(_: &SharedUsage, _: &crate::config::RedisStore) -> Result<Ledger, MeteringError> {
+        Err(MeteringError::NotBuiltIn(Feature::Redis))
+    }
 }
 
-fn postgres(config: &SharedUsage, store: &PostgresStore) -> Result<PostgresSettings, MeteringError> {
-    Ok(PostgresSettings {
-        authorities: store.ca.as_deref().map(read).transpose()?,
-        connect_timeout: config.connect_timeout,
-        operation_timeout: config.operation_timeout,
-        breaker: breaker(config),
-        ..PostgresSettings::new(Secret::new(store.url.expose()))
-    })
+#[cfg(not(feature = "postgres"))]
+mod postgres {
+    use super::{Feature, Ledger, MeteringError, SharedUsage};
+
+    pub(super) fn ledger(_: &SharedUsage, _: &crate::config::PostgresStore) -> Result<Ledger, MeteringError> {
+        Err(MeteringError::NotBuiltIn(Feature::Postgres))
+    }
 }
 
-fn breaker(config: &SharedUsage) -> BreakerSettings {
-    BreakerSettings {
+#[cfg(any(feature = "postgres", feature = "redis"))]
+fn breaker(config: &SharedUsage) -> nexus_usage::BreakerSettings {
+    nexus_usage::BreakerSettings {
         failures_max: config.failures_max,
         probe_interval: config.probe_interval,
     }
 }
 
+#[cfg(any(feature = "postgres", feature = "redis"))]
 fn read(path: &Path) -> Result<Vec<u8>, MeteringError> {
-    fs::read(path).map_err(|error| MeteringError::Authorities(path.to_owned(), error))
+    std::fs::read(path).map_err(|error| MeteringError::Authorities(path.to_owned(), error))
 }

@@ -10,14 +10,14 @@ use tokio::{
 
 use super::{Failure, banner, logging};
 use crate::{
-    cli::{Failure as Refused, ServeArgs},
-    config::{Config, process_environment},
+    cli::Failure as Refused,
+    config::{Config, Overrides, process_environment},
     hub::{Hub, Started, listen_address},
     shutdown,
 };
 
 /// Runs the hub until a signal ends it.
-pub(super) fn run(flags: &ServeArgs) -> ExitCode {
+pub(super) fn run(flags: &Overrides) -> ExitCode {
     let done = load(flags).and_then(|config| {
         logging::start(&config.log);
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
@@ -32,7 +32,7 @@ pub(super) fn run(flags: &ServeArgs) -> ExitCode {
     }
 }
 
-fn load(flags: &ServeArgs) -> Result<Config, Failure> {
+fn load(flags: &Overrides) -> Result<Config, Failure> {
     Config::find_and_load(flags, &process_environment).map_err(|errors| Refused::from(errors).into())
 }
 

@@ -31,7 +31,7 @@ struct Found {
 
 impl Found {
     fn at(place: &StatePlace) -> Result<Self, Failure> {
-        let config = Config::find_and_load(&place.serve_args(), &process_environment)
+        let config = Config::find_and_load(&place.overrides(), &process_environment)
             .map_err(|errors| Failure::from(Refused::from(errors)))?;
         let settings = store_settings(&config);
         Ok(Found { config, settings })

@@ -21,7 +21,7 @@ fn report(arguments: &ReportArgs, output: &mut dyn Write) -> Result<(), Failure>
         text: format!("--{error}"),
         code: EXIT_USAGE,
     })?;
-    let config = Config::find_and_load(&arguments.place.serve_args(), &process_environment)
+    let config = Config::find_and_load(&arguments.place.overrides(), &process_environment)
         .map_err(|errors| Failure::from(Refused::from(errors)))?;
     let file = config.state.usage_log_file();
     if !file.exists() {

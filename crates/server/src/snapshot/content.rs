@@ -7,11 +7,12 @@ use nexus_metric::{Buckets, Family, Kind, Labels, Name};
 use serde::Deserialize;
 
 use super::{
-    ClientSeen, FORMAT, Loaded,
+    FORMAT, Loaded,
     items::{ClientLine, FamilyLine, HubLine, KeyLine, SeriesLine, parse, parse_by_hand},
     json::hex,
 };
 use crate::{
+    clients::ClientSeen,
     journal::SEQUENCE_MAX,
     json::{Number, Pairs},
     state::{Histogram, RestoredSeries, Stamp, StoreLimits, Used, Value},

@@ -3,8 +3,8 @@ use std::{
     path::Path,
 };
 
-use super::{CHECKSUM, ClientSeen, FIRST_LINE, LoadError, content::Content, lines::Lines};
-use crate::{damage::Tolerance, disk::Disk, state::State};
+use super::{CHECKSUM, FIRST_LINE, LoadError, content::Content, lines::Lines};
+use crate::{clients::ClientSeen, damage::Tolerance, disk::Disk, state::State};
 
 /// What a snapshot holds.
 #[derive(Debug, Default)]

@@ -7,10 +7,11 @@ use std::{
 use nexus_metric::{Family, Labels};
 
 use super::{
-    CHECKSUM, ClientSeen, FIRST_LINE, FORMAT,
+    CHECKSUM, FIRST_LINE, FORMAT,
     json::{put_hex, put_number, put_text, put_value},
 };
 use crate::{
+    clients::ClientSeen,
     disk::{Disk, DiskFile},
     files::directory_of,
     state::{Catalog, Entry, FamilyData, Used, Value},

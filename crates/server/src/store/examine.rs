@@ -7,11 +7,12 @@ use super::{
     open::{OpenError, replay_one},
 };
 use crate::{
+    clients::ClientSeen,
     clock::now_ms,
     damage::{Damage, Place, Tolerance},
     disk::Disk,
     journal::recovery::{self, Position, Recovered},
-    snapshot::{self, ClientSeen},
+    snapshot,
     state::State,
 };
 

@@ -2,10 +2,7 @@ use nexus_metric::Kind;
 use nexus_usage::Field;
 
 use super::{UsageLogHandle, sources};
-use crate::{
-    exposition::OwnFamily,
-    own_metrics::{counter, gauge, sample, whole},
-};
+use crate::own_metrics::{OwnFamily, counter, gauge, sample, whole};
 
 /// What became of the records of the usage log: received are those stored, known before, dropped, and still waiting.
 pub(crate) fn families(log: &UsageLogHandle) -> Vec<OwnFamily> {

@@ -20,8 +20,8 @@ fn mode(path: &Path) -> u32 {
 #[test]
 fn keys_are_added_read_back_and_revoked() {
     let directory = tempfile::tempdir().unwrap();
-    let state = StatePaths::in_directory(directory.path().join("state"));
-    let file = KeysFile::of(&state);
+    let state = directory.path().join("state");
+    let file = KeysFile::at(state.join("keys.yaml"));
     assert_eq!(file.read().unwrap(), []);
 
     let secret = file.add(new("ci")).unwrap();
@@ -40,23 +40,23 @@ fn keys_are_added_read_back_and_revoked() {
     let age = OffsetDateTime::now_utc() - keys[0].created.unwrap();
     assert!(age.whole_seconds() < 60);
 
-    let text = fs::read_to_string(state.keys_file()).unwrap();
+    let text = fs::read_to_string(file.path()).unwrap();
     assert!(!text.contains(secret.expose()), "{text}");
-    assert_eq!(mode(&state.keys_file()), 0o600);
-    assert_eq!(mode(&state.directory.join("keys.lock")), 0o600);
-    assert_eq!(mode(&state.directory), 0o700);
+    assert_eq!(mode(file.path()), 0o600);
+    assert_eq!(mode(&state.join("keys.lock")), 0o600);
+    assert_eq!(mode(&state), 0o700);
 
     file.revoke("ci").unwrap();
     assert_eq!(names(&file.read().unwrap()), ["team"]);
     file.revoke("team").unwrap();
     assert_eq!(file.read().unwrap(), []);
-    assert!(state.keys_file().exists());
+    assert!(file.path().exists());
 }
 
 #[test]
 fn a_name_that_is_taken_and_one_that_is_unknown_change_nothing() {
     let directory = tempfile::tempdir().unwrap();
-    let file = KeysFile::of(&StatePaths::in_directory(directory.path()));
+    let file = KeysFile::at(directory.path().join("keys.yaml"));
     assert!(matches!(file.revoke("ci"), Err(KeysError::Unknown(..))));
     assert!(!file.path().exists());
 
@@ -75,7 +75,7 @@ fn a_name_that_is_taken_and_one_that_is_unknown_change_nothing() {
 #[test]
 fn of_many_who_add_at_once_none_is_lost() {
     let directory = tempfile::tempdir().unwrap();
-    let file = KeysFile::of(&StatePaths::in_directory(directory.path()));
+    let file = KeysFile::at(directory.path().join("keys.yaml"));
     let threads: Vec<_> = (0..8)
         .map(|thread| {
             let file = file.clone();
@@ -117,7 +117,7 @@ fn what_is_broken_is_named_and_kept() {
     const GOOD: &str = "sha256: ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad, scopes: [read], created: 2026-11-01T12:00:00Z";
     fn check(text: &str, expected: &str) {
         let directory = tempfile::tempdir().unwrap();
-        let file = KeysFile::of(&StatePaths::in_directory(directory.path()));
+        let file = KeysFile::at(directory.path().join("keys.yaml"));
         fs::write(file.path(), text).unwrap();
         let path = file.path().display();
         let expected = format!("{path}: {expected}; repair it, or move it away and make new keys");

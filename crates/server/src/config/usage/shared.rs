@@ -1,6 +1,9 @@
 use std::{fmt, num::NonZeroU32, path::PathBuf, time::Duration};
 
-use crate::config::{section::Section, units};
+use crate::{
+    config::{section::Section, units},
+    feature::Feature,
+};
 
 /// `usage.shared`: the store in which several hubs share their usage.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +31,16 @@ pub(crate) enum Store {
     Redis(RedisStore),
     /// `postgres`
     Postgres(PostgresStore),
+}
+
+impl Store {
+    /// The setting that names it, and what it needs.
+    fn feature(&self) -> (&'static str, Feature) {
+        match self {
+            Store::Redis(_) => ("redis", Feature::Redis),
+            Store::Postgres(_) => ("postgres", Feature::Postgres),
+        }
+    }
 }
 
 /// How to reach Redis.
@@ -91,6 +104,10 @@ impl Shared {
         };
         if both {
             section.mistake("postgres", "usage is shared in one store: give redis or postgres");
+        }
+        if let Some(store) = &store {
+            let (name, feature) = store.feature();
+            section.needs(name, feature);
         }
         let mut required = true;
         section.set("required", &mut required, units::truth);

@@ -3,10 +3,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use nexus_metric::Kind;
 
 use super::{Reader, Source, Sources};
-use crate::{
-    exposition::{OwnFamily, OwnSample},
-    own_metrics::{sample, whole},
-};
+use crate::own_metrics::{OwnFamily, OwnSample, sample, whole};
 
 /// What a source of some kind counts under a name.
 type Counted = (&'static str, u64);

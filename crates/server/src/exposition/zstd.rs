@@ -1,24 +1,5 @@
 use std::io::{self, Write};
 
-/// How a body is compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Encoding {
-    Identity,
-    Gzip,
-    Zstd,
-}
-
-impl Encoding {
-    /// The value of `Content-Encoding`; none for a body as it is.
-    pub(crate) fn as_str(self) -> Option<&'static str> {
-        match self {
-            Encoding::Identity => None,
-            Encoding::Gzip => Some("gzip"),
-            Encoding::Zstd => Some("zstd"),
-        }
-    }
-}
-
 /// Metrics repeat themselves so much that the fastest level already gives nearly all there is to gain.
 const ZSTD_LEVEL: i32 = 1;
 

@@ -1,0 +1,88 @@
+//! The collectors of the hub's own metrics: one row for each part that has any.
+
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use crate::{
+    accounts::Accounts,
+    bandwidth::{self, Bandwidth},
+    clients::Clients,
+    http::RequestMetrics,
+    metering::{self, Metering},
+    own_metrics::{OwnFamily, OwnMetrics, gauge, of_prometheus, whole},
+    reload::Reloader,
+    serve::Counters,
+    store::Store,
+    usage_log::{self, UsageLogHandle},
+};
+
+/// The parts of the hub that say something of themselves.
+pub(super) struct Parts {
+    pub(super) requests: Arc<RequestMetrics>,
+    pub(super) store: Store,
+    pub(super) clients: Clients,
+    pub(super) serving: Arc<Counters>,
+    pub(super) bandwidth: Bandwidth,
+    pub(super) metering: Metering,
+    pub(super) accounts: Accounts,
+    pub(super) usage_log: UsageLogHandle,
+    pub(super) reloader: Reloader,
+}
+
+impl Parts {
+    pub(super) fn register(self) -> OwnMetrics {
+        OwnMetrics::new(vec![
+            Box::new(move || self.requests.families()),
+            Box::new(process),
+            Box::new(|| vec![build()]),
+            Box::new(move || vec![self.clients.family()]),
+            Box::new(move || self.store.families()),
+            Box::new(move || self.serving.families()),
+            Box::new(move || bandwidth::families(&self.bandwidth)),
+            Box::new(move || metering::families(&self.metering)),
+            Box::new(move || vec![self.accounts.family()]),
+            Box::new(move || usage_log::families(&self.usage_log)),
+            Box::new(move || {
+                self.reloader
+                    .certificate_expires()
+                    .map(certificate)
+                    .into_iter()
+                    .collect()
+            }),
+        ])
+    }
+}
+
+fn build() -> OwnFamily {
+    gauge(
+        "metric_nexus_build_info",
+        "The hub's version; always 1.",
+        &[("version", env!("CARGO_PKG_VERSION"))],
+        1.0,
+    )
+}
+
+#[cfg(target_os = "linux")]
+fn process() -> Vec<OwnFamily> {
+    use prometheus::{core::Collector, process_collector::ProcessCollector};
+    let pid = i32::try_from(std::process::id()).unwrap_or(0);
+    let gathered = ProcessCollector::new(pid, "metric_nexus").collect();
+    gathered.iter().map(of_prometheus).collect()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn process() -> Vec<OwnFamily> {
+    Vec::new()
+}
+
+fn certificate(expires: SystemTime) -> OwnFamily {
+    let seconds = expires.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    gauge(
+        "metric_nexus_certificate_expiry_timestamp_seconds",
+        "When the served certificate ends; one that the hub made is renewed a month before.",
+        &[],
+        whole(seconds),
+    )
+}
