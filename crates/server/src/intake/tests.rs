@@ -107,7 +107,7 @@ impl Opened {
             group_by: group_by.split(',').map(|column| column.parse().unwrap()).collect(),
             ..Query::default()
         };
-        let reports = Reports::open(&self.directory.path().join("usage-log.db")).unwrap();
+        let reports = Reports::open(self.directory.path().join("usage-log.db")).unwrap();
         reports.report(&query).unwrap().rows
     }
 
