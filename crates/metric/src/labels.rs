@@ -99,10 +99,10 @@ impl Labels {
         is_plain_text(text.as_bytes(), |_, _| true) || Labels::from_text(text).is_ok()
     }
 
-    /// Whether all names are legacy, no value has an escape, and all pairs are fine; allocates nothing.
+    /// Whether a text is of labels, all names are legacy, no value has an escape, and all pairs are fine; allocates nothing.
     #[must_use]
-    pub fn are_plain_and(&self, is_fine: impl Fn(&[u8], &[u8]) -> bool) -> bool {
-        is_plain_text(self.0.as_bytes(), is_fine)
+    pub fn is_plain_text_and(text: &str, is_fine: impl Fn(&[u8], &[u8]) -> bool) -> bool {
+        is_plain_text(text.as_bytes(), is_fine)
     }
 
     /// The canonical text; empty if there are no labels.
@@ -339,7 +339,7 @@ mod tests {
     fn labels_are_plain_and_fine() {
         let check = |text: &str, expected: bool| {
             let labels = Labels::from_text(text).unwrap();
-            let found = labels.are_plain_and(|name, value| name != b"b" && value.len() < 3);
+            let found = Labels::is_plain_text_and(labels.as_text(), |name, value| name != b"b" && value.len() < 3);
             assert_eq!(found, expected, "{text}");
         };
         check("", true);

@@ -9,13 +9,15 @@
 use std::{hash::BuildHasher, ops::Range};
 
 use nexus_metric::text::{Escaping, Format};
+use nexus_segments::frame::header_bytes;
 
 use crate::{
     content_coding::ContentCoding,
-    exposition::{Body, Filter, GzipCache, Scrape},
+    exposition::{Body, GzipCache, Scrape},
     ingest,
-    journal::{Frame, frame},
+    journal::{Frame, FrameHeader},
     state::{self, StoreLimits},
+    store::view::{Filter, View},
     write::{Applied, Reader, RequestLimits, Write},
 };
 
@@ -26,15 +28,12 @@ pub fn simple(name: &str, query: &str) -> impl Sized {
 }
 
 /// The body of a batch, read.
-pub struct Batch(Write);
+pub struct Batch(Write<'static>);
 
 /// Reads the body of a batch.
 pub fn batch(body: &[u8]) -> Batch {
-    Batch(Write {
-        owner: "admin".into(),
-        idempotency: None,
-        changes: ingest::batch::parse(body, usize::MAX).expect("a batch"),
-    })
+    let changes = ingest::batch::parse(body, usize::MAX).expect("a batch");
+    Batch(Write::of("admin", changes))
 }
 
 impl Batch {
@@ -53,11 +52,13 @@ impl Batch {
         let mut frame = Frame::begin(1, 0);
         let applied = Applied {
             sequence: 1,
-            created: 0,
-            deleted: 0,
+            changes: self.0.changes.len() as u64,
+            ..Applied::default()
         };
-        frame.push(&applied, record, self.0.changes.len());
-        frame.seal(0).len().saturating_sub(frame::HEADER_BYTES)
+        frame.push(&applied, record);
+        frame
+            .seal(0)
+            .map_or(0, |frame| frame.len().saturating_sub(header_bytes::<FrameHeader>()))
     }
 }
 
@@ -121,10 +122,22 @@ impl State {
         self.next += batch.0.changes.len() as u64;
     }
 
+    /// Makes so many pages of a thousand series; gives how many series they show.
+    pub fn pages(&self, pages: usize) -> usize {
+        let (view, filter) = (View::of(self.state.catalog()), Filter::default());
+        let (mut shown, mut after) = (0, None);
+        for _ in 0..pages {
+            let page = view.page(&filter, after.as_ref(), 1000);
+            shown += page.series.len();
+            after = page.next;
+        }
+        shown
+    }
+
     /// Makes a whole scrape; gives its length.
     pub fn scrape(&self, coding: Coding) -> usize {
         let scrape = Scrape::begin(
-            &self.state.catalog(),
+            &View::of(self.state.catalog()),
             Vec::new(),
             Filter::default(),
             Format::OpenMetrics,

@@ -27,7 +27,7 @@ use crate::{
     auth::Principal,
     store::Store,
     usage_log::UsageLogHandle,
-    write::{Applied, Change, Idempotency, Outcome, RequestLimits, Write},
+    write::{Applied, Change, Idempotency, Mode, Origin, Outcome, Refusal, Refusals, RequestLimits, Write},
 };
 
 /// What takes requests in. Cheap to clone.
@@ -60,11 +60,26 @@ pub(crate) struct LogDimensions {
     pub(crate) method: Arc<str>,
 }
 
+/// What a request makes of the state: its changes, and how they are to be taken.
+#[derive(Debug, Default)]
+pub(crate) struct Submission {
+    /// Which sort of client they come from.
+    pub(crate) origin: Origin,
+    /// What becomes of the good changes if some are refused.
+    pub(crate) mode: Mode,
+    /// What makes a repeat harmless, if the client says that.
+    pub(crate) idempotency: Option<Idempotency>,
+    /// In order.
+    pub(crate) changes: Vec<Change<'static>>,
+}
+
 /// A write that happened, now or at an earlier try.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Written {
     pub(crate) applied: Applied,
     pub(crate) replayed: bool,
+    /// Changes that were refused, the first of them, where the others may happen all the same.
+    pub(crate) refused: Vec<Refusal>,
 }
 
 impl Intake {
@@ -86,54 +101,64 @@ impl Intake {
             false => account.admit(announced.amount).await?,
         };
         let log = self.usage_log.clone();
-        Ok(RequestUsage::begin(
-            principal,
-            account,
-            reservation,
-            log,
-            announced.dimensions,
-        ))
+        let dimensions = announced.dimensions;
+        Ok(RequestUsage::begin(principal, account, reservation, log, dimensions))
     }
 
-    /// Submits the changes of a request that was admitted, if its principal may make them and they are within the limits.
-    pub(crate) async fn submit(
-        &self,
-        admitted: &RequestUsage,
-        idempotency: Option<Idempotency>,
-        changes: Vec<Change>,
-    ) -> Result<Written, Rejected> {
-        self.decide(self.check(admitted.principal(), idempotency, changes)?)
-            .await
+    /// Submits what a request that was admitted asks for, if its principal may, and it is within the limits.
+    pub(crate) async fn submit(&self, admitted: &RequestUsage, submission: Submission) -> Result<Written, Rejected> {
+        self.decide(self.check(admitted.principal(), submission)?).await
     }
 
-    /// A write that may be submitted.
-    fn check(
-        &self,
-        principal: &Principal,
-        idempotency: Option<Idempotency>,
-        changes: Vec<Change>,
-    ) -> Result<Write, Rejected> {
-        authorize::all(principal, &changes)?;
-        let write = Write {
-            owner: Arc::clone(&principal.name),
+    /// What of a submission may reach the store.
+    fn check(&self, principal: &Principal, submission: Submission) -> Result<Write<'static>, Rejected> {
+        let Submission {
+            origin,
+            mode,
             idempotency,
             changes,
+        } = submission;
+        let mut write = Write {
+            origin,
+            mode,
+            idempotency,
+            ..Write::of(Arc::clone(&principal.name), changes)
         };
-        match write.validate(&self.limits) {
-            refusals if refusals.is_empty() => Ok(write),
-            refusals => Err(Rejected::Changes(refusals)),
-        }
+        let denied = authorize::write(principal, &write)?;
+        take_out(&mut write, denied)?;
+        let invalid = write.validate(&self.limits);
+        take_out(&mut write, invalid)?;
+        Ok(write)
     }
 
-    async fn decide(&self, write: Write) -> Result<Written, Rejected> {
-        let (applied, replayed) = match self.store.submit(write).await {
-            Outcome::Applied(applied) => (applied, false),
-            Outcome::Replayed(applied) => (applied, true),
-            Outcome::Refused(refusals) => return Err(Rejected::Changes(refusals)),
-            Outcome::KeyReused => return Err(Rejected::KeyReused),
-            Outcome::Unknown => return Err(Rejected::Unknown),
-            Outcome::Unavailable(why) => return Err(Rejected::Unavailable(why)),
-        };
-        Ok(Written { applied, replayed })
+    async fn decide(&self, write: Write<'static>) -> Result<Written, Rejected> {
+        match self.store.submit(write).await {
+            Outcome::Applied(applied, refused) => Ok(Written {
+                applied,
+                replayed: false,
+                refused,
+            }),
+            Outcome::Replayed(applied) => Ok(Written {
+                applied,
+                replayed: true,
+                refused: Vec::new(),
+            }),
+            Outcome::Refused(refusals) => Err(Rejected::Changes(refusals)),
+            Outcome::KeyReused => Err(Rejected::KeyReused),
+            Outcome::Unknown => Err(Rejected::Unknown),
+            Outcome::Unavailable(why) => Err(Rejected::Unavailable(why)),
+        }
+    }
+}
+
+/// Leaves what is refused out of a write that may happen in part; any other is rejected for it.
+fn take_out(write: &mut Write<'_>, refusals: Refusals) -> Result<(), Rejected> {
+    match write.mode {
+        _ if refusals.is_empty() => Ok(()),
+        Mode::All => Err(Rejected::Changes(refusals.into_list())),
+        Mode::Each => {
+            write.refuse(refusals);
+            Ok(())
+        }
     }
 }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod accept;
 mod accounts;
 #[cfg(test)]
 mod arrows;
@@ -15,10 +16,8 @@ mod clock;
 mod config;
 mod content_coding;
 mod damage;
-mod disk;
 mod exposition;
 mod feature;
-mod files;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -28,7 +27,6 @@ mod ingest;
 mod intake;
 mod journal;
 mod json;
-mod lock;
 mod metering;
 mod own_metrics;
 mod reload;

@@ -19,9 +19,18 @@ pub(crate) use read::{Loaded, load, salvage};
 pub use state_file::{State, StateError, StateHistogram, StateMetric};
 pub(crate) use write::begin;
 
-/// The first line of a snapshot; files that begin otherwise were written by metric-nexus or by hand.
-const FIRST_LINE: &str = "# Metric Nexus state, format 1. Stop the hub before you edit this file; run `metric-nexus state accept` afterwards.";
+/// Begins the first line of a snapshot, before the format; files that begin otherwise were written by metric-nexus or by hand.
+const FIRST_LINE: &str = "# Metric Nexus state, format ";
+/// What follows the format there.
+const FIRST_LINE_END: &str = ". Stop the hub before you edit this file; run `metric-nexus state accept` afterwards.";
 /// Begins the last line, the checksum of all lines before it.
 const CHECKSUM: &str = "# crc32 ";
-/// The version of the format.
-const FORMAT: u64 = 1;
+/// The version of the format. 1 knew no groups, expiries and refusals, and is read as it is.
+const FORMAT: u64 = 2;
+/// The oldest that is read.
+const FORMAT_MIN: u64 = 1;
+
+/// Why a format is not read.
+fn newer(format: u64) -> String {
+    format!("the format is {format}, this version reads formats {FORMAT_MIN} to {FORMAT}: use a newer metric-nexus")
+}

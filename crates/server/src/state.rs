@@ -1,6 +1,7 @@
 //! What the hub holds. [`State`] belongs to the writer; [`Catalog`] is the part of it that readers see.
 
 mod apply;
+mod attributes;
 mod cell;
 mod check;
 mod exposed_names;
@@ -10,10 +11,12 @@ mod idempotency;
 mod limits;
 mod locks;
 mod owners;
+mod read;
 mod slab;
 
 use std::{
     collections::{BTreeMap, HashMap},
+    ops::Bound,
     sync::{
         Arc, RwLock,
         atomic::{AtomicU64, Ordering},
@@ -22,13 +25,13 @@ use std::{
 
 use nexus_metric::{Family, Name};
 
-pub(crate) use apply::matching;
+pub(crate) use attributes::Attributes;
 pub(crate) use cell::{Histogram, Stamp};
 pub(crate) use check::is_reserved;
 pub(crate) use family::{FamilyData, Value};
 pub(crate) use idempotency::{Lookup, Retention, Used};
 pub(crate) use limits::StoreLimits;
-pub(crate) use slab::{Cells, Entry, Slab};
+pub(crate) use read::{Block, BlockId, Sample, Series};
 
 use self::{
     exposed_names::exposed_names,
@@ -58,6 +61,20 @@ impl Catalog {
         read(&self.families).values().cloned().collect()
     }
 
+    /// Those from a name on whose names begin like this.
+    pub(crate) fn families_from(&self, first: Bound<&str>, prefix: &str) -> Vec<Arc<FamilyData>> {
+        let first = match first {
+            Bound::Included(name) | Bound::Excluded(name) if name >= prefix => first,
+            _ => Bound::Included(prefix),
+        };
+        let families = read(&self.families);
+        let from_there = families.range::<str, _>((first, Bound::Unbounded));
+        from_there
+            .take_while(|(name, _)| name.as_str().starts_with(prefix))
+            .map(|(_, family)| family.clone())
+            .collect()
+    }
+
     pub(crate) fn families_len(&self) -> usize {
         read(&self.families).len()
     }
@@ -78,12 +95,13 @@ pub(crate) struct State {
 }
 
 /// A series as a snapshot tells it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug)]
 pub(crate) struct RestoredSeries<'a> {
     pub(crate) labels: &'a str,
     pub(crate) owner: Arc<str>,
     pub(crate) created_ms: u64,
     pub(crate) value: Value,
+    pub(crate) attributes: Attributes,
 }
 
 impl State {
@@ -125,12 +143,10 @@ impl State {
             self.exposed.remove(&exposed);
         }
         let mut removed = 0;
-        for slab in data.slabs() {
-            slab.with_read(|fixed| {
-                for (_, entry, _) in fixed.iter() {
-                    self.catalog.owners.lost(entry.owner);
-                    removed += 1;
-                }
+        for block in data.blocks() {
+            block.for_each(|series| {
+                self.catalog.owners.lost(series.owner);
+                removed += 1;
             });
         }
         self.catalog.series.fetch_sub(removed, Ordering::Relaxed);
@@ -166,26 +182,27 @@ impl State {
     /// Keeps the idempotency key of a write that happened, with what its answer said.
     pub(crate) fn keep_key(&self, idempotency: Idempotency, applied: &Applied, at_ms: u64) {
         let small = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
-        let (created, deleted) = (small(applied.created), small(applied.deleted));
-        self.restore_key(Used {
+        let used = Used {
             idempotency,
             sequence: applied.sequence,
             at_ms,
-            created,
-            deleted,
-        });
+            created: small(applied.created),
+            deleted: small(applied.deleted),
+        };
+        self.restore_key(used, small(applied.refused));
     }
 
-    /// Puts back an idempotency key from a snapshot.
-    pub(crate) fn restore_key(&self, used: Used) {
-        self.catalog.used_keys.keep(used);
+    /// Puts back an idempotency key from a snapshot; `refused` is how many changes of its write were.
+    pub(crate) fn restore_key(&self, used: Used, refused: u32) {
+        self.catalog.used_keys.keep(used, refused);
     }
 
     /// Puts back a series from a snapshot; `false` if it is there already.
     pub(crate) fn restore(&self, family: &FamilyData, series: RestoredSeries<'_>) -> bool {
         let missing = family.find(series.labels).is_none();
         if missing {
-            self.insert(family, series.labels, &series.owner, series.created_ms, series.value);
+            let place = self.insert(family, series.labels, &series.owner, series.created_ms, series.value);
+            family.restore_attributes(&place, series.attributes);
         }
         missing
     }

@@ -1,12 +1,16 @@
 //! The one true state: a handle that takes [`Write`]s and shows what they made.
 //!
 //! Order: writes are applied in the order in which they reached the queue; there is one writer. Atomicity: a write happens
-//! whole or not at all, also over a crash; a reader may see a part of a batch for a moment. Durability: an answer is given
+//! whole or not at all, also over a crash (under [`Mode::Each`](crate::write::Mode::Each), that is what was not refused of
+//! it); a reader may see a part of a batch for a moment. Durability: an answer is given
 //! after the write is as durable as the [mode](crate::config::Durability) promises; a reader may see it earlier.
 //! Cancellation: dropping the future of [`Store::submit`] does not take the write back.
 
 mod accept;
+mod command;
+mod decide;
 mod examine;
+mod files;
 mod metrics;
 mod open;
 mod snapshotter;
@@ -14,6 +18,7 @@ mod status;
 mod sync;
 #[cfg(test)]
 mod tests;
+pub(crate) mod view;
 mod writer;
 
 use std::sync::{
@@ -24,16 +29,15 @@ use std::sync::{
 
 pub(crate) use accept::{AcceptError, accept};
 pub(crate) use examine::{Examined, SnapshotRead, examine};
+pub(crate) use files::SnapshotTaken;
 pub(crate) use open::{OpenError, Opened, Settings};
-pub(crate) use snapshotter::{SnapshotError, SnapshotTaken};
+pub(crate) use snapshotter::SnapshotError;
 pub(crate) use status::Status;
 
-use crate::{
-    state::Catalog,
-    write::{Outcome, Unavailable, Write},
-};
+use crate::write::{Outcome, Unavailable, Write};
+use command::{Command, Job, QueueTicket};
 use sync::{Mutex, SyncSender, oneshot};
-use writer::{Command, Job};
+use view::View;
 
 /// The store. Cheap to clone; all clones are one store.
 #[derive(Debug, Clone)]
@@ -44,7 +48,7 @@ pub(crate) struct Store {
 #[derive(Debug)]
 struct Shared {
     queue: SyncSender<Command>,
-    catalog: Arc<Catalog>,
+    view: View,
     status: Arc<Status>,
     stopping: AtomicBool,
     queue_bytes: Arc<AtomicU64>,
@@ -55,7 +59,7 @@ struct Shared {
 
 impl Store {
     /// Puts a write on the queue and waits for what becomes of it.
-    pub(crate) async fn submit(&self, write: Write) -> Outcome {
+    pub(crate) async fn submit(&self, write: Write<'static>) -> Outcome {
         let shared = &*self.shared;
         if shared.stopping.load(Ordering::Acquire) {
             return Outcome::Unavailable(Unavailable::Stopping);
@@ -83,8 +87,8 @@ impl Store {
     }
 
     /// What the store holds, for readers.
-    pub(crate) fn catalog(&self) -> &Arc<Catalog> {
-        &self.shared.catalog
+    pub(crate) fn view(&self) -> &View {
+        &self.shared.view
     }
 
     /// How the store is doing.
@@ -121,30 +125,5 @@ impl Store {
             tracing::error!("the writer panicked");
         }
         result
-    }
-}
-
-/// A share of the bytes that may wait in the queue, given back when it is dropped.
-#[derive(Debug)]
-struct QueueTicket {
-    bytes: u64,
-    queue_bytes: Arc<AtomicU64>,
-}
-
-impl QueueTicket {
-    /// A write that is larger than the whole queue may wait alone.
-    fn take(queue_bytes: &Arc<AtomicU64>, bytes: u64, max: u64) -> Option<Self> {
-        let taken = queue_bytes.fetch_add(bytes, Ordering::Relaxed);
-        let ticket = QueueTicket {
-            bytes,
-            queue_bytes: queue_bytes.clone(),
-        };
-        (taken == 0 || taken + bytes <= max).then_some(ticket)
-    }
-}
-
-impl Drop for QueueTicket {
-    fn drop(&mut self) {
-        self.queue_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }

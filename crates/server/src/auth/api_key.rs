@@ -1,8 +1,8 @@
 //! A key.
 
 use super::{Digest, Principal, Scope, Scopes};
+use jiff::Timestamp;
 use std::{fmt, str::FromStr, sync::Arc};
-use time::OffsetDateTime;
 
 /// An API key as the hub knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub(crate) struct ApiKey {
     /// Of the key itself.
     pub(crate) digest: Digest,
     /// When it was made; unknown for keys of the configuration file.
-    pub(crate) created: Option<OffsetDateTime>,
+    pub(crate) created: Option<Timestamp>,
     /// Where it stands.
     pub(crate) source: KeySource,
 }

@@ -1,4 +1,4 @@
-use nexus_metric::Labels;
+use nexus_metric::{Labels, is_legacy_name};
 
 use super::batch::{journals_as_it_is, write_of};
 use crate::ingest::rest::{self, RESERVED, Verb};
@@ -20,19 +20,19 @@ pub fn path(input: &[u8]) -> bool {
     };
 
     let found = target.family.as_str();
-    assert!(target.family.is_legacy());
+    assert!(is_legacy_name(found));
     assert!(!found.bytes().any(|byte| byte.is_ascii_uppercase()));
     assert!(!RESERVED.contains(&found));
-    assert_eq!(rest::name(found).as_ref(), Ok(&target.family));
+    assert_eq!(rest::name(found).as_ref(), Ok(&target.family.name()));
 
-    let labels = &target.labels;
+    let labels = &target.labels.labels();
     assert_eq!(Labels::from_text(labels.as_text()).as_ref(), Ok(labels));
     assert_eq!(Labels::from_pairs(labels.iter()).as_ref(), Ok(labels));
     let query_again = form_urlencoded::Serializer::new(String::new())
         .extend_pairs(labels.iter())
         .finish();
     let again = rest::target(found, &query_again).expect("labels can be asked for");
-    assert_eq!(&again.labels, labels);
+    assert_eq!(again.labels, target.labels);
 
     for verb in [
         Verb::Create,

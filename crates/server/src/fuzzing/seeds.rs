@@ -3,11 +3,12 @@
 
 use std::{fs, path::Path, sync::Arc};
 
+use nexus_segments::testing::MemoryDisk;
+
 use super::{journal, state, state::written};
 use crate::{
     clients::ClientSeen,
     config::Durability,
-    disk::memory::MemoryDisk,
     ingest,
     journal::{Frame, Journal},
     state::State,
@@ -27,14 +28,16 @@ const BATCHES: [&str; 4] = [
        {"op":"delete","metric":"temp"}"#,
 ];
 
-fn writes() -> Vec<Write> {
-    let write = |(place, body): (u8, &&str)| Write {
-        owner: if place < 2 { "admin" } else { "team" }.into(),
-        idempotency: (place > 0).then_some(Idempotency {
-            id: [place; 16],
-            fingerprint: [place; 8],
-        }),
-        changes: ingest::batch::parse(body.as_bytes(), 10).unwrap(),
+fn writes() -> Vec<Write<'static>> {
+    let write = |(place, body): (u8, &&str)| {
+        let owner = if place < 2 { "admin" } else { "team" };
+        Write {
+            idempotency: (place > 0).then_some(Idempotency {
+                id: [place; 16],
+                fingerprint: [place; 8],
+            }),
+            ..Write::of(owner, ingest::batch::parse(body.as_bytes(), 10).unwrap())
+        }
     };
     (0..).zip(&BATCHES).map(write).collect()
 }
@@ -54,7 +57,7 @@ fn segments(durability: Durability) -> (Vec<u8>, State, u64) {
         if let Some(idempotency) = write.idempotency {
             state.keep_key(idempotency, &applied, AT_MS + next);
         }
-        frame.push(&applied, &write.encode(), write.changes.len());
+        frame.push(&applied, &write.encode());
         next = frame.next();
         journal.append(&mut frame).unwrap();
         journal.sync().unwrap();

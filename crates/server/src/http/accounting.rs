@@ -106,10 +106,10 @@ fn dimensions(api: &Api, request: &Request) -> LogDimensions {
         .get::<MatchedPath>()
         .map_or("none", MatchedPath::as_str);
     LogDimensions {
-        service: log.route("hub"),
-        route: log.route(route),
+        service: log.intern("hub"),
+        route: log.intern(route),
         client: super::authenticate::client_id(request).map_or_else(Arc::default, Arc::from),
-        method: log.route(known(request.method())),
+        method: log.intern(known(request.method())),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
     auth::{ApiKey, Principal, credentials},
     clock::now_ms,
     intake::RequestUsage,
-    serve::Exchange,
+    serve::{Exchange, Peer},
 };
 
 /// Whoever sent the request, which the middleware admitted.
@@ -44,15 +44,14 @@ pub(super) fn authenticate(api: &Api, request: &Request) -> Result<Principal, Pr
     Ok(key.principal())
 }
 
-/// A client is told apart by the id that it sends, else by its address.
+/// A client is told apart by the id that it sends, else by its address; those that come by a unix socket have none.
 fn note_client(api: &Api, key: &ApiKey, request: &Request) {
-    match client_id(request) {
-        Some(id) => api.clients.note(&key.name, id, now_ms()),
-        None => {
-            if let Some(exchange) = request.extensions().get::<Exchange>() {
-                api.clients.note_address(&key.name, exchange.peer().ip(), now_ms());
-            }
-        }
+    let peer = || Some(request.extensions().get::<Exchange>()?.peer());
+    match (client_id(request), peer().map(Peer::ip)) {
+        (Some(id), _) => api.clients.note(&key.name, id, now_ms()),
+        (None, Some(Some(address))) => api.clients.note_address(&key.name, address, now_ms()),
+        (None, Some(None)) => api.clients.note(&key.name, "unix", now_ms()),
+        (None, None) => {}
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) async fn batch(State(api): State<Api>, request: WriteRequest) -> Resu
     let written = request.submit(&api, changes).await?;
     let Applied { created, deleted, .. } = written.applied;
     Ok((
-        replayed(written),
+        replayed(&written),
         Json(Done {
             changes: count,
             created,

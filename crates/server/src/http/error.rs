@@ -18,6 +18,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
+    accept::{preferred, values_of},
     auth::{CredentialError, Denied, KeysError},
     content_coding::ContentCoding,
     feature::Feature,
@@ -202,11 +203,12 @@ pub(super) enum Form {
 
 impl Form {
     pub(super) fn accepted(headers: &HeaderMap) -> Self {
-        let names_json = |value: &HeaderValue| value.to_str().is_ok_and(|value| value.contains("json"));
-        match headers.get_all(ACCEPT).iter().any(names_json) {
-            true => Form::Json,
-            false => Form::Lines,
-        }
+        let offered = [
+            ("text/plain", Form::Lines),
+            ("application/problem+json", Form::Json),
+            ("application/json", Form::Json),
+        ];
+        preferred(&values_of(headers, ACCEPT), &offered).unwrap_or(Form::Lines)
     }
 }
 
@@ -330,6 +332,7 @@ fn reason(reason: &Reason) -> (StatusCode, &'static str) {
         Reason::CounterDown { .. } => (StatusCode::CONFLICT, "counter-down"),
         Reason::ReservedName(name) if name.as_str().starts_with("__") => (StatusCode::BAD_REQUEST, "bad-name"),
         Reason::ReservedName(_) => (StatusCode::FORBIDDEN, "reserved-name"),
+        Reason::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden"),
         Reason::UnsupportedKind(..) => (StatusCode::BAD_REQUEST, "unsupported-type"),
         Reason::ReservedLabel(_) | Reason::LabelCollision { .. } => (StatusCode::BAD_REQUEST, "bad-label"),
         Reason::NotFinite { .. } => (StatusCode::BAD_REQUEST, "not-finite"),
@@ -344,7 +347,6 @@ impl From<Rejected> for Problem {
     fn from(rejected: Rejected) -> Self {
         match rejected {
             Rejected::Denied(denied) => denied.into(),
-            Rejected::DeniedChanges(denied) => denied_changes(denied),
             Rejected::Account(refused) => refused.into(),
             Rejected::Changes(refusals) => refused(&refusals),
             Rejected::KeyReused => Problem::new(
@@ -368,28 +370,8 @@ impl From<Rejected> for Problem {
 /// What a request with one change tells: what is wrong with the change is the problem.
 pub(super) fn rejected_one(rejected: Rejected) -> Problem {
     match rejected {
-        Rejected::DeniedChanges(denied) => denied
-            .into_iter()
-            .next()
-            .map_or_else(Problem::internal, |(_, denied)| denied.into()),
         Rejected::Changes(refusals) => refusals.first().map_or_else(Problem::internal, refused_one),
         other => other.into(),
-    }
-}
-
-fn denied_changes(items: Vec<(usize, Denied)>) -> Problem {
-    let errors = items.into_iter().map(|(index, denied)| ItemProblem {
-        index,
-        kind: urn("forbidden"),
-        detail: denied.to_string(),
-    });
-    Problem {
-        errors: errors.collect(),
-        ..Problem::new(
-            StatusCode::FORBIDDEN,
-            "forbidden",
-            "the key may not make some of the changes; nothing was changed",
-        )
     }
 }
 
@@ -408,7 +390,10 @@ fn refused(refusals: &[Refusal]) -> Problem {
         kind: urn(reason(&refusal.reason).1),
         detail: refusal.reason.to_string(),
     });
-    let detail = format!("{} of the changes cannot be; nothing was changed", refusals.len());
+    let detail = match first.reason {
+        Reason::Forbidden(_) => "the key may not make some of the changes; nothing was changed".to_owned(),
+        _ => format!("{} of the changes cannot be; nothing was changed", refusals.len()),
+    };
     Problem {
         detail,
         errors: errors.collect(),

@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 use super::{Api, error::Problem, query::Parameters};
 use crate::{
     auth::{Principal, Scope},
-    state::FamilyData,
+    store::view::{FamilyData, Filter},
 };
 
 /// The families that the key may see.
@@ -51,12 +51,12 @@ pub(super) async fn families(State(api): State<Api>, caller: Principal, uri: Uri
         parameters.one("after")?,
         parameters.limit(PAGE, PAGE_MAX)?,
     );
-    let families = api.store.catalog().families();
-    let mut shown = families.iter().filter(|family| {
-        let name = family.family.name.as_str();
-        caller.covers(name) && name.starts_with(prefix) && after.is_none_or(|after| name > after)
-    });
-    let families: Vec<Family> = shown.by_ref().take(limit).map(|family| describe(family)).collect();
+    let filter = Filter {
+        prefixes: vec![caller.prefix().into(), prefix.into()],
+        ..Filter::default()
+    };
+    let mut shown = api.store.view().families(&filter, after);
+    let families: Vec<Family> = shown.by_ref().take(limit).map(|family| describe(&family)).collect();
     let next = shown.next().and(families.last()).map(|family| family.name.clone());
     Ok(Json(Families { families, next }))
 }

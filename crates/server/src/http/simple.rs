@@ -20,7 +20,7 @@ use crate::{
     clock::now_ms,
     ingest::rest::{self, Verb},
     intake::Written,
-    state::Value,
+    store::view::{Missing, Value},
 };
 
 /// metric-nexus' own clients write `/metric/` as often as `/metric`.
@@ -46,7 +46,7 @@ pub(super) fn with_trailing_slash() -> Router<Api> {
 )]
 pub(super) async fn create(State(api): State<Api>, request: WriteRequest) -> Result<Response, Problem> {
     let (name, written) = write(&api, Verb::Create, &request).await?;
-    let header = replayed(written);
+    let header = replayed(&written);
     Ok(if written.applied.created == 0 {
         (header, "OK").into_response()
     } else {
@@ -63,20 +63,16 @@ pub(super) async fn read(State(api): State<Api>, caller: Principal, uri: Uri) ->
     let target = rest::target(metric(&uri), uri.query().unwrap_or_default())?;
     let (name, labels) = (target.family.as_str(), &target.labels);
     caller.may(Scope::Read, name)?;
-    if name == clients::METRIC && labels.is_empty() {
+    if name == clients::METRIC && labels.as_str().is_empty() {
         return Ok(api.clients.active(now_ms()).to_string().into_response());
     }
-    let family = api
-        .store
-        .catalog()
-        .family(name)
-        .ok_or_else(|| Problem::not_found(format!("there is no metric {name}")))?;
-    match family.value(labels.as_text()) {
-        None => Err(Problem::not_found(format!("there is no series {name}{labels}"))),
-        Some(Value::Histogram(_)) => Err(Problem::conflict(format!(
+    match api.store.view().value(name, labels.as_str()) {
+        Err(Missing::Family) => Err(Problem::not_found(format!("there is no metric {name}"))),
+        Err(Missing::Series) => Err(Problem::not_found(format!("there is no series {name}{labels}"))),
+        Ok(Value::Histogram(_)) => Err(Problem::conflict(format!(
             "{name} is a histogram, not one number: read /api/v1/series?match[]={name}"
         ))),
-        Some(Value::Number(value, _)) => {
+        Ok(Value::Number(value, _)) => {
             let mut text = Vec::new();
             number::write(&mut text, value);
             Ok(([("content-type", "text/plain; charset=utf-8")], text).into_response())
@@ -129,7 +125,7 @@ pub(super) async fn change(State(api): State<Api>, request: WriteRequest) -> Res
 
 async fn no_content(api: &Api, verb: Verb, request: &WriteRequest) -> Result<Response, Problem> {
     let (_, written) = write(api, verb, request).await?;
-    Ok((StatusCode::NO_CONTENT, replayed(written)).into_response())
+    Ok((StatusCode::NO_CONTENT, replayed(&written)).into_response())
 }
 
 /// The metric's name as it was understood, and what happened.

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     auth::{Principal, Scope},
-    intake::Written,
+    intake::{Submission, Written},
     serve::Exchange,
     write::{Change, Idempotency},
 };
@@ -34,22 +34,30 @@ pub(super) struct WriteRequest {
 
 impl WriteRequest {
     /// Submits the one change of the request; its refusal is the whole answer.
-    pub(super) async fn submit_one(&self, api: &Api, change: Change) -> Result<Written, Problem> {
+    pub(super) async fn submit_one(&self, api: &Api, change: Change<'static>) -> Result<Written, Problem> {
         let written = api
             .intake
-            .submit(admitted(&self.exchange)?, self.idempotency, vec![change]);
+            .submit(admitted(&self.exchange)?, self.submission(vec![change]));
         written.await.map_err(error::rejected_one)
     }
 
     /// Submits the changes of the request, which happen all or not at all.
-    pub(super) async fn submit(&self, api: &Api, changes: Vec<Change>) -> Result<Written, Problem> {
-        let written = api.intake.submit(admitted(&self.exchange)?, self.idempotency, changes);
+    pub(super) async fn submit(&self, api: &Api, changes: Vec<Change<'static>>) -> Result<Written, Problem> {
+        let written = api.intake.submit(admitted(&self.exchange)?, self.submission(changes));
         Ok(written.await?)
+    }
+
+    fn submission(&self, changes: Vec<Change<'static>>) -> Submission {
+        Submission {
+            idempotency: self.idempotency,
+            changes,
+            ..Submission::default()
+        }
     }
 }
 
 /// Tells the client whether the answer is that of an earlier try.
-pub(super) fn replayed(written: Written) -> AppendHeaders<Option<(HeaderName, HeaderValue)>> {
+pub(super) fn replayed(written: &Written) -> AppendHeaders<Option<(HeaderName, HeaderValue)>> {
     let header = (
         HeaderName::from_static("idempotency-replayed"),
         HeaderValue::from_static("true"),

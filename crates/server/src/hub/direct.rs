@@ -5,9 +5,9 @@ use nexus_metric::{Labels, Name};
 use super::Hub;
 use crate::{
     auth::Principal,
-    intake::{LogDimensions, Message, Rejected},
-    state::Value,
-    write::{Change, Definition, Target, Unavailable},
+    intake::{LogDimensions, Message, Rejected, Submission},
+    store::view::Value,
+    write::{Change, Definition, Op, Target, Unavailable},
 };
 
 /// Why a call of the hub did nothing.
@@ -39,7 +39,7 @@ impl Hub {
     /// See [`CallError`].
     pub async fn create(&self, key: &str, description: &str) -> Result<bool, CallError> {
         let target = Self::define(key, description)?;
-        Ok(self.submit(vec![Change::Create { target }]).await? > 0)
+        Ok(self.submit(vec![Change::Series(target, Op::Ensure)]).await? > 0)
     }
 
     /// Gives a metric a value.
@@ -48,7 +48,9 @@ impl Hub {
     /// See [`CallError`].
     pub async fn update(&self, key: &str, value: impl Into<f64>) -> Result<(), CallError> {
         let (target, value) = (Self::target(key)?, value.into());
-        self.submit(vec![Change::Set { target, value }]).await.map(drop)
+        self.submit(vec![Change::Series(target, Op::Set(value))])
+            .await
+            .map(drop)
     }
 
     /// Makes a gauge if there is no metric of that name, and gives it a value, in one.
@@ -58,8 +60,8 @@ impl Hub {
     pub async fn create_update(&self, key: &str, description: &str, value: impl Into<f64>) -> Result<(), CallError> {
         let (target, value) = (Self::define(key, description)?, value.into());
         self.submit(vec![
-            Change::Create { target: target.clone() },
-            Change::Set { target, value },
+            Change::Series(target.clone(), Op::Ensure),
+            Change::Series(target, Op::Set(value)),
         ])
         .await
         .map(drop)
@@ -70,11 +72,10 @@ impl Hub {
     /// # Errors
     /// There is no such metric, or it is a histogram.
     pub fn read(&self, key: &str) -> Result<f64, CallError> {
-        let family = self.shared.api.store.catalog().family(key);
-        match family.and_then(|family| family.value("")) {
-            Some(Value::Number(value, _)) => Ok(value),
-            Some(Value::Histogram(_)) => Err(CallError::Refused(format!("{key} is a histogram, not one number"))),
-            None => Err(CallError::Refused(format!("there is no metric {key}"))),
+        match self.shared.api.store.view().value(key, "") {
+            Ok(Value::Number(value, _)) => Ok(value),
+            Ok(Value::Histogram(_)) => Err(CallError::Refused(format!("{key} is a histogram, not one number"))),
+            Err(_) => Err(CallError::Refused(format!("there is no metric {key}"))),
         }
     }
 
@@ -100,7 +101,9 @@ impl Hub {
     /// See [`CallError`].
     pub async fn add(&self, key: &str, value: impl Into<f64>) -> Result<(), CallError> {
         let (target, delta) = (Self::target(key)?, value.into());
-        self.submit(vec![Change::Add { target, delta }]).await.map(drop)
+        self.submit(vec![Change::Series(target, Op::Add(delta))])
+            .await
+            .map(drop)
     }
 
     /// Takes away from a metric.
@@ -122,28 +125,21 @@ impl Hub {
             .map(drop)
     }
 
-    fn target(key: &str) -> Result<Target, CallError> {
+    fn target(key: &str) -> Result<Target<'static>, CallError> {
         let family = Name::legacy(key).map_err(|error| CallError::Refused(error.to_string()))?;
-        Ok(Target {
-            family,
-            labels: Labels::none(),
-            define: None,
-        })
+        Ok(Target::new(family, Labels::none()))
     }
 
-    fn define(key: &str, description: &str) -> Result<Target, CallError> {
+    fn define(key: &str, description: &str) -> Result<Target<'static>, CallError> {
         let define = Definition {
             help: description.into(),
             ..Definition::default()
         };
-        Ok(Target {
-            define: Some(Arc::new(define)),
-            ..Self::target(key)?
-        })
+        Ok(Self::target(key)?.defining(Some(Arc::new(define))))
     }
 
     /// How many series came into being.
-    async fn submit(&self, changes: Vec<Change>) -> Result<u64, CallError> {
+    async fn submit(&self, changes: Vec<Change<'static>>) -> Result<u64, CallError> {
         let message = Message {
             bytes: 0,
             dimensions: LogDimensions {
@@ -151,8 +147,10 @@ impl Hub {
                 route: "library".into(),
                 ..LogDimensions::default()
             },
-            idempotency: None,
-            changes,
+            submission: Submission {
+                changes,
+                ..Submission::default()
+            },
         };
         let written = self.shared.api.intake.take(&Principal::hub(), message).await?;
         Ok(written.applied.created)
@@ -167,13 +165,10 @@ impl From<Rejected> for CallError {
                 CallError::Refused(first.unwrap_or_default())
             }
             Rejected::Unavailable(Unavailable::Stopping) => CallError::Stopping,
-            Rejected::Unavailable(_) | Rejected::UsageLog(_) => CallError::Unavailable,
+            Rejected::Unavailable(_) | Rejected::UsageLog(_) | Rejected::NoUsageLog => CallError::Unavailable,
             Rejected::Unknown | Rejected::KeyReused => CallError::Unknown,
             Rejected::Account(refused) => CallError::Refused(refused.to_string()),
             Rejected::Denied(denied) => CallError::Refused(denied.to_string()),
-            Rejected::DeniedChanges(_) | Rejected::NoUsageLog => {
-                CallError::Refused("the program may not do that".to_owned())
-            }
         }
     }
 }

@@ -43,7 +43,7 @@ pub(crate) struct BadItem {
 const BAD_ITEMS_MAX: usize = 100;
 
 /// Reads a body: an array if it begins with `[`, else objects with white space between.
-pub(crate) fn parse(body: &[u8], changes_max: usize) -> Result<Vec<Change>, BatchError> {
+pub(crate) fn parse(body: &[u8], changes_max: usize) -> Result<Vec<Change<'static>>, BatchError> {
     match std::str::from_utf8(body).ok().and_then(|text| quick(text, changes_max)) {
         Some(read) => read,
         None => thorough(body, changes_max),
@@ -52,7 +52,7 @@ pub(crate) fn parse(body: &[u8], changes_max: usize) -> Result<Vec<Change>, Batc
 
 /// Reads plain items by itself and lets `serde_json` read the others, one by one. `None` if one of them, or what is between
 /// them, is not what it should be: what exactly, [`thorough`] says.
-fn quick(text: &str, changes_max: usize) -> Option<Result<Vec<Change>, BatchError>> {
+fn quick(text: &str, changes_max: usize) -> Option<Result<Vec<Change<'static>>, BatchError>> {
     let mut items = Items::new(changes_max);
     let mut reader = Reader::new(text);
     let is_array = reader.eat(b'[');
@@ -83,7 +83,7 @@ fn quick(text: &str, changes_max: usize) -> Option<Result<Vec<Change>, BatchErro
 }
 
 /// Reads all with `serde_json`, which says where it stopped and why.
-fn thorough(body: &[u8], changes_max: usize) -> Result<Vec<Change>, BatchError> {
+fn thorough(body: &[u8], changes_max: usize) -> Result<Vec<Change<'static>>, BatchError> {
     let mut items = Items::new(changes_max);
     let is_array = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
     let read = if is_array {
@@ -114,7 +114,7 @@ fn lines(body: &[u8], items: &mut Items) -> Result<(), serde_json::Error> {
 }
 
 struct Items {
-    changes: Vec<Change>,
+    changes: Vec<Change<'static>>,
     bad: Vec<BadItem>,
     next: usize,
     changes_max: usize,
@@ -133,7 +133,7 @@ impl Items {
     }
 
     /// `false` if that was one too many.
-    fn push(&mut self, change: Result<Change, ItemError>) -> bool {
+    fn push(&mut self, change: Result<Change<'static>, ItemError>) -> bool {
         match change {
             Ok(change) if self.bad.is_empty() => self.changes.push(change),
             Ok(_) => {}
@@ -147,7 +147,7 @@ impl Items {
         self.next <= self.changes_max
     }
 
-    fn read(self) -> Result<Vec<Change>, BatchError> {
+    fn read(self) -> Result<Vec<Change<'static>>, BatchError> {
         if self.bad.is_empty() {
             Ok(self.changes)
         } else {
@@ -179,6 +179,7 @@ impl<'de> de::Visitor<'de> for ArrayVisitor<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::write::{Op, Target};
 
     fn check(body: &str, expected: &str) {
         let found = match parse(body.as_bytes(), 3) {
@@ -196,24 +197,20 @@ mod tests {
         );
     }
 
-    fn describe(change: &Change) -> String {
+    fn describe(change: &Change<'_>) -> String {
         match change {
-            Change::Create { target } => format!("create {}{}", target.family, target.labels),
-            Change::Set { target, value } => {
-                format!("set {}{} {value}", target.family, target.labels)
+            Change::Series(Target { family, labels, .. }, op) => {
+                let (verb, value) = match op {
+                    Op::Ensure => ("create", String::new()),
+                    Op::Set(value) => ("set", format!(" {value}")),
+                    Op::Add(delta) => ("add", format!(" {delta}")),
+                    Op::Observe(value) => ("observe", format!(" {value}")),
+                    Op::Merge(delta) => ("merge", format!(" {:?} {}", delta.counts, delta.sum)),
+                };
+                format!("{verb} {family}{labels}{value}")
             }
-            Change::Add { target, delta } => {
-                format!("add {}{} {delta}", target.family, target.labels)
-            }
-            Change::Observe { target, value } => {
-                format!("observe {}{} {value}", target.family, target.labels)
-            }
-            Change::Merge { target, delta } => format!(
-                "merge {}{} {:?} {}",
-                target.family, target.labels, delta.counts, delta.sum
-            ),
             Change::Delete { family, labels } => format!("delete {family} {labels:?}"),
-            Change::DeleteMatching { selector, .. } => format!("delete matching {selector:?}"),
+            other => format!("{other:?}"),
         }
     }
 

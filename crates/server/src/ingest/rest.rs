@@ -4,7 +4,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use nexus_metric::{Buckets, Kind, LabelError, Labels, Name, NameError, is_legacy_label_name, text::number};
 
-use crate::write::{Change, Definition, Target};
+use crate::write::{Change, Define, Definition, Op, Target};
 
 /// What a client asks of the metric in its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,65 +54,55 @@ pub(crate) const RESERVED: [&str; 6] = ["api", "metrics", "aggregate", "v1", "-"
 const SHOWN_CHARS: usize = 64;
 
 /// The series that path and query name, and the definition that the query gives.
-pub(crate) fn target(raw_name: &str, raw_query: &str) -> Result<Target, RestError> {
+pub(crate) fn target(raw_name: &str, raw_query: &str) -> Result<Target<'static>, RestError> {
     let family = name(raw_name)?;
     let query = query(raw_query)?;
     let labels = Labels::from_pairs(query.labels).map_err(|error| match error {
         LabelError::Duplicate(name) => RestError::Repeated(name),
         other => other.into(),
     })?;
-    Ok(Target {
-        family,
-        labels,
-        define: query.definition.map(Arc::new),
-    })
+    Ok(Target::new(family, labels).defining(query.definition.map(Arc::new)))
 }
 
 /// The change that a verb asks for.
-pub(crate) fn change(verb: Verb, mut target: Target, raw_query: &str, body: &[u8]) -> Result<Change, RestError> {
-    if verb != Verb::Create {
-        // A write makes a metric only if it says of what type.
-        target.define = target.define.filter(|define| define.kind.is_some());
-    }
-    Ok(match verb {
+pub(crate) fn change(
+    verb: Verb,
+    mut target: Target<'static>,
+    raw_query: &str,
+    body: &[u8],
+) -> Result<Change<'static>, RestError> {
+    let op = match verb {
         Verb::Create => {
-            let mut definition = target
-                .define
-                .take()
-                .map_or_else(Definition::default, |define| (*define).clone());
-            let description = std::str::from_utf8(body).map_err(|_| RestError::Description)?;
-            if !description.is_empty() {
-                definition.help = description.into();
-            }
-            target.define = Some(Arc::new(definition));
-            Change::Create { target }
+            target = described(target, body)?;
+            return Ok(Change::Series(target, Op::Ensure));
         }
-        Verb::Set => Change::Set {
-            target,
-            value: value(body)?,
-        },
-        Verb::Increment => Change::Add { target, delta: 1.0 },
-        Verb::Decrement => Change::Add { target, delta: -1.0 },
-        Verb::Add => Change::Add {
-            target,
-            delta: value(body)?,
-        },
-        Verb::Subtract => Change::Add {
-            target,
-            delta: -value(body)?,
-        },
-        Verb::Observe => Change::Observe {
-            target,
-            value: value(body)?,
-        },
         Verb::Delete => {
             let labels = names_labels(raw_query).then_some(target.labels);
-            Change::Delete {
-                family: target.family,
-                labels,
-            }
+            let family = target.family;
+            return Ok(Change::Delete { family, labels });
         }
-    })
+        Verb::Set => Op::Set(value(body)?),
+        Verb::Increment => Op::Add(1.0),
+        Verb::Decrement => Op::Add(-1.0),
+        Verb::Add => Op::Add(value(body)?),
+        Verb::Subtract => Op::Add(-value(body)?),
+        Verb::Observe => Op::Observe(value(body)?),
+    };
+    // A write makes a metric only if it says of what type.
+    if target.define.definition().is_some_and(|define| define.kind.is_none()) {
+        target.define = Define::Nothing;
+    }
+    Ok(Change::Series(target, op))
+}
+
+/// The same, whose family is made if it is missing; a body is its description.
+fn described<'a>(target: Target<'a>, body: &[u8]) -> Result<Target<'a>, RestError> {
+    let mut definition = target.define.definition().map(Cow::into_owned).unwrap_or_default();
+    let description = std::str::from_utf8(body).map_err(|_| RestError::Description)?;
+    if !description.is_empty() {
+        definition.help = description.into();
+    }
+    Ok(target.defining(Some(Arc::new(definition))))
 }
 
 /// Whether a query says anything about labels, even that one is absent.
@@ -320,7 +310,8 @@ mod tests {
             let found = target("m", query).map_or_else(
                 |error| error.to_string(),
                 |target| {
-                    let define = target.define.map_or_else(String::new, |define| format!(" {define:?}"));
+                    let define = target.define.definition();
+                    let define = define.map_or_else(String::new, |define| format!(" {define:?}"));
                     format!("{}{}", target.labels, define)
                 },
             );

@@ -3,34 +3,31 @@
 use super::Rejected;
 use crate::{
     auth::{Denied, Principal, Scope},
-    write::{Change, Refusal},
+    write::{Change, Mode, Reason, Refusal, Refusals, Write},
 };
 
-/// Without the scope it may nothing; with a prefix it is told which of the changes are outside.
-pub(super) fn all(principal: &Principal, changes: &[Change]) -> Result<(), Rejected> {
+/// Without the scope it may nothing; with a prefix, the changes of metrics outside it are refused.
+pub(super) fn write(principal: &Principal, write: &Write<'_>) -> Result<Refusals, Rejected> {
     principal.has(Scope::Write).map_err(Rejected::Denied)?;
+    let mut refusals = Refusals::default();
     if principal.prefix.is_none() {
-        return Ok(());
+        return Ok(refusals);
     }
-    let denied = changes.iter().enumerate();
-    let denied = denied.filter_map(|(index, change)| Some((index, one(principal, change).err()?)));
-    let denied: Vec<(usize, Denied)> = denied.take(Refusal::LIST_MAX).collect();
-    match denied.is_empty() {
-        true => Ok(()),
-        false => Err(Rejected::DeniedChanges(denied)),
+    let most = match write.mode {
+        Mode::All => Refusal::LIST_MAX,
+        Mode::Each => usize::MAX,
+    };
+    let changes = write.changes.iter().enumerate();
+    for (index, denied) in changes
+        .filter_map(|(index, change)| Some((index, denied(principal, change)?)))
+        .take(most)
+    {
+        refusals.push(index, Reason::Forbidden(denied.to_string().into()));
     }
+    Ok(refusals)
 }
 
-fn one(principal: &Principal, change: &Change) -> Result<(), Denied> {
-    let family = match change {
-        Change::Delete { family, .. } => family,
-        // It carries the prefix with it, and touches nothing else.
-        Change::DeleteMatching { .. } => return Ok(()),
-        Change::Create { target }
-        | Change::Set { target, .. }
-        | Change::Add { target, .. }
-        | Change::Observe { target, .. }
-        | Change::Merge { target, .. } => &target.family,
-    };
-    principal.may(Scope::Write, family.as_str())
+/// What finds its families itself carries the prefix with it, and touches nothing else.
+fn denied(principal: &Principal, change: &Change<'_>) -> Option<Denied> {
+    principal.may(Scope::Write, change.family()?.as_str()).err()
 }

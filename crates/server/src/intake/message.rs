@@ -4,11 +4,8 @@ use nexus_throttle::Direction;
 use nexus_usage::Amount;
 use nexus_usage_log::{Outcome, layer::WireBytes};
 
-use super::{Announced, Intake, LogDimensions, Rejected, RequestUsage, Written};
-use crate::{
-    auth::Principal,
-    write::{Change, Idempotency},
-};
+use super::{Announced, Intake, LogDimensions, Rejected, RequestUsage, Submission, Written};
+use crate::auth::Principal;
 
 /// A request that is there whole: a datagram, or a call of the library.
 #[derive(Debug)]
@@ -17,17 +14,15 @@ pub(crate) struct Message {
     pub(crate) bytes: usize,
     /// What the usage log says of it.
     pub(crate) dimensions: LogDimensions,
-    /// What makes a repeat of it harmless, if it says that.
-    pub(crate) idempotency: Option<Idempotency>,
     /// What it asks for.
-    pub(crate) changes: Vec<Change>,
+    pub(crate) submission: Submission,
 }
 
 impl Intake {
     /// Authorizes, validates, admits and submits a message, and accounts for it. What may not be, or is over a limit on sizes, is
     /// charged to nobody.
     pub(crate) async fn take(&self, principal: &Principal, message: Message) -> Result<Written, Rejected> {
-        let write = self.check(principal, message.idempotency, message.changes)?;
+        let write = self.check(principal, message.submission)?;
         let announced = Announced {
             amount: Amount::request(0, message.bytes as u64),
             is_exempt: false,

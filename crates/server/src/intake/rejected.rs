@@ -13,11 +13,9 @@ use crate::{
 pub(crate) enum Rejected {
     /// The principal may do nothing of the sort.
     Denied(Denied),
-    /// The principal may not make these of the changes, by their places in the write.
-    DeniedChanges(Vec<(usize, Denied)>),
     /// A limit of the account is reached.
     Account(Refused),
-    /// These of the changes cannot be.
+    /// These of the changes cannot be, or the principal may not make them.
     Changes(Vec<Refusal>),
     /// The idempotency key was used for another request.
     KeyReused,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use nexus_metric::{Kind, Labels, Name};
 use nexus_throttle::Direction;
 use nexus_usage_log::{Query, ReportRow, Reports, layer::WireBytes};
 use tempfile::TempDir;
@@ -13,7 +14,8 @@ use crate::{
     config::{Config, KeyLimits, Throttle},
     metering::Metering,
     own_metrics::OwnValue,
-    write::{Definition, Target},
+    store::view::Value,
+    write::{Definition, Op, Target},
 };
 
 /// An intake with its parts, all of them real, on a directory of its own.
@@ -72,21 +74,26 @@ fn dimensions() -> LogDimensions {
 
 /// A datagram of a protocol that does not exist: it adds one to each gauge that it names.
 fn beacon(datagram: &str) -> Message {
-    let target = |name: &str| Target {
-        family: nexus_metric::Name::legacy(name).unwrap(),
-        labels: nexus_metric::Labels::none(),
-        define: Some(Arc::new(Definition::of(nexus_metric::Kind::Gauge))),
-    };
-    let changes = datagram.split(' ').map(|name| Change::Add {
-        target: target(name),
-        delta: 1.0,
+    let changes = datagram.split(' ').map(|name| {
+        let gauge = Some(Arc::new(Definition::of(Kind::Gauge)));
+        Change::Series(target(name).defining(gauge), Op::Add(1.0))
     });
+    message(datagram.len(), changes.collect())
+}
+
+fn message(bytes: usize, changes: Vec<Change<'static>>) -> Message {
     Message {
-        bytes: datagram.len(),
+        bytes,
         dimensions: dimensions(),
-        idempotency: None,
-        changes: changes.collect(),
+        submission: Submission {
+            changes,
+            ..Submission::default()
+        },
     }
+}
+
+fn target(name: &str) -> Target<'static> {
+    Target::new(Name::legacy(name).unwrap(), Labels::none())
 }
 
 impl Opened {
@@ -131,9 +138,9 @@ impl Opened {
     }
 
     fn value(&self, name: &str) -> Option<f64> {
-        match self.intake.store.catalog().family(name)?.value("")? {
-            crate::state::Value::Number(value, _) => Some(value),
-            crate::state::Value::Histogram(_) => None,
+        match self.intake.store.view().value(name, "").ok()? {
+            Value::Number(value, _) => Some(value),
+            Value::Histogram(_) => None,
         }
     }
 
@@ -181,7 +188,7 @@ async fn what_is_rejected_before_it_is_admitted_is_charged_to_nobody() {
         "write",
         Some("team_"),
         "team_a lamps doors",
-        "DeniedChanges([(1, Prefix",
+        "Changes([Refusal { index: 1, reason: Forbidden(",
     )
     .await;
     check(
@@ -201,20 +208,39 @@ async fn what_is_rejected_before_it_is_admitted_is_charged_to_nobody() {
 }
 
 #[tokio::test]
+async fn of_a_write_that_may_happen_in_part_what_is_good_happens_and_the_rest_is_named() {
+    let opened = open(KeyLimits::default());
+    let mut datagram = beacon("doors team_a team_name_that_is_too_long team_b team_c");
+    datagram.submission.mode = Mode::Each;
+    datagram.submission.changes[3] = Change::Series(target("team_b"), Op::Set(3.0));
+    let written = opened
+        .intake
+        .take(&principal("write", Some("team_")), datagram)
+        .await
+        .unwrap();
+    let refused: Vec<String> = written
+        .refused
+        .iter()
+        .map(|refusal| format!("{} {}", refusal.index, refusal.reason))
+        .collect();
+    let expected = [
+        "0 the key probe is only for metrics whose names begin with team_",
+        "2 the metric's name is over the limit of 20 (limits.name_bytes_max)",
+        "3 there is no metric team_b",
+    ];
+    assert_eq!(refused, expected);
+    assert_eq!((written.applied.changes, written.applied.refused), (2, 3));
+    let values = ["doors", "team_a", "team_b", "team_c"].map(|name| opened.value(name));
+    assert_eq!(values, [None, Some(1.0), None, Some(1.0)]);
+}
+
+#[tokio::test]
 async fn what_the_state_refuses_is_charged_and_logged_as_an_error() {
     let opened = open(KeyLimits::default());
     let who = principal("write", None);
     opened.intake.take(&who, beacon("lamps")).await.unwrap();
-    let mut counter = beacon("lamps");
-    counter.changes = vec![Change::Observe {
-        target: Target {
-            family: nexus_metric::Name::legacy("lamps").unwrap(),
-            labels: nexus_metric::Labels::none(),
-            define: None,
-        },
-        value: 1.0,
-    }];
-    let rejected = opened.intake.take(&who, counter).await.unwrap_err();
+    let observation = message(5, vec![Change::Series(target("lamps"), Op::Observe(1.0))]);
+    let rejected = opened.intake.take(&who, observation).await.unwrap_err();
     assert!(matches!(rejected, Rejected::Changes(_)), "{rejected:?}");
     assert_eq!(opened.charged(), [2, 10, 0]);
     assert_eq!(opened.logged(), ["complete 1 5 0", "error 1 5 0"]);

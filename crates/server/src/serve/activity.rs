@@ -1,19 +1,19 @@
 //! What is going on on one connection, as seen by those who move its bytes.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 
 use super::exchange::Exchange;
 use super::exchanges::Exchanges;
+use super::listener::Peer;
 use crate::bandwidth::Pace;
 
 /// A client's connection. Cheap to clone; all clones are one.
 #[derive(Clone, Debug)]
 pub(super) struct ConnectionInfo {
-    /// The client's address.
-    pub(super) peer: SocketAddr,
+    /// Who is at its other end.
+    pub(super) peer: Peer,
     pub(super) activity: Arc<Activity>,
 }
 
@@ -76,7 +76,7 @@ impl Activity {
         (phase, self.served.load(Relaxed))
     }
 
-    /// PlaintextStream bytes have arrived.
+    /// Decrypted bytes have arrived.
     pub(super) fn note_arrival(&self) {
         if self.requests.load(Relaxed) == 0 {
             self.header.store(true, Relaxed);

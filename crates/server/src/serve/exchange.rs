@@ -1,13 +1,11 @@
 //! One request and its answer: what whoever answers it may know of its connection, and whom the connection tells of its end.
 
-use std::{
-    net::SocketAddr,
-    sync::{Arc, OnceLock},
-};
+use std::sync::{Arc, OnceLock};
 
 use nexus_usage_log::layer::WireBytes;
 
 use super::activity::ConnectionInfo;
+use super::listener::Peer;
 use crate::{bandwidth::KeyBandwidth, intake::RequestUsage};
 
 /// A request and its answer: an extension of every request. Cheap to clone; all clones are one.
@@ -32,8 +30,8 @@ impl Exchange {
         }))
     }
 
-    /// The client's address.
-    pub(crate) fn peer(&self) -> SocketAddr {
+    /// Who is at the other end of the connection.
+    pub(crate) fn peer(&self) -> Peer {
         self.0.connection.peer
     }
 

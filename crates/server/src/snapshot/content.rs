@@ -7,16 +7,17 @@ use nexus_metric::{Buckets, Family, Kind, Labels, Name};
 use serde::Deserialize;
 
 use super::{
-    FORMAT, Loaded,
+    FORMAT, FORMAT_MIN, Loaded,
     items::{ClientLine, FamilyLine, HubLine, KeyLine, SeriesLine, parse, parse_by_hand},
     json::hex,
+    newer,
 };
 use crate::{
     clients::ClientSeen,
     journal::SEQUENCE_MAX,
     json::{Number, Pairs},
-    state::{Histogram, RestoredSeries, Stamp, StoreLimits, Used, Value},
-    write::{Change, Definition, HistogramDelta, Idempotency, RequestLimits, Target, Write},
+    state::{Attributes, Histogram, RestoredSeries, Stamp, StoreLimits, Used, Value},
+    write::{Change, Definition, GroupKey, HistogramDelta, Idempotency, Op, RequestLimits, Target, Write},
 };
 
 /// What was read so far.
@@ -143,11 +144,8 @@ impl Content {
 
     pub(super) fn hub(&mut self, hub: &HubLine) -> Result<(), String> {
         self.saw_hub = true;
-        if hub.format != FORMAT {
-            return Err(format!(
-                "the format is {}, this version reads format {FORMAT}: use a newer metric-nexus",
-                hub.format
-            ));
+        if !(FORMAT_MIN..=FORMAT).contains(&hub.format) {
+            return Err(newer(hub.format));
         }
         let sequence = hub.sequence.ok_or(
             "missing field `sequence`: it says which changes of the journal this file holds already; put back the number \
@@ -187,13 +185,14 @@ impl Content {
             return Err("id and fingerprint are 32 and 16 hexadecimal digits".to_owned());
         };
         let sequence = self.sequence(Some(line.sequence))?;
-        self.loaded.state.restore_key(Used {
+        let used = Used {
             idempotency: Idempotency { id, fingerprint },
             sequence,
             at_ms: line.at_ms,
             created: line.created,
             deleted: line.deleted,
-        });
+        };
+        self.loaded.state.restore_key(used, line.refused);
         self.newest(sequence);
         Ok(())
     }
@@ -246,11 +245,17 @@ impl Content {
         if let Origin::Hand { .. } = self.origin {
             self.check_series(&family.family, &labels, &value)?;
         }
+        let group = line.group.map(|Pairs(pairs)| GroupKey::from_pairs(pairs)).transpose();
+        let attributes = Attributes {
+            group: group.map_err(|error| format!("group: {error}"))?,
+            expires_after_ms: line.expires_after_ms,
+        };
         let series = RestoredSeries {
             labels: labels.as_text(),
             owner: self.owner(&owner),
             created_ms,
             value,
+            attributes,
         };
         if !self.loaded.state.restore(&family, series) {
             return Err(format!("{}{labels} is there twice", line.name));
@@ -306,50 +311,30 @@ impl Content {
             unit: family.unit.clone(),
             buckets: (family.kind == Kind::Histogram).then(|| family.buckets.clone()),
         };
-        self.check(Change::Create {
-            target: Target {
-                family: family.name.clone(),
-                labels: Labels::none(),
-                define: Some(Arc::new(define)),
-            },
-        })
+        let target = Target::new(family.name.clone(), Labels::none()).defining(Some(Arc::new(define)));
+        self.check(target, Op::Ensure)
     }
 
     /// What a hub would say if a client made this series now, with this value.
     fn check_series(&self, family: &Family, labels: &Labels, value: &Value) -> Result<(), String> {
-        let target = Target {
-            family: family.name.clone(),
-            labels: labels.clone(),
-            define: None,
-        };
-        if self.series_is_there(&target) {
+        let stored = self.loaded.state.family(family.name.as_str());
+        if stored.is_some_and(|family| family.has(labels.as_text())) {
             return Err(format!("{}{labels} is there twice", family.name));
         }
-        self.check(match value {
-            Value::Number(value, _) => Change::Set { target, value: *value },
-            Value::Histogram(histogram) => Change::Merge {
-                target,
-                delta: HistogramDelta {
-                    counts: histogram.counts.clone(),
-                    sum: histogram.sum,
-                },
-            },
-        })
-    }
-
-    fn series_is_there(&self, target: &Target) -> bool {
-        let family = self.loaded.state.family(target.family.as_str());
-        family.is_some_and(|family| family.find(target.labels.as_text()).is_some())
-    }
-
-    fn check(&self, change: Change) -> Result<(), String> {
-        let write = Write {
-            owner: "".into(),
-            idempotency: None,
-            changes: vec![change],
+        let op = match value {
+            Value::Number(value, _) => Op::Set(*value),
+            Value::Histogram(histogram) => Op::Merge(HistogramDelta {
+                counts: histogram.counts.clone(),
+                sum: histogram.sum,
+            }),
         };
+        self.check(Target::new(family.name.clone(), labels.clone()), op)
+    }
+
+    fn check(&self, target: Target<'_>, op: Op) -> Result<(), String> {
+        let write = Write::of("", vec![Change::Series(target, op)]);
         let refusals = [
-            write.validate(&RequestLimits::NONE),
+            write.validate(&RequestLimits::NONE).into_list(),
             self.loaded.state.check(&write, &StoreLimits::NONE),
         ];
         match refusals.into_iter().flatten().next() {

@@ -66,6 +66,10 @@ pub(super) struct SeriesLine<'a> {
     pub(super) sum: Option<Number>,
     #[serde(borrow)]
     pub(super) owner: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    pub(super) group: Option<Pairs<'a>>,
+    #[serde(default)]
+    pub(super) expires_after_ms: Option<u64>,
     pub(super) created_ms: Option<u64>,
     pub(super) changed_ms: Option<u64>,
     pub(super) sequence: Option<u64>,
@@ -80,6 +84,8 @@ pub(super) struct KeyLine<'a> {
     pub(super) fingerprint: Cow<'a, str>,
     pub(super) created: u32,
     pub(super) deleted: u32,
+    #[serde(default)]
+    pub(super) refused: u32,
     pub(super) at_ms: u64,
     pub(super) sequence: u64,
 }

@@ -1,10 +1,16 @@
+//! Reads a snapshot.
+
 use std::{
     io::{self, Read},
     path::Path,
 };
 
-use super::{CHECKSUM, FIRST_LINE, LoadError, content::Content, lines::Lines};
-use crate::{clients::ClientSeen, damage::Tolerance, disk::Disk, state::State};
+use nexus_segments::Disk;
+
+use super::{
+    CHECKSUM, FIRST_LINE, FIRST_LINE_END, FORMAT, FORMAT_MIN, LoadError, content::Content, lines::Lines, newer,
+};
+use crate::{clients::ClientSeen, damage::Tolerance, state::State};
 
 /// What a snapshot holds.
 #[derive(Debug, Default)]
@@ -45,11 +51,12 @@ fn read(disk: &dyn Disk, path: &Path, damage: &mut Tolerance<LoadError>) -> Resu
     };
     let mut lines = Lines::new(file);
     lines.advance().map_err(io_error)?;
-    if lines.line() == FIRST_LINE.as_bytes() {
+    let format = format(lines.line());
+    if format.is_some_and(|format| (FORMAT_MIN..=FORMAT).contains(&format)) {
         lines.advance().map_err(io_error)?;
     } else {
         let first = lines.bytes();
-        let says_so = lines.line().starts_with(b"# Metric Nexus state, format ");
+        let says_so = lines.line().starts_with(FIRST_LINE.as_bytes());
         lines.advance().map_err(io_error)?;
         if !says_so && !lines.line().starts_with(b"hub: {") {
             return foreign(disk, path, damage).map(Some);
@@ -58,8 +65,10 @@ fn read(disk: &dyn Disk, path: &Path, damage: &mut Tolerance<LoadError>) -> Resu
             file: path.to_owned(),
             line: 1,
             bytes: first,
-            reason: "this is not the first line of a state in format 1: it is damaged, or of a newer metric-nexus"
-                .to_owned(),
+            reason: format.map_or_else(
+                || "this is not the first line of a state: it is damaged, or of a newer metric-nexus".to_owned(),
+                newer,
+            ),
         })?;
     }
     let mut content = match damage.goes_on() {
@@ -74,6 +83,15 @@ fn read(disk: &dyn Disk, path: &Path, damage: &mut Tolerance<LoadError>) -> Resu
         damage.meet(LoadError::NoPosition(path.to_owned()))?;
     }
     Ok(Some(content.loaded))
+}
+
+/// The format that a first line says.
+fn format(line: &[u8]) -> Option<u64> {
+    let line = std::str::from_utf8(line).ok()?;
+    line.strip_prefix(FIRST_LINE)?
+        .strip_suffix(FIRST_LINE_END)?
+        .parse()
+        .ok()
 }
 
 /// From the current line on.

@@ -1,12 +1,12 @@
 use std::{collections::BTreeMap, fs, io, path::Path, sync::Arc};
 
 use nexus_metric::{BucketsError, Kind, LabelError, Labels, Name, NameError, UnknownKind};
+use nexus_segments::RealDisk;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    disk::RealDisk,
     state::{self, FamilyData, StoreLimits, Value},
-    write::{Change, Definition, HistogramDelta, Refusal, Target, Write},
+    write::{Change, Definition, HistogramDelta, Op, Refusal, Target, Write},
 };
 
 /// A state file as a list of metrics, for programs that read or edit it while no hub runs on it.
@@ -141,13 +141,9 @@ impl State {
     fn from_stored(stored: &state::State) -> Self {
         let mut metrics = Vec::new();
         for data in stored.catalog().families() {
-            for slab in data.slabs() {
-                slab.with_read(|fixed| {
-                    for (offset, _, labels) in fixed.iter() {
-                        if let Some(value) = slab.value(offset) {
-                            metrics.push(metric(&data, labels, &value));
-                        }
-                    }
+            for block in data.blocks() {
+                block.for_each(|series| {
+                    metrics.extend(series.value().map(|value| metric(&data, series.labels, &value)));
                 });
             }
         }
@@ -168,12 +164,8 @@ impl State {
                 key: metric.key.clone(),
                 reason,
             };
-            let changes = metric.changes().map_err(|error| fail(error.to_string()))?;
-            let write = Write {
-                owner: "".into(),
-                idempotency: None,
-                changes,
-            };
+            let change = metric.change().map_err(|error| fail(error.to_string()))?;
+            let write = Write::of("", vec![change]);
             if let Some(Refusal { reason, .. }) = stored.check(&write, &StoreLimits::NONE).first() {
                 return Err(fail(reason.to_string()));
             }
@@ -231,7 +223,7 @@ enum MetricError {
 }
 
 impl StateMetric {
-    fn changes(&self) -> Result<Vec<Change>, MetricError> {
+    fn change(&self) -> Result<Change<'static>, MetricError> {
         let kind: Kind = self.kind.parse()?;
         let buckets = self
             .histogram
@@ -244,24 +236,15 @@ impl StateMetric {
             unit: self.unit.as_str().into(),
             buckets,
         };
-        let target = Target {
-            family: Name::legacy(&self.key)?,
-            labels: Labels::from_pairs(&self.labels)?,
-            define: Some(Arc::new(define)),
-        };
-        Ok(vec![match (&self.histogram, kind) {
-            (Some(histogram), _) => {
-                let delta = HistogramDelta {
-                    counts: histogram.counts.as_slice().into(),
-                    sum: histogram.sum,
-                };
-                Change::Merge { target, delta }
-            }
+        let target = Target::new(Name::legacy(&self.key)?, Labels::from_pairs(&self.labels)?);
+        let op = match (&self.histogram, kind) {
+            (Some(histogram), _) => Op::Merge(HistogramDelta {
+                counts: histogram.counts.as_slice().into(),
+                sum: histogram.sum,
+            }),
             (None, Kind::Histogram) => return Err(MetricError::NoBuckets),
-            (None, _) => Change::Set {
-                target,
-                value: self.value,
-            },
-        }])
+            (None, _) => Op::Set(self.value),
+        };
+        Ok(Change::Series(target.defining(Some(Arc::new(define))), op))
     }
 }

@@ -1,20 +1,22 @@
+//! Writes a snapshot.
+
 use std::{
+    borrow::Cow,
     io,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use nexus_metric::{Family, Labels};
+use nexus_segments::{Checksum, Disk, DiskFile, files::directory_of};
 
 use super::{
-    CHECKSUM, FIRST_LINE, FORMAT,
+    CHECKSUM, FIRST_LINE, FIRST_LINE_END, FORMAT,
     json::{put_hex, put_number, put_text, put_value},
 };
 use crate::{
     clients::ClientSeen,
-    disk::{Disk, DiskFile},
-    files::directory_of,
-    state::{Catalog, Entry, FamilyData, Used, Value},
+    state::{Attributes, Catalog, FamilyData, Series, Used, Value},
 };
 
 /// How much is gathered before it is handed to the file. Little in tests, so that small states have many blocks too, and
@@ -46,7 +48,7 @@ pub(crate) fn begin(
     let mut out = Output {
         file: disk.create(&beside)?,
         block: Vec::new(),
-        checksum: crc32fast::Hasher::new(),
+        checksum: Checksum::default(),
         bytes: 0,
     };
     let written = write_all(&mut out, catalog, position, written_ms, clients);
@@ -91,6 +93,8 @@ fn write_all(
 ) -> io::Result<()> {
     out.line(|line| {
         line.extend_from_slice(FIRST_LINE.as_bytes());
+        put_number(line, FORMAT);
+        line.extend_from_slice(FIRST_LINE_END.as_bytes());
     })?;
     out.line(|line| {
         line.extend_from_slice(b"hub: {\"format\": ");
@@ -144,18 +148,16 @@ fn put_family(line: &mut Vec<u8>, family: &Family, data: &FamilyData) {
 
 /// Writes the heading before the first series of all.
 fn put_series(out: &mut Output, catalog: &Catalog, family: &FamilyData, any: &mut bool) -> io::Result<()> {
-    for slab in family.slabs() {
-        // The slab is held still only while its lines are gathered, not while they are written.
-        slab.with_read(|fixed| {
-            for (offset, entry, labels) in fixed.iter() {
-                if let Some(value) = slab.value(offset) {
-                    if !*any {
-                        out.block.extend_from_slice(b"series:\n");
-                        *any = true;
-                    }
-                    put_one_series(&mut out.block, catalog, family, entry, labels, &value);
-                    out.block.push(b'\n');
+    for block in family.blocks() {
+        // The block is held still only while its lines are gathered, not while they are written.
+        block.for_each(|series| {
+            if let Some(value) = series.value() {
+                if !*any {
+                    out.block.extend_from_slice(b"series:\n");
+                    *any = true;
                 }
+                put_one_series(&mut out.block, catalog, family, series, &value);
+                out.block.push(b'\n');
             }
         });
         out.flush_if_full()?;
@@ -163,25 +165,11 @@ fn put_series(out: &mut Output, catalog: &Catalog, family: &FamilyData, any: &mu
     Ok(())
 }
 
-fn put_one_series(
-    line: &mut Vec<u8>,
-    catalog: &Catalog,
-    family: &FamilyData,
-    entry: &Entry,
-    labels: &str,
-    value: &Value,
-) {
+fn put_one_series(line: &mut Vec<u8>, catalog: &Catalog, family: &FamilyData, series: &Series<'_>, value: &Value) {
     line.extend_from_slice(b"- {\"name\": ");
     put_text(line, family.family.name.as_str());
     line.extend_from_slice(b", \"labels\": {");
-    for (place, (name, value)) in Labels::pairs_of(labels).enumerate() {
-        if place > 0 {
-            line.extend_from_slice(b", ");
-        }
-        put_text(line, &name);
-        line.extend_from_slice(b": ");
-        put_text(line, &value);
-    }
+    put_pairs(line, Labels::pairs_of(series.labels));
     line.extend_from_slice(b"}, ");
     match value {
         Value::Number(value, _) => {
@@ -196,29 +184,55 @@ fn put_one_series(
         }
     }
     line.extend_from_slice(b", \"owner\": ");
-    put_text(line, &catalog.owners.name(entry.owner));
+    put_text(line, &catalog.owners.name(series.owner));
     line.extend_from_slice(b", \"created_ms\": ");
-    put_number(line, entry.created_ms);
+    put_number(line, series.created_ms);
     line.extend_from_slice(b", \"changed_ms\": ");
     put_number(line, value.stamp().at_ms);
     line.extend_from_slice(b", \"sequence\": ");
     put_number(line, value.stamp().sequence);
+    if let Some(attributes) = family.attributes_of(series) {
+        put_attributes(line, &attributes);
+    }
     line.push(b'}');
+}
+
+fn put_attributes(line: &mut Vec<u8>, attributes: &Attributes) {
+    if let Some(group) = &attributes.group {
+        line.extend_from_slice(b", \"group\": {");
+        put_pairs(line, group.pairs());
+        line.push(b'}');
+    }
+    if let Some(ms) = attributes.expires_after_ms {
+        line.extend_from_slice(b", \"expires_after_ms\": ");
+        put_number(line, ms);
+    }
+}
+
+fn put_pairs<'a>(line: &mut Vec<u8>, pairs: impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)>) {
+    for (place, (name, value)) in pairs.enumerate() {
+        if place > 0 {
+            line.extend_from_slice(b", ");
+        }
+        put_text(line, &name);
+        line.extend_from_slice(b": ");
+        put_text(line, &value);
+    }
 }
 
 fn put_keys(out: &mut Output, catalog: &Catalog) -> io::Result<()> {
     let mut next = catalog.used_keys.piece(0);
     out.section("idempotency", next.is_none())?;
     while let Some((piece, from)) = next {
-        for used in &piece {
-            out.line(|line| put_key(line, used))?;
+        for (used, refused) in &piece {
+            out.line(|line| put_key(line, used, *refused))?;
         }
         next = catalog.used_keys.piece(from);
     }
     Ok(())
 }
 
-fn put_key(line: &mut Vec<u8>, used: &Used) {
+fn put_key(line: &mut Vec<u8>, used: &Used, refused: u32) {
     line.extend_from_slice(b"- {\"id\": \"");
     put_hex(line, &used.idempotency.id);
     line.extend_from_slice(b"\", \"fingerprint\": \"");
@@ -227,6 +241,10 @@ fn put_key(line: &mut Vec<u8>, used: &Used) {
     put_number(line, used.created.into());
     line.extend_from_slice(b", \"deleted\": ");
     put_number(line, used.deleted.into());
+    if refused > 0 {
+        line.extend_from_slice(b", \"refused\": ");
+        put_number(line, refused.into());
+    }
     line.extend_from_slice(b", \"at_ms\": ");
     put_number(line, used.at_ms);
     line.extend_from_slice(b", \"sequence\": ");
@@ -259,7 +277,7 @@ fn put_list<T>(line: &mut Vec<u8>, items: &[T], put: impl Fn(&mut Vec<u8>, &T)) 
 struct Output {
     file: Box<dyn DiskFile>,
     block: Vec<u8>,
-    checksum: crc32fast::Hasher,
+    checksum: Checksum,
     bytes: u64,
 }
 
@@ -294,7 +312,7 @@ impl Output {
 
     fn finish(&mut self) -> io::Result<()> {
         self.flush()?;
-        let checksum = self.checksum.clone().finalize();
+        let checksum = self.checksum.value();
         self.block
             .extend_from_slice(format!("{CHECKSUM}{checksum:08x}\n").as_bytes());
         self.flush()?;

@@ -1,8 +1,10 @@
 //! How changes change the state: pure, synchronous, total. Live writes and replayed ones take the same way.
 
+mod op;
+
 use std::{iter::Peekable, ops::Deref, sync::Arc};
 
-use nexus_metric::{Kind, Labels, Name};
+use nexus_metric::{Kind, Labels};
 
 use super::{
     State,
@@ -13,10 +15,10 @@ use super::{
 };
 use crate::{
     selector::Selector,
-    write::{Amount, Applied, Change, ChangeView, HistogramDelta, RecordedWrite, TargetView, Write},
+    write::{Applied, Change, Op, RecordedWrite, Target, Write},
 };
 
-/// How many changes are looked at together.
+/// How many changes of a record are read and looked at together.
 const CHANGES_TOGETHER: usize = 64;
 
 impl State {
@@ -24,89 +26,72 @@ impl State {
     ///
     /// What is as new as the change already stays as it is: a snapshot is taken while writers go on, so it may hold what
     /// the journal tells again. A change that finds nothing to act on does nothing, since a later one took it away.
-    pub(crate) fn apply(&mut self, write: &Write, first: u64, at_ms: u64) -> Applied {
-        let stamp = Stamp { sequence: first, at_ms };
-        self.apply_all(
-            write.changes.iter().map(Change::view),
-            Slots::ToBeFound,
-            &write.owner,
-            stamp,
-        )
+    pub(crate) fn apply(&mut self, write: &Write<'_>, first: u64, at_ms: u64) -> Applied {
+        let mut run = Run::begin(&write.owner, Stamp { sequence: first, at_ms });
+        self.apply_some(&write.changes, Slots::ToBeFound, &mut run);
+        run.end(first, write.refused.len() as u64)
     }
 
     /// The same with the series that were found for the check.
-    pub(crate) fn apply_checked(&mut self, write: &Write, found: &FoundSeries, first: u64, at_ms: u64) -> Applied {
+    pub(crate) fn apply_checked(&mut self, write: &Write<'_>, found: &FoundSeries, first: u64, at_ms: u64) -> Applied {
         if write.changes.iter().any(|change| change.target().is_none()) {
             // It takes series away: what was found may not be there any more when its change comes.
             return self.apply(write, first, at_ms);
         }
-        let (changes, slots) = (write.changes.iter().map(Change::view), Slots::Found(found.slots()));
-        self.apply_all(changes, slots, &write.owner, Stamp { sequence: first, at_ms })
+        let mut run = Run::begin(&write.owner, Stamp { sequence: first, at_ms });
+        self.apply_some(&write.changes, Slots::Found(found.slots()), &mut run);
+        run.end(first, write.refused.len() as u64)
     }
 
     /// The same with a write that was checked in an earlier life.
     pub(crate) fn apply_recorded(&mut self, write: &RecordedWrite<'_>, first: u64, at_ms: u64) -> Applied {
-        let stamp = Stamp { sequence: first, at_ms };
-        self.apply_all(write.changes(), Slots::ToBeFound, write.owner, stamp)
-    }
-
-    fn apply_all<'a>(
-        &mut self,
-        mut changes: impl Iterator<Item = ChangeView<'a>>,
-        mut slots: Slots<'_>,
-        owner: &str,
-        first: Stamp,
-    ) -> Applied {
-        let mut run = Run {
-            owner,
-            stamp: first,
-            applied: Applied {
-                sequence: first.sequence,
-                created: 0,
-                deleted: 0,
-            },
-        };
-        let together = changes.size_hint().1.unwrap_or(0).min(CHANGES_TOGETHER);
-        let (mut some, mut found) = (Vec::with_capacity(together), Vec::new());
+        let mut run = Run::begin(write.owner, Stamp { sequence: first, at_ms });
+        let mut changes = write.changes();
+        let mut some = Vec::with_capacity(write.len().min(CHANGES_TOGETHER));
         loop {
             some.clear();
             some.extend(changes.by_ref().take(CHANGES_TOGETHER));
             if some.is_empty() {
-                return run.applied;
+                return run.end(first, write.refused);
             }
-            for of_one_family in some.chunk_by(ChangeView::is_of_the_same_family) {
-                let slots = match &mut slots {
-                    Slots::Found(all) => {
-                        let (slots, rest) = all.split_at_checked(of_one_family.len()).unwrap_or((*all, &[]));
-                        *all = rest;
-                        slots
-                    }
-                    Slots::ToBeFound => {
-                        found.clear();
-                        self.find_series(of_one_family, &mut found);
-                        &found
-                    }
-                };
-                self.apply_found(of_one_family, slots, &mut run);
-            }
+            self.apply_some(&some, Slots::ToBeFound, &mut run);
+        }
+    }
+
+    fn apply_some(&mut self, changes: &[Change<'_>], mut slots: Slots<'_>, run: &mut Run<'_>) {
+        let mut found = Vec::new();
+        for of_one_family in changes.chunk_by(Change::is_of_the_same_family) {
+            let slots = match &mut slots {
+                Slots::Found(all) => {
+                    let (slots, rest) = all.split_at_checked(of_one_family.len()).unwrap_or((*all, &[]));
+                    *all = rest;
+                    slots
+                }
+                Slots::ToBeFound => {
+                    found.clear();
+                    self.find_series(of_one_family, &mut found);
+                    &found
+                }
+            };
+            self.apply_found(of_one_family, slots, run);
         }
     }
 
     /// Looks for the series of changes of one family: each one's slot, or `None` if it is not there.
-    fn find_series(&self, changes: &[ChangeView<'_>], found: &mut Vec<Option<u32>>) {
-        let mut targets = changes.iter().filter_map(ChangeView::target).peekable();
-        if let Some(family) = targets.peek().and_then(|target| self.family(target.family)) {
-            family.find_all(targets.map(|target| target.labels), found);
+    fn find_series(&self, changes: &[Change<'_>], found: &mut Vec<Option<u32>>) {
+        let mut targets = changes.iter().filter_map(Change::target).peekable();
+        if let Some(family) = targets.peek().and_then(|target| self.family(target.family.as_str())) {
+            family.find_all(targets.map(|target| target.labels.as_str()), found);
         }
     }
 
     /// Applies changes of one family, whose series are at the slots in `found` if they were there before. None of the
     /// changes takes a series away, unless it is the only one.
-    fn apply_found(&mut self, changes: &[ChangeView<'_>], found: &[Option<u32>], run: &mut Run<'_>) {
+    fn apply_found(&mut self, changes: &[Change<'_>], found: &[Option<u32>], run: &mut Run<'_>) {
         let slots = found.iter().copied().chain(std::iter::repeat(None));
         let mut changes = changes.iter().zip(slots).peekable();
         while let Some((change, _)) = changes.peek() {
-            if let Some(family) = change.target().and_then(|target| self.family(target.family)) {
+            if let Some(family) = change.target().and_then(|target| self.family(target.family.as_str())) {
                 run.change_known(family, &mut changes);
             }
             // It stopped at a series that is not known, if not at the end.
@@ -116,25 +101,30 @@ impl State {
         }
     }
 
-    fn apply_one(&mut self, change: &ChangeView<'_>, run: &mut Run<'_>) {
+    fn apply_one(&mut self, change: &Change<'_>, run: &mut Run<'_>) {
         match change {
-            ChangeView::Series(target, amount) => self.change(target, amount, run),
-            ChangeView::Delete { family, labels: None } => {
-                if self.is_older(family, run.stamp) {
-                    run.applied.deleted += self.undefine(family);
+            Change::Series(target, op) => self.change(target, op, run),
+            Change::Delete { family, labels: None } => {
+                if self.is_older(family.as_str(), run.stamp) {
+                    run.applied.deleted += self.undefine(family.as_str());
                 }
             }
-            ChangeView::Delete {
+            Change::Delete {
                 family,
                 labels: Some(labels),
-            } => self.delete_series(family, labels, run),
-            ChangeView::DeleteMatching { selector, prefix } => self.delete_matching(selector, prefix, run),
+            } => self.delete_series(family.as_str(), labels.as_str(), run),
+            Change::DeleteMatching { selector, prefix } => self.delete_matching(selector, prefix, run),
+            Change::Expire {
+                family,
+                labels,
+                sequence,
+            } => self.expire(family.as_str(), labels.as_str(), *sequence, run),
         }
         run.next();
     }
 
     /// Finds or makes the series, and changes it unless it is as new as the change.
-    fn change(&mut self, target: &TargetView<'_>, amount: &Amount<'_>, run: &mut Run<'_>) {
+    fn change(&mut self, target: &Target<'_>, op: &Op, run: &mut Run<'_>) {
         let stamp = run.stamp;
         let Some(family) = self.find_or_define(target, stamp) else {
             return;
@@ -143,23 +133,23 @@ impl State {
             // The family that the change was about was removed later, and this is another one of the same name.
             return;
         }
-        let place = family.find(target.labels).unwrap_or_else(|| {
+        let labels = target.labels.as_str();
+        let place = family.find(labels).unwrap_or_else(|| {
             run.applied.created += 1;
             let before = Stamp {
                 sequence: stamp.sequence.saturating_sub(1),
                 ..stamp
             };
-            self.insert(&family, target.labels, run.owner, stamp.at_ms, zero(&family, before))
+            self.insert(&family, labels, run.owner, stamp.at_ms, zero(&family, before))
         });
-        change_series(&family, &place, amount, stamp);
+        change_series(&family, &place, target, op, stamp);
     }
 
-    fn find_or_define(&mut self, target: &TargetView<'_>, stamp: Stamp) -> Option<Arc<FamilyData>> {
-        if let Some(family) = self.family(target.family) {
+    fn find_or_define(&mut self, target: &Target<'_>, stamp: Stamp) -> Option<Arc<FamilyData>> {
+        if let Some(family) = self.family(target.family.as_str()) {
             return Some(family.clone());
         }
-        let name = Name::new(target.family).ok()?;
-        let family = target.define.definition()?.family(&name);
+        let family = target.define.definition()?.family(target.family.name());
         Some(self.define(family, stamp))
     }
 
@@ -176,6 +166,17 @@ impl State {
             .find(labels)
             .is_some_and(|place| place.sequence() < run.stamp.sequence);
         if old && self.remove(family, labels) {
+            run.applied.deleted += 1;
+        }
+    }
+
+    /// Only what did not change since: a series that was removed meanwhile and made anew has a newer sequence, too.
+    fn expire(&mut self, name: &str, labels: &str, sequence: u64, run: &mut Run<'_>) {
+        let Some(family) = self.family(name) else {
+            return;
+        };
+        let unchanged = family.find(labels).is_some_and(|place| place.sequence() == sequence);
+        if unchanged && sequence < run.stamp.sequence && self.remove(family, labels) {
             run.applied.deleted += 1;
         }
     }
@@ -218,24 +219,43 @@ struct Run<'a> {
     applied: Applied,
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
+    fn begin(owner: &'a str, first: Stamp) -> Self {
+        Run {
+            owner,
+            stamp: first,
+            applied: Applied {
+                sequence: first.sequence,
+                ..Applied::default()
+            },
+        }
+    }
+
     fn next(&mut self) {
         self.applied.sequence = self.stamp.sequence;
         self.stamp.sequence += 1;
+    }
+
+    fn end(self, first: u64, refused: u64) -> Applied {
+        Applied {
+            changes: self.stamp.sequence - first,
+            refused,
+            ..self.applied
+        }
     }
 
     /// Changes the series at the slots, up to the first change whose series has none. The locks are taken once.
     fn change_known<'c>(
         &mut self,
         family: &FamilyData,
-        changes: &mut Peekable<impl Iterator<Item = (&'c ChangeView<'c>, Option<u32>)>>,
+        changes: &mut Peekable<impl Iterator<Item = (&'c Change<'c>, Option<u32>)>>,
     ) {
         let places = family.places();
-        while let Some((ChangeView::Series(_, amount), Some(slot))) = changes.peek() {
+        while let Some((Change::Series(target, op), Some(slot))) = changes.peek() {
             if let Some(place) = places.at(*slot)
                 && family.defined.sequence <= self.stamp.sequence
             {
-                change_series(family, &place, amount, self.stamp);
+                change_series(family, &place, target, op, self.stamp);
             }
             self.next();
             changes.next();
@@ -243,34 +263,37 @@ impl Run<'_> {
     }
 }
 
-/// Changes a series unless it is as new as the change.
-fn change_series<S: Deref<Target = Slab>>(family: &FamilyData, place: &Place<S>, amount: &Amount<'_>, stamp: Stamp) {
+/// Changes a series unless it is as new as the change. Its attributes come first: a snapshot that sees the value of the change
+/// must see them, too, since replay will leave both as they are.
+fn change_series<S: Deref<Target = Slab>>(
+    family: &FamilyData,
+    place: &Place<S>,
+    target: &Target<'_>,
+    op: &Op,
+    stamp: Stamp,
+) {
     if place.sequence() >= stamp.sequence {
         return;
     }
-    let is_number = family.family.kind != Kind::Histogram;
-    match amount {
-        Amount::Set(value) if is_number => place.put_number(*value, stamp),
-        Amount::Add(delta) if is_number => place.put_number(place.number() + delta, stamp),
-        Amount::Nothing | Amount::Set(_) | Amount::Add(_) => {}
-        Amount::Observe(value) => {
-            let bucket = family.family.buckets.index_of(*value);
-            place.change_histogram(|histogram| histogram.observe(bucket, *value, stamp));
-        }
-        Amount::Merge(delta) => place.change_histogram(|histogram| histogram.merge(delta, stamp)),
+    family
+        .attributes
+        .put(place.slot(), target.group.as_ref(), target.expires);
+    op::apply(op, family, place, stamp);
+    // Also where no value was changed: from now on counts what was said. It must follow from the change alone, since a snapshot
+    // may know attributes that are newer than the change.
+    if target.has_attributes() && place.sequence() < stamp.sequence {
+        place.touch(stamp);
     }
 }
 
 /// The label texts of a family's series that a selector matches.
 pub(crate) fn matching(family: &FamilyData, selector: &Selector) -> Vec<Box<str>> {
     let mut found = Vec::new();
-    for slab in family.slabs() {
-        slab.with_read(|fixed| {
-            for (_, _, text) in fixed.iter() {
-                let pairs: Vec<_> = Labels::pairs_of(text).collect();
-                if selector.matches_labels(&pairs) {
-                    found.push(text.into());
-                }
+    for block in family.blocks() {
+        block.for_each(|series| {
+            let pairs: Vec<_> = Labels::pairs_of(series.labels).collect();
+            if selector.matches_labels(&pairs) {
+                found.push(series.labels.into());
             }
         });
     }
@@ -287,23 +310,5 @@ fn zero(family: &FamilyData, stamp: Stamp) -> Value {
             stamp,
         }),
         _ => Value::Number(0.0, stamp),
-    }
-}
-
-impl Histogram {
-    fn observe(&mut self, bucket: usize, value: f64, stamp: Stamp) {
-        if let Some(count) = self.counts.get_mut(bucket) {
-            *count = count.saturating_add(1);
-        }
-        self.sum += value;
-        self.stamp = stamp;
-    }
-
-    fn merge(&mut self, delta: &HistogramDelta, stamp: Stamp) {
-        for (count, more) in self.counts.iter_mut().zip(&delta.counts) {
-            *count = count.saturating_add(*more);
-        }
-        self.sum += delta.sum;
-        self.stamp = stamp;
     }
 }

@@ -1,9 +1,11 @@
 //! Whether a write may happen, given the state and what its own earlier changes would do. Changes nothing.
 
+mod op;
+
 use std::{collections::HashMap, sync::Arc};
 
 use foldhash::fast::RandomState;
-use nexus_metric::{Family, Kind, Labels, Name};
+use nexus_metric::{Family, Kind};
 
 use super::{
     State,
@@ -12,22 +14,23 @@ use super::{
     found::FoundSeries,
     limits::StoreLimits,
 };
-use crate::write::{Change, Definition, Reason, Refusal, Target, Write};
+use crate::write::{Change, Definition, FamilyName, LabelText, Mode, Op, Reason, Refusal, Refusals, Target, Write};
 
 impl State {
     /// Says what is wrong with a write, or nothing if it may happen.
-    pub(crate) fn check(&self, write: &Write, limits: &StoreLimits) -> Vec<Refusal> {
-        self.check_found(write, limits, &self.find_all(write))
+    pub(crate) fn check(&self, write: &Write<'_>, limits: &StoreLimits) -> Vec<Refusal> {
+        self.check_found(write, limits, &self.find_all(write)).into_list()
     }
 
-    /// The same with what [`State::find_all`] found.
-    pub(crate) fn check_found(&self, write: &Write, limits: &StoreLimits, found: &FoundSeries) -> Vec<Refusal> {
+    /// The same with what [`State::find_all`] found. Where the write may happen in part, what is refused has no effect on
+    /// what follows it, and all that is refused is found.
+    pub(crate) fn check_found(&self, write: &Write<'_>, limits: &StoreLimits, found: &FoundSeries) -> Refusals {
         let mut check = Check::new(self, limits, write);
-        let mut refusals = Vec::new();
+        let mut refusals = Refusals::default();
         for (index, (change, slot)) in write.changes.iter().zip(found.slots()).enumerate() {
             if let Err(reason) = check.change(change, *slot) {
-                refusals.push(Refusal { index, reason });
-                if refusals.len() == Refusal::LIST_MAX {
+                refusals.push(index, reason);
+                if write.mode == Mode::All && refusals.len() == Refusal::LIST_MAX {
                     break;
                 }
             }
@@ -36,28 +39,35 @@ impl State {
     }
 }
 
+/// What the changes so far would do. A change that is refused leaves nothing in it.
 struct Check<'a> {
     state: &'a State,
     limits: &'a StoreLimits,
     owner: &'a str,
     /// Families that the write makes (`Some`) or removes (`None`).
-    families: HashMap<&'a Name, Option<Arc<Family>>, RandomState>,
+    families: HashMap<&'a str, Option<Arc<Family>>, RandomState>,
     /// Values that the write gives to series, or `None` for series that it removes; kept only if a later change could care.
-    series: HashMap<(&'a Name, &'a Labels), Option<f64>, RandomState>,
+    series: HashMap<(&'a str, &'a str), Option<f64>, RandomState>,
     /// The stored family of the change before, which is mostly that of the next, and the places of its series.
     stored: Option<(&'a Arc<FamilyData>, Places<'a>)>,
+    /// Whether an earlier value of a counter may matter to a later change.
     remembers_values: bool,
+    /// Whether it may matter to a later change that a series was changed at all.
+    remembers_all: bool,
     /// What the families that the write makes would expose, and which of them.
-    exposed: HashMap<Box<str>, &'a Name>,
+    exposed: HashMap<Box<str>, &'a FamilyName<'a>>,
     /// How many families there would be.
     families_len: u64,
     created: u64,
 }
 
-/// A family as the change finds it: in the state, or made earlier in the same write.
+/// A family as the change finds it.
 enum Found<'a> {
     Stored(&'a Arc<FamilyData>),
+    /// Made earlier in the same write.
     Planned(Arc<Family>),
+    /// The change itself would make it.
+    New(Family),
 }
 
 impl Found<'_> {
@@ -65,17 +75,17 @@ impl Found<'_> {
         match self {
             Found::Stored(data) => &data.family,
             Found::Planned(family) => family,
+            Found::New(family) => family,
         }
     }
 }
 
 impl<'a> Check<'a> {
-    fn new(state: &'a State, limits: &'a StoreLimits, write: &'a Write) -> Self {
-        // If counters only go up and nothing is deleted, the order of changes within the write cannot matter.
-        let sensitive = |change: &Change| match change {
-            Change::Set { .. } | Change::Delete { .. } | Change::DeleteMatching { .. } => true,
-            Change::Add { delta, .. } => *delta < 0.0,
-            Change::Create { .. } | Change::Observe { .. } | Change::Merge { .. } => false,
+    fn new(state: &'a State, limits: &'a StoreLimits, write: &'a Write<'_>) -> Self {
+        // If counters only go up and nothing is removed, the order of changes within the write cannot matter.
+        let sensitive = |change: &Change<'_>| match change {
+            Change::Series(_, op) => op::may_lower(op),
+            Change::Delete { .. } | Change::DeleteMatching { .. } | Change::Expire { .. } => true,
         };
         Check {
             state,
@@ -85,55 +95,44 @@ impl<'a> Check<'a> {
             series: HashMap::default(),
             stored: None,
             remembers_values: write.changes.len() > 1 && write.changes.iter().any(sensitive),
+            remembers_all: write
+                .changes
+                .iter()
+                .any(|change| matches!(change, Change::Expire { .. })),
             exposed: HashMap::new(),
             families_len: state.catalog.families_len() as u64,
             created: 0,
         }
     }
 
-    fn change(&mut self, change: &'a Change, slot: Option<u32>) -> Result<(), Reason> {
+    fn change(&mut self, change: &'a Change<'_>, slot: Option<u32>) -> Result<(), Reason> {
         match change {
-            Change::Create { target } => self
-                .target(target)
-                .and_then(|found| self.store(target, &found, slot, |old| old)),
-            Change::Set { target, value } => {
-                let found = self.number(target)?;
-                self.store(target, &found, slot, |_| *value)
-            }
-            Change::Add { target, delta } => {
-                let found = self.number(target)?;
-                self.store(target, &found, slot, |old| old + delta)
-            }
-            Change::Observe { target, value } => {
-                let found = self.histogram(target)?;
-                finite(found.family(), *value)?;
-                self.store(target, &found, slot, |old| old)
-            }
-            Change::Merge { target, delta } => {
-                let found = self.histogram(target)?;
-                finite(found.family(), delta.sum)?;
-                if delta.counts.len() != found.family().buckets.bounds().len() + 1 {
-                    return Err(Reason::BucketsConflict(target.family.clone()));
-                }
-                self.store(target, &found, slot, |old| old)
-            }
+            Change::Series(target, op) => self.series(target, op, slot),
             Change::Delete { family, labels } => self.delete(family, labels.as_ref()),
             Change::DeleteMatching { .. } => Ok(()),
+            Change::Expire {
+                family,
+                labels,
+                sequence,
+            } => {
+                self.expire(family, labels, *sequence);
+                Ok(())
+            }
         }
     }
 
-    fn find(&mut self, name: &Name) -> Option<Found<'a>> {
+    fn find(&mut self, name: &str) -> Option<Found<'a>> {
         if !self.families.is_empty()
             && let Some(planned) = self.families.get(name)
         {
             return planned.clone().map(Found::Planned);
         }
         if let Some((data, _)) = &self.stored
-            && data.family.name == *name
+            && data.family.name.as_str() == name
         {
             return Some(Found::Stored(data));
         }
-        let data = self.state.family(name.as_str())?;
+        let data = self.state.family(name)?;
         self.stored = Some((data, data.places()));
         Some(Found::Stored(data))
     }
@@ -146,27 +145,21 @@ impl<'a> Check<'a> {
             .map_or(0.0, |place| place.number())
     }
 
-    fn target(&mut self, target: &'a Target) -> Result<Found<'a>, Reason> {
+    /// The family of a target, or the one that it would make.
+    fn target(&mut self, target: &Target<'_>) -> Result<Found<'a>, Reason> {
         let name = &target.family;
-        if let Some(found) = self.find(name) {
-            agrees(found.family(), target.define.as_deref())?;
+        let definition = target.define.definition();
+        if let Some(found) = self.find(name.as_str()) {
+            agrees(found.family(), definition.as_deref())?;
             return Ok(found);
         }
         if is_reserved(name.as_str()) {
-            return Err(Reason::ReservedName(name.clone()));
+            return Err(Reason::ReservedName(name.name()));
         }
-        let definition = target
-            .define
-            .as_ref()
-            .ok_or_else(|| Reason::UnknownFamily(name.clone()))?;
-        let family = definition.family(name);
+        let definition = definition.ok_or_else(|| Reason::UnknownFamily(name.name()))?;
+        let family = definition.family(name.name());
         self.may_define(&family)?;
-        let family = Arc::new(family);
-        self.exposed
-            .extend(exposed_names(&family).into_iter().map(|exposed| (exposed, name)));
-        self.families.insert(name, Some(family.clone()));
-        self.families_len += 1;
-        Ok(Found::Planned(family))
+        Ok(Found::New(family))
     }
 
     fn may_define(&self, family: &Family) -> Result<(), Reason> {
@@ -181,17 +174,18 @@ impl<'a> Check<'a> {
         let stored = self
             .state
             .collision(family)
-            .filter(|(_, by)| self.families.get(by).is_none_or(Option::is_some));
+            .filter(|(_, by)| self.families.get(by.as_str()).is_none_or(Option::is_some))
+            .map(|(exposed, by)| (exposed, by.clone()));
         let planned = || {
             exposed_names(family)
                 .into_iter()
-                .find_map(|exposed| self.exposed.get(&exposed).map(|by| (exposed, *by)))
+                .find_map(|exposed| self.exposed.get(&exposed).map(|by| (exposed, by.name())))
         };
         if let Some((exposed, by)) = stored.or_else(planned) {
             return Err(Reason::NameCollision {
                 name: name(),
                 exposed,
-                by: by.clone(),
+                by,
             });
         }
         limit(self.families_len + 1, self.limits.families_max, "families_max", || {
@@ -199,62 +193,43 @@ impl<'a> Check<'a> {
         })
     }
 
-    fn number(&mut self, target: &'a Target) -> Result<Found<'a>, Reason> {
-        let found = self.target(target)?;
-        match found.family().kind {
-            Kind::Histogram => Err(conflict(found.family(), "use observe")),
-            _ => Ok(found),
-        }
-    }
-
-    fn histogram(&mut self, target: &'a Target) -> Result<Found<'a>, Reason> {
-        let found = self.target(target)?;
-        match found.family().kind {
-            Kind::Histogram => Ok(found),
-            _ => Err(conflict(found.family(), "only a histogram can observe")),
-        }
+    fn define(&mut self, name: &'a FamilyName<'_>, family: Family) {
+        self.exposed
+            .extend(exposed_names(&family).into_iter().map(|exposed| (exposed, name)));
+        self.families.insert(name.as_str(), Some(Arc::new(family)));
+        self.families_len += 1;
     }
 
     /// Looks at what the change would leave in the series, and counts the series if it would be made.
-    fn store(
-        &mut self,
-        target: &'a Target,
-        found: &Found<'a>,
-        slot: Option<u32>,
-        new: impl FnOnce(f64) -> f64,
-    ) -> Result<(), Reason> {
-        let key = (&target.family, &target.labels);
+    fn series(&mut self, target: &'a Target<'_>, op: &Op, slot: Option<u32>) -> Result<(), Reason> {
+        let found = self.target(target)?;
+        let family = found.family();
+        let key = (target.family.as_str(), target.labels.as_str());
         let stored = || match found {
             Found::Stored(_) => slot.map(|slot| self.number_at(slot)),
-            Found::Planned(_) => None,
+            Found::Planned(_) | Found::New(_) => None,
         };
         let remembered = match self.series.is_empty() {
             true => None,
             false => self.series.get(&key).copied(),
         };
         let old = remembered.unwrap_or_else(stored);
-        let value = new(old.unwrap_or(0.0));
-        let family = found.family();
+        let from = old.unwrap_or(0.0);
+        let value = op::check(op, family, from)?;
         let is_counter = family.kind == Kind::Counter;
         if is_counter {
-            finite(family, value)?;
-            let from = old.unwrap_or(0.0);
-            if value < from {
-                let (name, labels) = (target.family.clone(), target.labels.clone());
-                return Err(Reason::CounterDown {
-                    name,
-                    labels,
-                    from,
-                    to: value,
-                });
-            }
+            counts_up(target, family, from, value)?;
         }
         if old.is_none() {
             self.may_create()?;
-            self.created += 1;
         }
+        // Nothing is refused from here on.
+        if let Found::New(family) = found {
+            self.define(&target.family, family);
+        }
+        self.created += u64::from(old.is_none());
         // A series that is made here must not be counted twice; a value matters only to a counter that is changed again.
-        if (self.remembers_values && is_counter) || old.is_none() {
+        if (self.remembers_values && is_counter) || self.remembers_all || old.is_none() {
             self.series.insert(key, Some(value));
         }
         Ok(())
@@ -274,24 +249,38 @@ impl<'a> Check<'a> {
         })
     }
 
-    fn delete(&mut self, name: &'a Name, labels: Option<&'a Labels>) -> Result<(), Reason> {
+    fn delete(&mut self, name: &'a FamilyName<'_>, labels: Option<&'a LabelText<'_>>) -> Result<(), Reason> {
         if is_reserved(name.as_str()) {
-            return Err(Reason::ReservedName(name.clone()));
+            return Err(Reason::ReservedName(name.name()));
         }
-        let found = self.find(name).ok_or_else(|| Reason::UnknownFamily(name.clone()))?;
+        let found = self
+            .find(name.as_str())
+            .ok_or_else(|| Reason::UnknownFamily(name.name()))?;
         let Some(labels) = labels else {
-            self.series.retain(|(family, _), _| *family != name);
+            self.series.retain(|(family, _), _| *family != name.as_str());
             self.exposed.retain(|_, by| *by != name);
-            self.families.insert(name, None);
+            self.families.insert(name.as_str(), None);
             self.families_len -= 1;
             return Ok(());
         };
-        let stored = || matches!(&found, Found::Stored(data) if data.find(labels.as_text()).is_some());
-        if !self.series.get(&(name, labels)).map_or_else(stored, Option::is_some) {
-            return Err(Reason::UnknownSeries(name.clone(), labels.clone()));
+        let key = (name.as_str(), labels.as_str());
+        let stored = || matches!(&found, Found::Stored(data) if data.find(labels.as_str()).is_some());
+        if !self.series.get(&key).map_or_else(stored, Option::is_some) {
+            return Err(Reason::UnknownSeries(name.name(), labels.labels()));
         }
-        self.series.insert((name, labels), None);
+        self.series.insert(key, None);
         Ok(())
+    }
+
+    /// A series that the write changed before is newer than what should expire.
+    fn expire(&mut self, name: &'a FamilyName<'_>, labels: &'a LabelText<'_>, sequence: u64) {
+        let key = (name.as_str(), labels.as_str());
+        if let Some(Found::Stored(data)) = self.find(key.0)
+            && !self.series.contains_key(&key)
+            && data.find(key.1).is_some_and(|place| place.sequence() == sequence)
+        {
+            self.series.insert(key, None);
+        }
     }
 }
 
@@ -319,6 +308,15 @@ fn conflict(family: &Family, wanted: &str) -> Reason {
         is: family.kind,
         wanted: wanted.to_owned(),
     }
+}
+
+fn counts_up(target: &Target<'_>, family: &Family, from: f64, to: f64) -> Result<(), Reason> {
+    finite(family, to)?;
+    if to >= from {
+        return Ok(());
+    }
+    let (name, labels) = (family.name.clone(), target.labels.labels());
+    Err(Reason::CounterDown { name, labels, from, to })
 }
 
 fn finite(family: &Family, value: f64) -> Result<(), Reason> {

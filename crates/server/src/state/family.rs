@@ -12,6 +12,7 @@ use hashbrown::HashTable;
 use nexus_metric::{Family, Kind};
 
 use super::{
+    attributes::{AttributeTable, Attributes},
     cell::{Histogram, NumberCell, Stamp},
     locks::{read, write},
     owners::OwnerId,
@@ -31,6 +32,8 @@ pub(crate) struct FamilyData {
     /// Slots whose series are gone. Only the writer looks at it.
     free: Mutex<Vec<u32>>,
     live: AtomicUsize,
+    /// What few series have, by their slots.
+    pub(crate) attributes: AttributeTable,
 }
 
 /// From labels to slot. The hash stands beside the slot, so that growing does not look at the label texts.
@@ -57,11 +60,12 @@ impl Value {
     }
 }
 
-/// Where a series stands: its slab, and the place in it.
+/// Where a series stands: its slot, which is a place in a slab.
 #[derive(Debug, Clone)]
 pub(crate) struct Place<S: Deref<Target = Slab> = Arc<Slab>> {
-    slab: S,
-    offset: usize,
+    pub(super) slot: u32,
+    pub(super) slab: S,
+    pub(super) offset: usize,
 }
 
 /// How many series are looked for at once.
@@ -109,12 +113,12 @@ impl Places<'_> {
     pub(crate) fn at(&self, slot: u32) -> Option<Place<&Slab>> {
         let (number, offset) = locate(slot);
         let slab = &**self.0.get(number)?;
-        Some(Place { slab, offset })
+        Some(Place { slot, slab, offset })
     }
 }
 
 impl FamilyData {
-    pub(crate) fn new(family: Family, defined: Stamp) -> Self {
+    pub(super) fn new(family: Family, defined: Stamp) -> Self {
         FamilyData {
             family,
             defined,
@@ -122,6 +126,7 @@ impl FamilyData {
             index: RwLock::default(),
             free: Mutex::default(),
             live: AtomicUsize::new(0),
+            attributes: AttributeTable::default(),
         }
     }
 
@@ -131,15 +136,11 @@ impl FamilyData {
     }
 
     /// One slab after the other; `None` beyond the last.
-    pub(crate) fn slab(&self, number: usize) -> Option<Arc<Slab>> {
+    pub(super) fn slab(&self, number: usize) -> Option<Arc<Slab>> {
         read(&self.slabs).get(number).cloned()
     }
 
-    pub(crate) fn slabs(&self) -> Vec<Arc<Slab>> {
-        read(&self.slabs).clone()
-    }
-
-    pub(crate) fn find(&self, labels: &str) -> Option<Place> {
+    pub(super) fn find(&self, labels: &str) -> Option<Place> {
         let hash = hash(labels);
         let index = read(&self.index);
         let slabs = read(&self.slabs);
@@ -148,7 +149,7 @@ impl FamilyData {
 
     /// Finds many series, one after the other: each one's slot, or `None` if it is not there. The locks are taken once, and
     /// the processor waits for the memory of many look-ups at once.
-    pub(crate) fn find_all<'l>(&self, labels: impl Iterator<Item = &'l str>, found: &mut Vec<Option<u32>>) {
+    pub(super) fn find_all<'l>(&self, labels: impl Iterator<Item = &'l str>, found: &mut Vec<Option<u32>>) {
         let index = read(&self.index);
         let slabs = read(&self.slabs);
         let mut labels = labels.fuse();
@@ -177,22 +178,17 @@ impl FamilyData {
     }
 
     /// The series' places, by slots that were found. Only the writer may call this, and must let go before it makes series.
-    pub(crate) fn places(&self) -> Places<'_> {
+    pub(super) fn places(&self) -> Places<'_> {
         Places(read(&self.slabs))
     }
 
-    /// The value of the series with these labels.
-    pub(crate) fn value(&self, labels: &str) -> Option<Value> {
-        // Between finding and reading, the writer may give the place to another series; the labels tell.
-        let Place { slab, offset } = self.find(labels)?;
-        slab.with_read(|fixed| {
-            fixed.get(offset).filter(|(_, text)| *text == labels)?;
-            slab.value(offset)
-        })
+    /// Gives a series that was just made what it had in an earlier life.
+    pub(crate) fn restore_attributes(&self, place: &Place, attributes: Attributes) {
+        self.attributes.set(place.slot, attributes);
     }
 
     /// Makes a series; its value is `value`. The caller has seen that there is none with these labels.
-    pub(crate) fn insert(&self, labels: &str, owner: OwnerId, created_ms: u64, value: Value) -> Place {
+    pub(super) fn insert(&self, labels: &str, owner: OwnerId, created_ms: u64, value: Value) -> Place {
         let reused = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let slot = reused.unwrap_or_else(|| {
             let mut index = write(&self.index);
@@ -209,11 +205,11 @@ impl FamilyData {
             .table
             .insert_unique(spread(hash), (hash, slot), |(hash, _)| spread(*hash));
         self.live.fetch_add(1, Ordering::Relaxed);
-        Place { slab, offset }
+        Place { slot, slab, offset }
     }
 
     /// Removes a series; gives what it was.
-    pub(crate) fn remove(&self, labels: &str) -> Option<Entry> {
+    pub(super) fn remove(&self, labels: &str) -> Option<Entry> {
         let hash = hash(labels);
         let slot = {
             let mut index = write(&self.index);
@@ -223,9 +219,10 @@ impl FamilyData {
                 .find_entry(spread(hash), |(h, slot)| *h == hash && is_at(&slabs, *slot, labels));
             found.ok()?.remove().0.1
         };
-        let Place { slab, offset } = place(&read(&self.slabs), slot)?;
+        let Place { slab, offset, .. } = place(&read(&self.slabs), slot)?;
         let entry = slab.vacate(offset);
         slab.changed();
+        self.attributes.remove(slot);
         self.free.lock().unwrap_or_else(PoisonError::into_inner).push(slot);
         self.live.fetch_sub(1, Ordering::Relaxed);
         entry
@@ -246,6 +243,10 @@ impl FamilyData {
 
 /// What the writer asks of a series, and does to it. It alone makes and removes series, so the place is still the series'.
 impl<S: Deref<Target = Slab>> Place<S> {
+    pub(crate) fn slot(&self) -> u32 {
+        self.slot
+    }
+
     /// The sequence of its last change.
     pub(crate) fn sequence(&self) -> u64 {
         match &self.slab.cells {
@@ -269,6 +270,14 @@ impl<S: Deref<Target = Slab>> Place<S> {
         {
             cell.put(value, stamp);
             self.slab.changed();
+        }
+    }
+
+    /// Makes the change its last one, whatever the value.
+    pub(crate) fn touch(&self, stamp: Stamp) {
+        match &self.slab.cells {
+            Cells::Numbers(_) => self.put_number(self.number(), stamp),
+            Cells::Histograms(_) => self.change_histogram(|histogram| histogram.stamp = stamp),
         }
     }
 
@@ -314,7 +323,7 @@ impl Slab {
 fn place(slabs: &[Arc<Slab>], slot: u32) -> Option<Place> {
     let (number, offset) = locate(slot);
     let slab = slabs.get(number)?.clone();
-    Some(Place { slab, offset })
+    Some(Place { slot, slab, offset })
 }
 
 fn is_at(slabs: &[Arc<Slab>], slot: u32, labels: &str) -> bool {

@@ -1,16 +1,20 @@
 //! What makes the repeat of a write harmless: each key that was used, with what its answer needs.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
 
+use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 
-use crate::{clock::Reading, write::Idempotency};
+use crate::{
+    clock::Reading,
+    write::{Applied, Idempotency},
+};
 
 /// A write that happened under an idempotency key, in 48 bytes: there may be millions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +26,20 @@ pub(crate) struct Used {
     pub(crate) at_ms: u64,
     pub(crate) created: u32,
     pub(crate) deleted: u32,
+}
+
+impl Used {
+    /// What the answer to a repeat says, which has as many changes as the first had.
+    pub(crate) fn applied(&self, refused: u32, sent: u64) -> Applied {
+        let refused = u64::from(refused);
+        Applied {
+            sequence: self.sequence,
+            changes: sent.saturating_sub(refused),
+            refused,
+            created: self.created.into(),
+            deleted: self.deleted.into(),
+        }
+    }
 }
 
 /// How long and how many keys are kept; what comes first ends first.
@@ -36,8 +54,8 @@ pub(crate) struct Retention {
 pub(crate) enum Lookup {
     /// It was never used, or that is forgotten.
     Unknown,
-    /// It was used for the same request.
-    Same(Used),
+    /// It was used for the same request, of which so many changes were refused.
+    Same(Used, u32),
     /// It was used for another request.
     Other,
 }
@@ -62,6 +80,8 @@ struct Keys {
     first: u64,
     /// From a key to its number, modulo 2^32: there are never so many at once.
     index: HashTable<u32>,
+    /// How many changes were refused of the write of a key: there are few whose writes happened in part.
+    refused: HashMap<[u8; 16], u32, FixedState>,
     /// The clocks when the wall clock was last set. When it is set again, the times of all keys are moved along, so that
     /// keys age by the time that passes, whatever the wall clock does.
     since: Option<Reading>,
@@ -72,24 +92,31 @@ const JUMP_MS: u64 = 1000;
 
 impl UsedKeys {
     pub(crate) fn find(&self, idempotency: &Idempotency) -> Lookup {
-        match self.lock().get(idempotency) {
+        let keys = self.lock();
+        match keys.get(idempotency) {
             None => Lookup::Unknown,
-            Some(used) if used.idempotency.fingerprint == idempotency.fingerprint => Lookup::Same(*used),
+            Some(used) if used.idempotency.fingerprint == idempotency.fingerprint => {
+                Lookup::Same(*used, keys.refused(used))
+            }
             Some(_) => Lookup::Other,
         }
     }
 
-    /// Keeps a key; what is as new already stays as it is.
-    pub(crate) fn keep(&self, used: Used) {
+    /// Keeps a key, of whose write so many changes were refused; what is as new already stays as it is.
+    pub(crate) fn keep(&self, used: Used, refused: u32) {
         let mut keys = self.lock();
         match keys.get(&used.idempotency) {
-            Some(known) if known.sequence >= used.sequence => {}
+            Some(known) if known.sequence >= used.sequence => return,
             None => keys.push(used),
             // Forgotten in an earlier life and used again since.
             Some(_) => {
                 keys.unindex(&used.idempotency);
                 keys.push(used);
             }
+        }
+        match refused {
+            0 => drop(keys.refused.remove(&used.idempotency.id)),
+            _ => drop(keys.refused.insert(used.idempotency.id, refused)),
         }
     }
 
@@ -121,8 +148,9 @@ impl UsedKeys {
         self.evicted.load(Relaxed)
     }
 
-    /// A piece of the keys from number `from` on, and the number to go on with; `None` if there are no more.
-    pub(crate) fn piece(&self, from: u64) -> Option<(Vec<Used>, u64)> {
+    /// A piece of the keys from number `from` on, each with how many changes of its write were refused, and the number to go
+    /// on with; `None` if there are no more.
+    pub(crate) fn piece(&self, from: u64) -> Option<(Vec<(Used, u32)>, u64)> {
         self.lock().piece(from)
     }
 
@@ -164,6 +192,7 @@ impl Keys {
         }
         *self = Keys {
             since: self.since,
+            refused: std::mem::take(&mut self.refused),
             ..Keys::default()
         };
         for used in all {
@@ -185,6 +214,13 @@ impl Keys {
                 .is_some_and(|used| used.idempotency.id == idempotency.id)
         };
         self.at(*self.index.find(hash(&idempotency.id), is_it)?)
+    }
+
+    fn refused(&self, used: &Used) -> u32 {
+        if self.refused.is_empty() {
+            return 0;
+        }
+        self.refused.get(&used.idempotency.id).copied().unwrap_or(0)
     }
 
     fn unindex(&mut self, idempotency: &Idempotency) {
@@ -228,6 +264,8 @@ impl Keys {
             .find_entry(hash(&oldest.idempotency.id), |found| *found == number)
         {
             entry.remove();
+            // If it is not there, the key was used again, and this is of the newer use.
+            self.refused.remove(&oldest.idempotency.id);
         }
         self.gone += 1;
         if self.gone == PIECE {
@@ -237,11 +275,12 @@ impl Keys {
         }
     }
 
-    fn piece(&self, from: u64) -> Option<(Vec<Used>, u64)> {
+    fn piece(&self, from: u64) -> Option<(Vec<(Used, u32)>, u64)> {
         let from = from.max(self.first + self.gone as u64);
         let offset = usize::try_from(from - self.first).ok()?;
         let piece = self.pieces.get(offset / PIECE)?.get(offset % PIECE..)?;
-        (!piece.is_empty()).then(|| (piece.to_vec(), from + piece.len() as u64))
+        let with_refused = || piece.iter().map(|used| (*used, self.refused(used))).collect();
+        (!piece.is_empty()).then(|| (with_refused(), from + piece.len() as u64))
     }
 }
 
@@ -283,6 +322,10 @@ mod tests {
         }
     }
 
+    fn refused(used: &Used) -> u32 {
+        u32::try_from(used.sequence % 3).unwrap()
+    }
+
     proptest! {
         /// Against a plain list: what is found, what is forgotten, and what a snapshot reads.
         #[test]
@@ -294,9 +337,9 @@ mod tests {
                 now += pause;
                 let new = used(id, 0, sequence, now);
                 let known = model.iter().find(|known| known.idempotency.id == new.idempotency.id);
-                prop_assert_eq!(keys.find(&new.idempotency), known.map_or(Lookup::Unknown, |known| Lookup::Same(*known)));
+                prop_assert_eq!(keys.find(&new.idempotency), known.map_or(Lookup::Unknown, |known| Lookup::Same(*known, refused(known))));
                 if known.is_none() {
-                    keys.keep(new);
+                    keys.keep(new, refused(&new));
                     model.push_back(new);
                 }
                 keys.evict(&retention, now);
@@ -311,7 +354,9 @@ mod tests {
                 read.extend(piece);
                 from = next;
             }
-            prop_assert_eq!(read, Vec::from(model));
+            prop_assert_eq!(keys.lock().refused.len(), model.iter().filter(|used| refused(used) > 0).count());
+            let model: Vec<_> = model.into_iter().map(|used| (used, refused(&used))).collect();
+            prop_assert_eq!(read, model);
         }
     }
 
@@ -325,7 +370,7 @@ mod tests {
             },
         );
         for n in 0..50_000 {
-            keys.keep(used(n, 0, n, n));
+            keys.keep(used(n, 0, n, n), 0);
             keys.evict(&retention, n);
         }
         assert_eq!((keys.len(), keys.evicted()), (10_000, 40_000));
@@ -364,7 +409,7 @@ mod tests {
                     _ => wall + 1000,
                 };
                 keys.follow(reading(wall, second * 1000));
-                keys.keep(used(second, 0, second + 1, wall));
+                keys.keep(used(second, 0, second + 1, wall), 0);
                 keys.evict(&retention, wall);
                 for earlier in 0..=second {
                     let age = second - earlier;
@@ -388,11 +433,11 @@ mod tests {
             (3, 3, 2000),
             (5, 5, 800_000),
         ] {
-            keys.keep(used(id, 0, sequence, at_ms));
+            keys.keep(used(id, 0, sequence, at_ms), 0);
         }
         keys.follow(reading(4000, 0));
         let (read, _) = keys.piece(0).unwrap();
-        let times: Vec<_> = read.iter().map(|used| (used.sequence, used.at_ms)).collect();
+        let times: Vec<_> = read.iter().map(|(used, _)| (used.sequence, used.at_ms)).collect();
         assert_eq!(times, [(1, 1000), (2, 2000), (3, 2000), (4, 3000), (5, 4000)]);
         let retention = Retention {
             keys_max: 2,

@@ -80,9 +80,8 @@ impl Slab {
         read(&self.fixed)
     }
 
-    /// How often anything in it changed. What a reader made of the slab after it saw a version holds as long as the version
-    /// stays: it may be newer than that version, never older.
-    pub(crate) fn version(&self) -> u64 {
+    /// How often anything in it changed.
+    pub(super) fn version(&self) -> u64 {
         self.version.load(Ordering::Acquire)
     }
 
@@ -215,6 +214,15 @@ pub(crate) fn locate(slot: u32) -> (usize, usize) {
     (CAPACITIES.len() + offset / CAPACITY, offset % CAPACITY)
 }
 
+/// The slot number of a place: [`locate`] the other way round.
+pub(crate) fn slot(slab: usize, offset: usize) -> u32 {
+    let before: usize = match slab.checked_sub(CAPACITIES.len()) {
+        Some(full) => (full + 1) * CAPACITY,
+        None => CAPACITIES.iter().take(slab).sum(),
+    };
+    u32::try_from(before + offset).unwrap_or(u32::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -222,8 +230,9 @@ mod tests {
     #[test]
     fn slots_fill_the_slabs_one_after_the_other() {
         let mut expected = (0, 0);
-        for slot in 0..10_000 {
-            assert_eq!(locate(slot), expected);
+        for number in 0..10_000 {
+            assert_eq!(locate(number), expected);
+            assert_eq!(slot(expected.0, expected.1), number);
             expected.1 += 1;
             if expected.1 == capacity(expected.0) {
                 expected = (expected.0 + 1, 0);

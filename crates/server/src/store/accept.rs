@@ -14,7 +14,7 @@ use crate::{
     journal::recovery::{self, JournalError, Recovered},
     snapshot::{self, Edited, Loaded, Mistake},
     state::{Stamp, State},
-    write::{Amount, ChangeView},
+    write::{Change, FamilyName, LabelText, Op},
 };
 
 /// How many mistakes are listed.
@@ -175,40 +175,30 @@ fn pending(settings: &Settings, state: &mut State, position: u64) -> Result<(Vec
 }
 
 /// What a change does, if it does anything: what is as new already stays as it is.
-fn told(state: &State, change: &ChangeView<'_>, sequence: u64) -> Option<String> {
-    let (target, amount) = match change {
-        ChangeView::Series(target, amount) => (target, amount),
-        ChangeView::Delete { family, labels: None } => return Some(format!("{family} is deleted")),
-        ChangeView::Delete {
+fn told(state: &State, change: &Change<'_>, sequence: u64) -> Option<String> {
+    let last = |family: &FamilyName<'_>, labels: &LabelText<'_>| {
+        let value = state.family(family.as_str())?.value(labels.as_str())?;
+        Some(value.stamp().sequence)
+    };
+    match change {
+        Change::Series(target, op) => match last(&target.family, &target.labels) {
+            Some(last) if last >= sequence => None,
+            Some(_) if *op == Op::Ensure => None,
+            _ => Some(op.told(&format!("{}{}", target.family, target.labels))),
+        },
+        Change::Delete { family, labels: None } => Some(format!("{family} is deleted")),
+        Change::Delete {
             family,
             labels: Some(labels),
-        } => return Some(format!("{} is deleted", series(family, labels))),
-        ChangeView::DeleteMatching { selector, .. } => {
-            return Some(format!("what matches {} is deleted", selector.as_str()));
+        } => Some(format!("{family}{labels} is deleted")),
+        Change::DeleteMatching { selector, .. } => Some(format!("what matches {} is deleted", selector.as_str())),
+        Change::Expire {
+            family,
+            labels,
+            sequence: unchanged,
+        } => {
+            let is_old = last(family, labels)? == *unchanged;
+            is_old.then(|| format!("{family}{labels} expires"))
         }
-    };
-    let place = state
-        .family(target.family)
-        .and_then(|family| family.find(target.labels));
-    match (place, amount) {
-        (Some(place), _) if place.sequence() >= sequence => return None,
-        (Some(_), Amount::Nothing) => return None,
-        _ => {}
-    }
-    let name = series(target.family, target.labels);
-    Some(match amount {
-        Amount::Nothing => format!("{name} comes into being"),
-        Amount::Set(value) => format!("{name} is set to {value}, whatever the file says"),
-        Amount::Add(delta) => format!("{delta} is added to {name}"),
-        Amount::Observe(value) => format!("{name} observes {value}"),
-        Amount::Merge(delta) => format!("{name} observes {} values", delta.counts.iter().sum::<u64>()),
-    })
-}
-
-/// A series as people write it.
-fn series(family: &str, labels: &str) -> String {
-    match labels {
-        "" => family.to_owned(),
-        labels => format!("{family}{{{labels}}}"),
     }
 }

@@ -1,3 +1,5 @@
+//! Opens a store: reads snapshot and journal, and starts the writer.
+
 use std::{
     io,
     path::PathBuf,
@@ -8,19 +10,21 @@ use std::{
     time::Duration,
 };
 
+use nexus_segments::{Disk, files::directory_of};
+
 use super::{
     Shared, Store,
-    snapshotter::{Files, Snapshotter},
+    files::Files,
+    snapshotter::Snapshotter,
     status::Status,
     sync::{Mutex, sync_channel},
+    view::View,
     writer::{Mode, Writer},
 };
 use crate::{
     clients::Clients,
     clock::Clock,
     config::Durability,
-    disk::Disk,
-    files::directory_of,
     journal::{
         FrameHeader, Journal, JournaledWrite,
         recovery::{self, JournalError, Recovered},
@@ -261,7 +265,7 @@ fn start_writer(
     Ok(Store {
         shared: Arc::new(Shared {
             queue,
-            catalog,
+            view: View::of(catalog),
             status,
             stopping: AtomicBool::new(false),
             queue_bytes: Arc::new(AtomicU64::new(0)),

@@ -3,6 +3,7 @@ mod crash;
 mod documented;
 mod faults;
 mod model;
+mod pages;
 mod recovery;
 mod repair;
 mod semantics;
@@ -10,14 +11,14 @@ mod semantics;
 use std::{path::PathBuf, sync::Arc};
 
 use nexus_metric::{Kind, Labels, Name};
+use nexus_segments::testing::MemoryDisk;
 
 use super::*;
 use crate::{
     clients::Clients,
     config::Durability,
-    disk::memory::MemoryDisk,
     state::{State, StoreLimits, Value},
-    write::{Applied, Change, Definition, Outcome, Target, Write},
+    write::{Applied, Change, Definition, Op, Outcome, Target, Write},
 };
 
 fn settings(disk: &MemoryDisk, durability: Durability) -> Settings {
@@ -42,51 +43,38 @@ fn try_open(disk: &MemoryDisk, durability: Durability) -> Result<Opened, OpenErr
     Store::open(&settings(disk, durability), Clients::new(10))
 }
 
-fn target(name: &str, labels: &[(&str, &str)], define: Option<Kind>) -> Target {
-    Target {
-        family: Name::new(name).unwrap(),
-        labels: Labels::from_pairs(labels.iter().copied()).unwrap(),
-        define: define.map(|kind| Arc::new(Definition::of(kind))),
-    }
+fn target(name: &str, labels: &[(&str, &str)], define: Option<Kind>) -> Target<'static> {
+    let labels = Labels::from_pairs(labels.iter().copied()).unwrap();
+    Target::new(Name::new(name).unwrap(), labels).defining(define.map(|kind| Arc::new(Definition::of(kind))))
 }
 
-fn add(name: &str, delta: f64) -> Change {
-    Change::Add {
-        target: target(name, &[], Some(Kind::Gauge)),
-        delta,
-    }
+fn add(name: &str, delta: f64) -> Change<'static> {
+    Change::Series(target(name, &[], Some(Kind::Gauge)), Op::Add(delta))
 }
 
-fn set(name: &str, value: f64) -> Change {
-    Change::Set {
-        target: target(name, &[], Some(Kind::Gauge)),
-        value,
-    }
+fn set(name: &str, value: f64) -> Change<'static> {
+    Change::Series(target(name, &[], Some(Kind::Gauge)), Op::Set(value))
 }
 
-fn write_of(changes: Vec<Change>) -> Write {
-    Write {
-        owner: "key".into(),
-        idempotency: None,
-        changes,
-    }
+fn write_of(changes: Vec<Change<'static>>) -> Write<'static> {
+    Write::of("key", changes)
 }
 
-fn submit(store: &Store, changes: Vec<Change>) -> Outcome {
+fn submit(store: &Store, changes: Vec<Change<'static>>) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(store.submit(write_of(changes)))
 }
 
 #[track_caller]
-fn accept(store: &Store, changes: Vec<Change>) -> Applied {
+fn accept(store: &Store, changes: Vec<Change<'static>>) -> Applied {
     match submit(store, changes) {
-        Outcome::Applied(applied) => applied,
+        Outcome::Applied(applied, refused) if refused.is_empty() => applied,
         other => panic!("{other:?}"),
     }
 }
 
 #[track_caller]
-fn refuse(store: &Store, changes: Vec<Change>) -> String {
+fn refuse(store: &Store, changes: Vec<Change<'static>>) -> String {
     match submit(store, changes) {
         Outcome::Refused(refusals) => refusals
             .iter()
@@ -100,18 +88,16 @@ fn refuse(store: &Store, changes: Vec<Change>) -> String {
 /// Every series with its value, one a line.
 fn dump(store: &Store) -> String {
     let mut lines = Vec::new();
-    for family in store.catalog().families() {
-        for slab in family.slabs() {
-            slab.with_read(|fixed| {
-                for (offset, _, labels) in fixed.iter() {
-                    let value = match slab.value(offset).unwrap() {
-                        Value::Number(value, _) => value.to_string(),
-                        Value::Histogram(histogram) => {
-                            format!("{:?} sum {}", histogram.counts, histogram.sum)
-                        }
-                    };
-                    lines.push(format!("{}{{{labels}}} {value}", family.family.name));
-                }
+    for family in store.view().catalog.families() {
+        for block in family.blocks() {
+            block.for_each(|series| {
+                let value = match series.value().unwrap() {
+                    Value::Number(value, _) => value.to_string(),
+                    Value::Histogram(histogram) => {
+                        format!("{:?} sum {}", histogram.counts, histogram.sum)
+                    }
+                };
+                lines.push(format!("{}{{{}}} {value}", family.family.name, series.labels));
             });
         }
     }

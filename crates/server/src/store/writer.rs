@@ -1,10 +1,13 @@
+//! The one task that changes the state.
+
 use std::{io, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
 use super::{
-    QueueTicket,
-    snapshotter::Files,
+    command::{Answer, Begun, Command, Job},
+    decide::{Decision, decide},
+    files::Files,
     status::Status,
     sync::{Receiver, RecvTimeoutError, oneshot},
 };
@@ -12,52 +15,9 @@ use crate::{
     clock::{Clock, now_ms},
     config::Durability,
     journal::{Frame, Journal},
-    state::{Lookup, State, StoreLimits},
-    write::{Applied, Idempotency, Outcome, Unavailable, Write},
+    state::{Stamp, State, StoreLimits},
+    write::{Outcome, Unavailable, Write},
 };
-
-/// A write on its way, with its journal record and the place where its submitter waits.
-#[derive(Debug)]
-pub(super) struct Job {
-    pub(super) write: Write,
-    pub(super) record: Vec<u8>,
-    pub(super) reply: oneshot::Sender<Answer>,
-    pub(super) _ticket: QueueTicket,
-}
-
-/// What became of a write, and what is left of it: whoever allocated it frees it, which costs the allocator less than if
-/// another thread does, and costs the one writer nothing.
-#[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) outcome: Outcome,
-    pub(super) _spent: (Write, Vec<u8>),
-}
-
-/// What the writer can be asked.
-#[derive(Debug)]
-pub(super) enum Command {
-    Write(Job),
-    /// Begin a new segment; the answer is the position that a snapshot from now on stands for, and the segment's number.
-    BeginSnapshot(oneshot::Sender<io::Result<Begun>>),
-    /// Make everything that readers can see durable in the journal, in every mode.
-    Sync(oneshot::Sender<io::Result<()>>),
-    /// The snapshot is in its place, or was given up.
-    EndSnapshot,
-    /// Take no more writes.
-    Close,
-    /// See that the files are still where they should be.
-    VerifyFiles,
-    /// Wait until this is dropped, so that the writes behind it become one group.
-    #[cfg(test)]
-    Hold(Receiver<()>),
-    Stop,
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Begun {
-    pub(super) position: u64,
-    pub(super) segment: u64,
-}
 
 /// How often the writer lets others run before it sleeps: where nobody wants to, a few microseconds in all.
 const YIELDS: usize = 8;
@@ -180,13 +140,13 @@ impl Writer {
         let mut other = None;
         let mut job = Some(first);
         while let Some(Job {
-            write,
-            record,
+            mut write,
+            mut record,
             reply,
             _ticket,
         }) = job
         {
-            let outcome = self.process(&write, &record, &mut frame);
+            let outcome = self.process(&mut write, &mut record, &mut frame);
             let _spent = (write, record);
             answers.push((reply, Answer { outcome, _spent }));
             if frame.len() >= FRAME_BYTES || answers.len() >= FRAME_WRITES {
@@ -212,55 +172,41 @@ impl Writer {
         other
     }
 
-    fn process(&mut self, write: &Write, record: &[u8], frame: &mut Frame) -> Outcome {
+    /// Decides about a write, and puts what happened into the frame.
+    fn process(&mut self, write: &mut Write<'_>, record: &mut Vec<u8>, frame: &mut Frame) -> Outcome {
         if self.closed {
             return Outcome::Unavailable(Unavailable::Stopping);
         }
         if let Mode::ReadOnly { .. } = self.mode {
             return Outcome::Unavailable(Unavailable::ReadOnly);
         }
-        if let Some(answer) = write
-            .idempotency
-            .and_then(|idempotency| self.replayed_outcome(&idempotency))
-        {
-            return answer;
-        }
-        let found = self.state.find_all(write);
-        let refusals = self.state.check_found(write, &self.limits, &found);
-        if !refusals.is_empty() {
-            self.status.refused();
-            return Outcome::Refused(refusals);
-        }
-        let applied = self.state.apply_checked(write, &found, frame.next(), frame.at_ms());
-        frame.push(&applied, record, write.changes.len());
-        if let Some(idempotency) = write.idempotency {
-            self.state.keep_key(idempotency, &applied, frame.at_ms());
-            self.state
-                .catalog
-                .used_keys
-                .evict(&self.limits.idempotency, frame.at_ms());
-        }
-        self.status.applied(write.changes.len() as u64);
-        Outcome::Applied(applied)
-    }
-
-    /// The answer to a write whose idempotency key was used before. If the first use is in the same frame, both are
-    /// answered after its sync; if it was in an earlier one, that one is durable.
-    fn replayed_outcome(&self, idempotency: &Idempotency) -> Option<Outcome> {
-        match self.state.catalog.used_keys.find(idempotency) {
-            Lookup::Unknown => None,
-            Lookup::Same(used) => {
-                self.status.replayed();
-                let (created, deleted) = (u64::from(used.created), u64::from(used.deleted));
-                Some(Outcome::Replayed(Applied {
-                    sequence: used.sequence,
-                    created,
-                    deleted,
-                }))
+        let sent = write.changes.len();
+        let stamp = Stamp {
+            sequence: frame.next(),
+            at_ms: frame.at_ms(),
+        };
+        match decide(&mut self.state, &self.limits, write, stamp) {
+            Decision::Happened(applied) => {
+                if write.changes.len() < sent {
+                    *record = write.encode();
+                }
+                frame.push(&applied, record);
+                self.status.applied(applied.changes);
+                Outcome::Applied(applied, write.refused.take_list())
             }
-            Lookup::Other => {
+            // If the first use is in the same frame, both are answered after its sync; if it was in an earlier one, that one
+            // is durable.
+            Decision::HappenedBefore(applied) => {
+                self.status.replayed();
+                Outcome::Replayed(applied)
+            }
+            Decision::KeyReused => {
                 self.status.key_reused();
-                Some(Outcome::KeyReused)
+                Outcome::KeyReused
+            }
+            Decision::Refused(refusals) => {
+                self.status.refused();
+                Outcome::Refused(refusals)
             }
         }
     }
@@ -284,7 +230,7 @@ impl Writer {
     fn answer(&self, answers: Vec<(oneshot::Sender<Answer>, Answer)>, kept: bool) {
         for (reply, mut answer) in answers {
             // A repeat in the frame that failed is as uncertain as its first.
-            if let Outcome::Applied(_) | Outcome::Replayed(_) = answer.outcome
+            if let Outcome::Applied(..) | Outcome::Replayed(_) = answer.outcome
                 && !kept
             {
                 self.status.unknown(1);

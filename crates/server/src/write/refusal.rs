@@ -1,3 +1,5 @@
+//! Why changes cannot be.
+
 use std::fmt;
 
 use nexus_metric::{Kind, Labels, Name, text::number};
@@ -14,6 +16,86 @@ pub(crate) struct Refusal {
 impl Refusal {
     /// How many refusals of one write are listed; the rest is left out.
     pub(crate) const LIST_MAX: usize = 100;
+}
+
+/// The refused changes of a write: all by their places, the first of them with their reasons.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Refusals {
+    /// At most [`Refusal::LIST_MAX`].
+    list: Vec<Refusal>,
+    /// Rising, the listed ones among them.
+    places: Vec<usize>,
+}
+
+impl Refusals {
+    /// Adds one that is behind all others.
+    pub(crate) fn push(&mut self, index: usize, reason: Reason) {
+        self.places.push(index);
+        if self.list.len() < Refusal::LIST_MAX {
+            self.list.push(Refusal { index, reason });
+        }
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn list(&self) -> &[Refusal] {
+        &self.list
+    }
+
+    /// Takes the first of them; they are still counted.
+    pub(crate) fn take_list(&mut self) -> Vec<Refusal> {
+        std::mem::take(&mut self.list)
+    }
+
+    /// The first of them, without the others.
+    pub(crate) fn into_list(self) -> Vec<Refusal> {
+        self.list
+    }
+
+    /// Leaves the others of a list that has an item for each change.
+    pub(crate) fn take_out_of<T>(&self, items: &mut Vec<T>) {
+        let mut refused = self.places.iter().peekable();
+        let mut place = 0;
+        items.retain(|_| {
+            let is_refused = refused.next_if(|refused| **refused == place).is_some();
+            place += 1;
+            !is_refused
+        });
+    }
+
+    /// Adds refusals whose places count only what these here left.
+    pub(crate) fn add_of_the_rest(&mut self, rest: Refusals) {
+        let mut before = self.places.iter().peekable();
+        let mut passed = 0;
+        // A place among the rest is so much further on as there are refused ones before it.
+        let places: Vec<usize> = rest
+            .places
+            .iter()
+            .map(|place| {
+                while before.next_if(|before| **before <= place + passed).is_some() {
+                    passed += 1;
+                }
+                place + passed
+            })
+            .collect();
+        let listed = rest.list.into_iter().zip(&places);
+        self.list.extend(listed.map(|(refusal, place)| Refusal {
+            index: *place,
+            reason: refusal.reason,
+        }));
+        self.list.sort_by_key(|refusal| refusal.index);
+        self.list.truncate(Refusal::LIST_MAX);
+        self.places.extend(places);
+        self.places.sort_unstable();
+    }
 }
 
 /// What is wrong with a change.
@@ -89,6 +171,9 @@ pub(crate) enum Reason {
         /// The value.
         value: f64,
     },
+    /// The API key may not make the change; the text says why.
+    #[error("{0}")]
+    Forbidden(String),
     /// A limit would be passed.
     #[error("{what} is over the limit of {max} (limits.{setting})")]
     Limit {
@@ -109,5 +194,48 @@ impl fmt::Display for Shown {
         let mut text = Vec::new();
         number::write(&mut text, self.0);
         f.write_str(&String::from_utf8_lossy(&text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(places: &[usize]) -> Refusals {
+        let mut refusals = Refusals::default();
+        for place in places {
+            refusals.push(*place, Reason::ReservedLabel("le"));
+        }
+        refusals
+    }
+
+    #[test]
+    fn places_are_those_that_the_client_knows() {
+        let check = |first: &[usize], then: &[usize], expected: &[usize]| {
+            let mut refusals = refused(first);
+            refusals.add_of_the_rest(refused(then));
+            assert_eq!(refusals.places, expected);
+            assert!(refusals.list.iter().map(|refusal| &refusal.index).eq(expected));
+
+            let (mut once, mut twice) = ((0..9).collect::<Vec<_>>(), (0..9).collect::<Vec<_>>());
+            refusals.take_out_of(&mut once);
+            refused(first).take_out_of(&mut twice);
+            refused(then).take_out_of(&mut twice);
+            assert_eq!(once, twice);
+        };
+        check(&[], &[], &[]);
+        check(&[1, 2], &[], &[1, 2]);
+        check(&[], &[0, 3], &[0, 3]);
+        check(&[0, 1, 4], &[0, 1, 2, 3], &[0, 1, 2, 3, 4, 5, 6]);
+        check(&[3], &[2, 3], &[2, 3, 4]);
+    }
+
+    #[test]
+    fn all_are_counted_and_few_are_listed() {
+        let many: Vec<usize> = (0..250).map(|place| 2 * place).collect();
+        let mut refusals = refused(&many);
+        refusals.add_of_the_rest(refused(&many));
+        assert_eq!((refusals.len(), refusals.list().len()), (500, Refusal::LIST_MAX));
+        assert!(refusals.list().is_sorted_by_key(|refusal| refusal.index));
     }
 }

@@ -1,3 +1,5 @@
+//! What is wrong with a write whatever the state is: sizes, names and labels.
+
 use std::{borrow::Cow, collections::HashMap};
 
 use nexus_metric::{
@@ -5,7 +7,7 @@ use nexus_metric::{
     text::{Escaping, escape_label_name},
 };
 
-use super::{Change, Reason, Refusal, Target, Write};
+use super::{Change, FamilyName, LabelText, Mode, Reason, Refusal, Refusals, Target, Write};
 
 /// How large what a client sends may be. Each is a setting of the same name under `limits`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,80 +28,71 @@ impl RequestLimits {
     };
 }
 
-impl Write {
-    /// What is wrong with the write whatever the state is. Runs in the request's own task.
-    pub(crate) fn validate(&self, limits: &RequestLimits) -> Vec<Refusal> {
+impl Write<'_> {
+    /// What is wrong with the write whatever the state is; where it may happen in part, all that is. Runs in the request's
+    /// own task.
+    pub(crate) fn validate(&self, limits: &RequestLimits) -> Refusals {
+        let most = match self.mode {
+            Mode::All => Refusal::LIST_MAX,
+            Mode::Each => usize::MAX,
+        };
         let found = self.changes.iter().enumerate().filter_map(|(index, change)| {
             let reason = change_reason(change, limits)?;
-            Some(Refusal { index, reason })
+            Some((index, reason))
         });
-        found.take(Refusal::LIST_MAX).collect()
-    }
-}
-
-fn change_reason(change: &Change, limits: &RequestLimits) -> Option<Reason> {
-    match (change, change.target()) {
-        (_, Some(target)) => target_reason(target, limits),
-        (Change::Delete { family, .. }, None) => {
-            over(family.as_str().len(), limits.name_bytes_max, "name_bytes_max", || {
-                "the metric's name".to_owned()
-            })
+        let mut refusals = Refusals::default();
+        for (index, reason) in found.take(most) {
+            refusals.push(index, reason);
         }
-        (_, None) => None,
+        refusals
     }
 }
 
-fn target_reason(target: &Target, limits: &RequestLimits) -> Option<Reason> {
-    let name = over(
-        target.family.as_str().len(),
-        limits.name_bytes_max,
-        "name_bytes_max",
-        || "the metric's name".to_owned(),
-    );
-    let help = target
-        .define
-        .as_ref()
-        .map_or(0, |define| define.help.len() + define.unit.len());
-    let help = || {
-        over(help, limits.help_bytes_max, "help_bytes_max", || {
-            "the help text".to_owned()
-        })
-    };
-    name.or_else(help).or_else(|| labels_reason(&target.labels, limits))
+fn change_reason(change: &Change<'_>, limits: &RequestLimits) -> Option<Reason> {
+    let name = change.family().and_then(|family| name_reason(family, limits));
+    name.or_else(|| change.target().and_then(|target| target_reason(target, limits)))
 }
 
-fn labels_reason(labels: &Labels, limits: &RequestLimits) -> Option<Reason> {
-    let few = labels.as_text().bytes().filter(|byte| *byte == b'=').count() <= limits.labels_per_series_max;
+fn name_reason(family: &FamilyName<'_>, limits: &RequestLimits) -> Option<Reason> {
+    over(family.as_str().len(), limits.name_bytes_max, "name_bytes_max", || {
+        "the metric's name".to_owned()
+    })
+}
+
+fn target_reason(target: &Target<'_>, limits: &RequestLimits) -> Option<Reason> {
+    let define = target.define.definition();
+    let help = define.map_or(0, |define| define.help.len() + define.unit.len());
+    let help = over(help, limits.help_bytes_max, "help_bytes_max", || {
+        "the help text".to_owned()
+    });
+    help.or_else(|| labels_reason(&target.labels, limits))
+        .or_else(|| group_reason(target, limits))
+}
+
+fn group_reason(target: &Target<'_>, limits: &RequestLimits) -> Option<Reason> {
+    let mut labels = target.group.as_ref()?.pairs().enumerate();
+    labels.find_map(|(place, (name, value))| label_reason(place, &name, &value, limits))
+}
+
+fn labels_reason(labels: &LabelText<'_>, limits: &RequestLimits) -> Option<Reason> {
+    let few = labels.as_str().bytes().filter(|byte| *byte == b'=').count() <= limits.labels_per_series_max;
     let is_fine = |name: &[u8], value: &[u8]| {
         let short = name.len() <= limits.name_bytes_max && value.len() <= limits.value_bytes_max;
         short && name != b"le" && name != b"quantile"
     };
     // As nearly all are.
-    if few && labels.are_plain_and(is_fine) {
+    if few && Labels::is_plain_text_and(labels.as_str(), is_fine) {
         return None;
     }
     let mut legacy = true;
-    for (place, (name, value)) in labels.iter().enumerate() {
+    for (place, (name, value)) in labels.pairs().enumerate() {
         legacy &= is_legacy_label_name(&name);
         for reserved in ["le", "quantile"] {
             if name == reserved {
                 return Some(Reason::ReservedLabel(reserved));
             }
         }
-        let count = over(place + 1, limits.labels_per_series_max, "labels_per_series_max", || {
-            "the number of labels".to_owned()
-        });
-        let reason = count
-            .or_else(|| {
-                over(name.len(), limits.name_bytes_max, "name_bytes_max", || {
-                    format!("label name {:?}", shortened(&name))
-                })
-            })
-            .or_else(|| {
-                over(value.len(), limits.value_bytes_max, "value_bytes_max", || {
-                    format!("the value of label {name:?}")
-                })
-            });
+        let reason = label_reason(place, &name, &value, limits);
         if reason.is_some() {
             return reason;
         }
@@ -107,10 +100,28 @@ fn labels_reason(labels: &Labels, limits: &RequestLimits) -> Option<Reason> {
     if legacy { None } else { collision(labels) }
 }
 
+/// What is too large of the label at this place.
+fn label_reason(place: usize, name: &str, value: &str, limits: &RequestLimits) -> Option<Reason> {
+    let count = over(place + 1, limits.labels_per_series_max, "labels_per_series_max", || {
+        "the number of labels".to_owned()
+    });
+    count
+        .or_else(|| {
+            over(name.len(), limits.name_bytes_max, "name_bytes_max", || {
+                format!("label name {:?}", shortened(name))
+            })
+        })
+        .or_else(|| {
+            over(value.len(), limits.value_bytes_max, "value_bytes_max", || {
+                format!("the value of label {name:?}")
+            })
+        })
+}
+
 /// Two labels that scrapers who read no UTF-8 names would see as one: Prometheus refuses a whole scrape for that. Legacy names
 /// stay as they are, so there must be another among them.
-fn collision(labels: &Labels) -> Option<Reason> {
-    let names: Vec<Cow<'_, str>> = labels.iter().map(|(name, _)| name).collect();
+fn collision(labels: &LabelText<'_>) -> Option<Reason> {
+    let names: Vec<Cow<'_, str>> = labels.pairs().map(|(name, _)| name).collect();
     [Escaping::Underscores, Escaping::Dots, Escaping::Values]
         .into_iter()
         .find_map(|escaping| {
@@ -150,6 +161,7 @@ mod tests {
     use nexus_metric::Name;
 
     use super::*;
+    use crate::write::{GroupKey, Op};
 
     fn check(name: &str, labels: &[(&str, &str)], expected: Option<&str>) {
         let limits = RequestLimits {
@@ -159,18 +171,11 @@ mod tests {
             help_bytes_max: 4,
         };
         let labels = Labels::from_pairs(labels.iter().copied()).unwrap();
-        let target = Target {
-            family: Name::new(name).unwrap(),
-            labels,
-            define: None,
-        };
-        let write = Write {
-            owner: "k".into(),
-            idempotency: None,
-            changes: vec![Change::Create { target }],
-        };
+        let target = Target::new(Name::new(name).unwrap(), labels);
+        let write = Write::of("k", vec![Change::Series(target, Op::Ensure)]);
         let found = write
             .validate(&limits)
+            .list()
             .first()
             .map(|refusal| refusal.reason.to_string());
         assert_eq!(found.is_some(), expected.is_some(), "{found:?}");
@@ -206,5 +211,45 @@ mod tests {
         check("a", &[("a.b", "1"), ("a:b", "1")], collision);
         check("a", &[("a.b", "1"), ("a.c", "1")], None);
         check("a", &[("a__b", "1"), ("a_b", "1")], None);
+    }
+
+    #[test]
+    fn a_group_is_held_to_the_limits_of_labels() {
+        let limits = RequestLimits {
+            value_bytes_max: 3,
+            labels_per_series_max: 2,
+            ..RequestLimits::NONE
+        };
+        let check = |group: &[(&str, &str)], expected: Option<&str>| {
+            let mut target = Target::new(Name::new("a").unwrap(), Labels::none());
+            target.group = Some(GroupKey::from_pairs(group.iter().copied()).unwrap());
+            let found = target_reason(&target, &limits).map(|reason| reason.to_string());
+            assert_eq!(found.as_deref(), expected);
+        };
+        check(&[("job", "abc"), ("x", "")], None);
+        check(
+            &[("job", "abcd")],
+            Some("the value of label \"job\" is over the limit of 3 (limits.value_bytes_max)"),
+        );
+        check(
+            &[("job", "a"), ("x", ""), ("y", "")],
+            Some("the number of labels is over the limit of 2 (limits.labels_per_series_max)"),
+        );
+    }
+
+    #[test]
+    fn where_a_write_may_happen_in_part_all_that_is_wrong_is_found() {
+        let change = || Change::Series(Target::new(Name::new("12345").unwrap(), Labels::none()), Op::Ensure);
+        let limits = RequestLimits {
+            name_bytes_max: 4,
+            ..RequestLimits::NONE
+        };
+        let mut write = Write::of(
+            "k",
+            std::iter::repeat_with(change).take(2 * Refusal::LIST_MAX).collect(),
+        );
+        assert_eq!(write.validate(&limits).len(), Refusal::LIST_MAX);
+        write.mode = Mode::Each;
+        assert_eq!(write.validate(&limits).len(), 2 * Refusal::LIST_MAX);
     }
 }

@@ -23,7 +23,7 @@ pub(super) struct Ending {
 impl Ending {
     /// Of a request that begins.
     pub(super) fn of<B>(shared: Arc<Shared>, request: &mut Request<B>) -> Self {
-        let (clock, slice_interval) = (shared.settings.clock, shared.settings.slice_interval);
+        let (clock, slice_interval) = (shared.settings.clock.clone(), shared.settings.slice_interval);
         let recorder = NotedRequest {
             note: request.extensions_mut().get_or_insert_default::<Note>().clone(),
             method: shared.method(request.method()),

@@ -3,7 +3,13 @@ use std::{
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
 };
 
-use crate::{Amounts, Dimensions, Dropped, Record, Time};
+use nexus_calendar::Time;
+
+use crate::{
+    amounts::Amounts,
+    counts::Dropped,
+    record::{Dimensions, Record},
+};
 
 /// A record that waits.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::{Settings, SinkError, log::in_time};
+use crate::{settings::Settings, shared::in_time, sink::SinkError};
 
 /// When to call a sink again that failed.
 #[derive(Debug)]

@@ -1,3 +1,5 @@
+//! One item of a batch, as `serde` reads it, and the change that it means.
+
 use std::{borrow::Cow, fmt, sync::Arc};
 
 use nexus_metric::{Buckets, BucketsError, Kind, LabelError, Labels, Name, NameError, UnknownKind};
@@ -5,7 +7,7 @@ use serde::Deserialize;
 
 use crate::{
     json::{Number, Pairs, Text},
-    write::{Change, Definition, HistogramDelta, Target},
+    write::{self, Change, Definition, HistogramDelta, Target},
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -123,45 +125,36 @@ impl Before {
 }
 
 impl Item<'_> {
-    pub(super) fn change(self, before: &mut Before) -> Result<Change, ItemError> {
+    pub(super) fn change(self, before: &mut Before) -> Result<Change<'static>, ItemError> {
         self.has_only_what_its_op_takes()?;
         let op = self.op;
         if op == Op::Delete {
             let labels = self.labels.map(|pairs| Labels::from_pairs(pairs.0)).transpose()?;
             return Ok(Change::Delete {
-                family: before.name(&self.metric)?,
-                labels,
+                family: before.name(&self.metric)?.into(),
+                labels: labels.map(Into::into),
             });
         }
-        let value = || {
-            self.value
-                .map(|number| number.0)
-                .ok_or(ItemError::Missing { op, field: "value" })
-        };
-        let what: fn(Target, f64) -> Change = match op {
-            Op::Set => |target, value| Change::Set { target, value },
-            Op::Add | Op::Inc => |target, delta| Change::Add { target, delta },
-            Op::Sub | Op::Dec => |target, delta| Change::Add { target, delta: -delta },
-            Op::Observe => |target, value| Change::Observe { target, value },
-            Op::Create | Op::Merge | Op::Delete => |target, _| Change::Create { target },
-        };
-        let amount = match op {
-            Op::Set | Op::Add | Op::Sub | Op::Observe => value()?,
-            Op::Inc | Op::Dec => 1.0,
-            Op::Create | Op::Merge | Op::Delete => 0.0,
-        };
-        if op == Op::Merge {
-            let counts = self.counts.clone().ok_or(ItemError::Missing { op, field: "counts" })?;
-            if counts.len() > Buckets::BOUNDS_MAX + 1 {
-                return Err(ItemError::Counts(counts.len()));
+        let missing = |field| ItemError::Missing { op, field };
+        let value = || self.value.map(|number| number.0).ok_or(missing("value"));
+        let happens = match op {
+            Op::Create | Op::Delete => write::Op::Ensure,
+            Op::Set => write::Op::Set(value()?),
+            Op::Add => write::Op::Add(value()?),
+            Op::Sub => write::Op::Add(-value()?),
+            Op::Inc => write::Op::Add(1.0),
+            Op::Dec => write::Op::Add(-1.0),
+            Op::Observe => write::Op::Observe(value()?),
+            Op::Merge => {
+                let counts = self.counts.clone().ok_or(missing("counts"))?;
+                if counts.len() > Buckets::BOUNDS_MAX + 1 {
+                    return Err(ItemError::Counts(counts.len()));
+                }
+                let sum = self.sum.ok_or(missing("sum"))?.0;
+                write::Op::Merge(HistogramDelta { counts, sum })
             }
-            let sum = self.sum.ok_or(ItemError::Missing { op, field: "sum" })?.0;
-            return Ok(Change::Merge {
-                target: self.target(before)?,
-                delta: HistogramDelta { counts, sum },
-            });
-        }
-        Ok(what(self.target(before)?, amount))
+        };
+        Ok(Change::Series(self.target(before)?, happens))
     }
 
     fn has_only_what_its_op_takes(&self) -> Result<(), ItemError> {
@@ -183,7 +176,7 @@ impl Item<'_> {
         Ok(())
     }
 
-    fn target(self, before: &mut Before) -> Result<Target, ItemError> {
+    fn target(self, before: &mut Before) -> Result<Target<'static>, ItemError> {
         let defines = self.op == Op::Create || self.kind.is_some() || self.buckets.is_some();
         let kind = match &self.kind {
             Some(kind) => Some(kind.0.parse()?),
@@ -206,10 +199,6 @@ impl Item<'_> {
         let labels = self
             .labels
             .map_or_else(|| Ok(Labels::none()), |pairs| Labels::from_pairs(pairs.0))?;
-        Ok(Target {
-            family: before.name(&self.metric)?,
-            labels,
-            define,
-        })
+        Ok(Target::new(before.name(&self.metric)?, labels).defining(define))
     }
 }

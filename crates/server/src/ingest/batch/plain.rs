@@ -7,7 +7,7 @@ use nexus_metric::{Labels, text::number};
 
 use self::scan::Scanner;
 use super::item::{Before, Op};
-use crate::write::{Change, Definition, Target};
+use crate::write::{self, Change, Definition, Target};
 
 /// Reads a body from front to back.
 pub(super) struct Reader<'a> {
@@ -64,7 +64,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The item that comes next, if it is plain and right. If not, nothing was read.
-    pub(super) fn change(&mut self, before: &mut Before) -> Option<Change> {
+    pub(super) fn change(&mut self, before: &mut Before) -> Option<Change<'static>> {
         let start = self.scanner;
         let change = self.fields().and_then(|fields| fields.change(before));
         if change.is_none() {
@@ -162,20 +162,16 @@ fn once<T>(field: &mut Option<T>, value: T) -> Option<()> {
 
 impl Fields<'_> {
     /// The change that [`Item::change`](super::item::Item::change) would make of them; `None` also if it would refuse.
-    fn change(self, before: &mut Before) -> Option<Change> {
+    fn change(self, before: &mut Before) -> Option<Change<'static>> {
         let op = self.op?;
-        let what: fn(Target, f64) -> Change = match op {
-            Op::Set => |target, value| Change::Set { target, value },
-            Op::Add | Op::Inc => |target, delta| Change::Add { target, delta },
-            Op::Sub | Op::Dec => |target, delta| Change::Add { target, delta: -delta },
-            Op::Observe => |target, value| Change::Observe { target, value },
-            Op::Create => |target, _| Change::Create { target },
-            Op::Merge | Op::Delete => return None,
-        };
-        let amount = match (op, self.value) {
-            (Op::Inc | Op::Dec, None) => 1.0,
-            (Op::Create, None) => 0.0,
-            (Op::Set | Op::Add | Op::Sub | Op::Observe, Some(value)) => value,
+        let happens = match (op, self.value) {
+            (Op::Create, None) => write::Op::Ensure,
+            (Op::Set, Some(value)) => write::Op::Set(value),
+            (Op::Add, Some(value)) => write::Op::Add(value),
+            (Op::Sub, Some(value)) => write::Op::Add(-value),
+            (Op::Inc, None) => write::Op::Add(1.0),
+            (Op::Dec, None) => write::Op::Add(-1.0),
+            (Op::Observe, Some(value)) => write::Op::Observe(value),
             _ => return None,
         };
         let kind = match self.kind {
@@ -190,12 +186,8 @@ impl Fields<'_> {
                 buckets: None,
             })
         });
-        let target = Target {
-            family: before.name(self.metric?).ok()?,
-            labels: self.labels.unwrap_or_default(),
-            define,
-        };
-        Some(what(target, amount))
+        let target = Target::new(before.name(self.metric?).ok()?, self.labels.unwrap_or_default());
+        Some(Change::Series(target.defining(define), happens))
     }
 }
 

@@ -7,6 +7,7 @@ mod model;
 use std::{cell::RefCell, collections::BTreeMap, sync::mpsc::sync_channel};
 
 use nexus_metric::Buckets;
+use nexus_segments::testing::{Choices, CrashDisk};
 use proptest::{
     collection::vec,
     prelude::*,
@@ -19,8 +20,8 @@ use self::{
 };
 use super::*;
 use crate::{
-    disk::crash::{Choices, CrashDisk},
-    write::{HistogramDelta, Idempotency, Unavailable},
+    state,
+    write::{Expires, GroupKey, HistogramDelta, Idempotency, Mode, Unavailable},
 };
 
 thread_local! {
@@ -95,13 +96,26 @@ impl Run {
         let most = most.min(self.states.len() - 1);
         let allowed = |writes: &usize| !self.only_snapshots || self.snapshots.contains(writes);
         let mut same = (least..=most).rev().filter(allowed);
-        let same = same.find(|writes| self.states[*writes].0 == found);
+        // Numbers may have been given to writes that are lost, but never twice.
+        let is_it = |state: &Model| {
+            let sequence = found.sequence;
+            let state = Model {
+                sequence,
+                ..state.clone()
+            };
+            state == found
+        };
+        let same = same.find(|writes| {
+            let (state, _) = &self.states[*writes];
+            state.sequence <= found.sequence && is_it(state)
+        });
         let writes = same.ok_or_else(|| {
             let allowed = self.states[least..=most].iter().map(|(state, _)| state);
             let allowed: Vec<String> = allowed.map(|state| format!("{state:?}")).collect();
             format!("found\n{found:?}\nbut it should be one of\n{}", allowed.join("\n"))
         })?;
         self.states.truncate(writes + 1);
+        self.states[writes].0.sequence = found.sequence;
         Ok(writes)
     }
 
@@ -142,6 +156,8 @@ impl Run {
 
     fn group(&mut self, writes: &[model::Write]) -> Result<(), String> {
         let store = self.store();
+        let now = &self.states.last().unwrap().0;
+        let writes: Vec<model::Write> = writes.iter().map(|write| now.resolve(write)).collect();
         let submitted = self.disk.now();
         let (release, released) = sync_channel(0);
         store.shared.queue.send(Command::Hold(released)).unwrap();
@@ -167,13 +183,26 @@ impl Run {
             self.states.push((after, submitted));
         }
         let acknowledged = match outcome {
-            Outcome::Applied(Applied { created, deleted, .. }) => Some(Answer::Applied {
+            Outcome::Applied(applied, refused) => {
+                let counted = (applied.changes as usize, applied.refused as usize);
+                if counted != (write.changes.len() - refused.len(), refused.len()) {
+                    return Err(format!("{write:?} was counted {outcome:?}"));
+                }
+                Some(Answer::Applied {
+                    created: applied.created,
+                    deleted: applied.deleted,
+                    refused: refused.iter().map(|refusal| refusal.index).collect(),
+                })
+            }
+            Outcome::Replayed(Applied {
+                created,
+                deleted,
+                refused,
+                ..
+            }) => Some(Answer::Replayed {
                 created: *created,
                 deleted: *deleted,
-            }),
-            Outcome::Replayed(Applied { created, deleted, .. }) => Some(Answer::Replayed {
-                created: *created,
-                deleted: *deleted,
+                refused: *refused,
             }),
             Outcome::KeyReused => Some(Answer::KeyReused),
             Outcome::Refused(_) => Some(Answer::Refused),
@@ -186,7 +215,7 @@ impl Run {
         // What is promised is never less than all that came before. A replay promises what its first did.
         let has_key = |(state, _): &(Model, usize)| write.key.is_some_and(|(key, _)| state.keys.contains_key(&key));
         let promised = match outcome {
-            Outcome::Applied(_) => Some(self.last()),
+            Outcome::Applied(..) => Some(self.last()),
             Outcome::Replayed(_) => self.states.iter().position(has_key),
             _ => None,
         };
@@ -204,9 +233,11 @@ impl Run {
         self.snapshots.push(before);
         let answers = Arc::new(Mutex::new(Vec::new()));
         if !meanwhile.is_empty() {
-            let (store, disk, writes, answers) =
-                (store.clone(), self.disk.clone(), meanwhile.to_vec(), answers.clone());
-            self.disk.set_hook(move |operation| {
+            let now = &self.states.last().unwrap().0;
+            let meanwhile = meanwhile.iter().map(|(at, write)| (*at, now.resolve(write)));
+            let (store, disk, answers) = (store.clone(), self.disk.clone(), answers.clone());
+            let writes: Vec<(usize, model::Write)> = meanwhile.collect();
+            self.disk.set_hook("new", move |operation| {
                 for (_, write) in writes.iter().filter(|(at, _)| *at == operation) {
                     let submitted = disk.now();
                     let outcome = RUNTIME.with(|runtime| runtime.block_on(store.submit(translate(write))));
@@ -297,12 +328,12 @@ impl Run {
 fn read(store: &Store) -> Model {
     let mut model = Model::default();
     let static_name = |name: &str| {
-        ["", "a", "b", "h", "x", "y", "1", "2"]
+        ["", "a", "b", "h", "x", "y", "1", "2", "g", "k"]
             .into_iter()
             .find(|known| *known == name)
             .unwrap()
     };
-    for family in store.catalog().families() {
+    for family in store.view().catalog.families() {
         let kind = match family.family.kind {
             Kind::Gauge => model::Kind::Gauge,
             Kind::Counter => model::Kind::Counter,
@@ -310,20 +341,29 @@ fn read(store: &Store) -> Model {
             other => panic!("{other}"),
         };
         let mut all = BTreeMap::new();
-        for slab in family.slabs() {
-            slab.with_read(|fixed| {
-                for (offset, entry, labels) in fixed.iter() {
-                    let label = labels.trim_start_matches("l=\"").trim_end_matches('"');
-                    let value = match slab.value(offset).unwrap() {
-                        Value::Number(value, _) => model::Value::Number(value),
-                        Value::Histogram(histogram) => {
-                            model::Value::Histogram((*histogram.counts).try_into().unwrap(), histogram.sum)
-                        }
-                    };
-                    let owner = static_name(&store.catalog().owners.name(entry.owner));
-                    let twice = all.insert(static_name(label), model::Series { owner, value });
-                    assert!(twice.is_none(), "{labels} is there twice");
-                }
+        for block in family.blocks() {
+            block.for_each(|series| {
+                let label = series.labels.trim_start_matches("l=\"").trim_end_matches('"');
+                let value = series.value().unwrap();
+                let changed = value.stamp().sequence;
+                let attributes = family.attributes_of(series).unwrap_or_default();
+                let job = |group: GroupKey| static_name(&group.pairs().next().unwrap().1);
+                let value = match value {
+                    Value::Number(value, _) => model::Value::Number(value),
+                    Value::Histogram(histogram) => {
+                        model::Value::Histogram((*histogram.counts).try_into().unwrap(), histogram.sum)
+                    }
+                };
+                let owner = static_name(&store.view().catalog.owners.name(series.owner));
+                let kept = model::Series {
+                    owner,
+                    value,
+                    changed,
+                    group: attributes.group.map(job),
+                    expires: attributes.expires_after_ms,
+                };
+                let twice = all.insert(static_name(label), kept);
+                assert!(twice.is_none(), "{} is there twice", series.labels);
             });
         }
         assert_eq!(family.len(), all.len());
@@ -332,34 +372,37 @@ fn read(store: &Store) -> Model {
             model::Family { kind, series: all },
         );
     }
-    let mut next = store.catalog().used_keys.piece(0);
+    let mut next = store.view().catalog.used_keys.piece(0);
     while let Some((piece, from)) = next {
-        for used in &piece {
+        for (used, refused) in &piece {
             let (key, request) = (used.idempotency.id[0], used.idempotency.fingerprint[0]);
             let used = model::Used {
                 request,
                 created: used.created.into(),
                 deleted: used.deleted.into(),
+                refused: u64::from(*refused),
             };
             assert_eq!(model.keys.insert(key, used), None, "key {key} is there twice");
         }
-        next = store.catalog().used_keys.piece(from);
+        next = store.view().catalog.used_keys.piece(from);
     }
+    model.sequence = store.status().sequence();
     model
 }
 
-fn translate(write: &model::Write) -> Write {
+fn translate(write: &model::Write) -> Write<'static> {
+    let changes = write.changes.iter().map(translate_change).collect();
     Write {
-        owner: write.owner.into(),
         idempotency: write.key.map(|(key, request)| Idempotency {
             id: [key; 16],
             fingerprint: [request; 8],
         }),
-        changes: write.changes.iter().map(translate_change).collect(),
+        mode: if write.each { Mode::Each } else { Mode::All },
+        ..Write::of(write.owner, changes)
     }
 }
 
-fn translate_change(change: &model::Change) -> Change {
+fn translate_change(change: &model::Change) -> Change<'static> {
     let define = change.define.map(|kind| {
         Arc::new(match kind {
             model::Kind::Gauge => Definition::of(Kind::Gauge),
@@ -371,23 +414,27 @@ fn translate_change(change: &model::Change) -> Change {
         })
     });
     let label = (!change.label.is_empty()).then_some(("l", change.label));
+    let labels = Labels::from_pairs(label).unwrap();
     let target = Target {
-        family: Name::new(change.family).unwrap(),
-        labels: Labels::from_pairs(label).unwrap(),
-        define,
+        group: change.group.map(|job| GroupKey::from_pairs([("job", job)]).unwrap()),
+        expires: change.expires.map(Expires::after_ms),
+        ..Target::new(Name::new(change.family).unwrap(), labels).defining(define)
     };
     match change.what {
-        model::What::Create => Change::Create { target },
-        model::What::Set(value) => Change::Set { target, value },
-        model::What::Add(delta) => Change::Add { target, delta },
-        model::What::Observe(value) => Change::Observe { target, value },
-        model::What::Merge(counts, sum) => Change::Merge {
-            target,
-            delta: HistogramDelta {
-                counts: counts.into(),
-                sum,
-            },
+        model::What::Create => Change::Series(target, Op::Ensure),
+        model::What::Set(value) => Change::Series(target, Op::Set(value)),
+        model::What::Add(delta) => Change::Series(target, Op::Add(delta)),
+        model::What::Observe(value) => Change::Series(target, Op::Observe(value)),
+        model::What::Merge(counts, sum) => {
+            let counts = counts.into();
+            Change::Series(target, Op::Merge(HistogramDelta { counts, sum }))
+        }
+        model::What::Expire(sequence) => Change::Expire {
+            family: target.family,
+            labels: target.labels,
+            sequence,
         },
+        model::What::ExpireAgo(_) => unreachable!("it was resolved"),
         model::What::Delete => Change::Delete {
             family: target.family,
             labels: Some(target.labels),

@@ -6,7 +6,7 @@ use super::{repair::SNAPSHOT, *};
 use crate::{
     config::StatePaths,
     journal::{Frame, SegmentHeader},
-    write::{HistogramDelta, Idempotency},
+    write::{HistogramDelta, Idempotency, Origin, Reason, Refusals},
 };
 
 const README: &str = include_str!("../../../../../state/README.md");
@@ -74,7 +74,10 @@ fn the_header_of_a_segment() {
         assert_eq!((names[4], number(fields[4].1)), ("the segment's number", header.number));
         assert_eq!(number(fields[5].1), header.after);
         assert_eq!(names[6], "CRC-32 of the 28 bytes before");
-        assert_eq!(number(fields[6].1), u64::from(crc32fast::hash(&bytes[..28])));
+        assert_eq!(
+            number(fields[6].1),
+            u64::from(nexus_segments::checksum(&[&bytes[..28]]))
+        );
         assert_eq!(fields.len(), 7);
     }
 }
@@ -84,12 +87,13 @@ fn the_header_of_a_frame() {
     let write = write_of(vec![add("a", 1.0), add("b", 1.0)]);
     let applied = Applied {
         sequence: 9,
+        changes: 2,
         created: 2,
-        deleted: 0,
+        ..Applied::default()
     };
     let mut frame = Frame::begin(8, 1_234_567);
-    frame.push(&applied, &write.encode(), 2);
-    let bytes = frame.seal(6).to_vec();
+    frame.push(&applied, &write.encode());
+    let bytes = frame.seal(6).unwrap().to_vec();
     let fields = fields(
         "\nFrame: writes that became durable together, 40 bytes and the payload:",
         &bytes,
@@ -102,7 +106,7 @@ fn the_header_of_a_frame() {
     );
     assert_eq!(names[2], "CRC-32 of the length, of bytes 12 to 39, and of the payload");
     let covered = [&bytes[4..8], &bytes[12..40], &bytes[40..]].concat();
-    assert_eq!(number(fields[2].1), u64::from(crc32fast::hash(&covered)));
+    assert_eq!(number(fields[2].1), u64::from(nexus_segments::checksum(&[&covered])));
     assert_eq!(
         (names[3], number(fields[3].1)),
         ("how many sequences the frame uses", 2)
@@ -127,33 +131,15 @@ fn the_types_of_changes_and_the_numbers_of_kinds() {
     };
     let (one, value) = (target.clone(), 0.0);
     let changes = [
-        ("create", Change::Create { target: one.clone() }),
-        (
-            "set",
-            Change::Set {
-                target: one.clone(),
-                value,
-            },
-        ),
-        (
-            "add",
-            Change::Add {
-                target: one.clone(),
-                delta: value,
-            },
-        ),
-        (
-            "observe",
-            Change::Observe {
-                target: one.clone(),
-                value,
-            },
-        ),
-        ("merge", Change::Merge { target: one, delta }),
+        ("create", Change::Series(one.clone(), Op::Ensure)),
+        ("set", Change::Series(one.clone(), Op::Set(value))),
+        ("add", Change::Series(one.clone(), Op::Add(value))),
+        ("observe", Change::Series(one.clone(), Op::Observe(value))),
+        ("merge", Change::Series(one, Op::Merge(delta))),
         (
             "delete",
             Change::Delete {
-                family: target.family,
+                family: target.family.clone(),
                 labels: None,
             },
         ),
@@ -162,6 +148,14 @@ fn the_types_of_changes_and_the_numbers_of_kinds() {
             Change::DeleteMatching {
                 selector: "a".parse().unwrap(),
                 prefix: "".into(),
+            },
+        ),
+        (
+            "expire",
+            Change::Expire {
+                family: target.family,
+                labels: target.labels,
+                sequence: 1,
             },
         ),
     ];
@@ -179,10 +173,10 @@ fn the_types_of_changes_and_the_numbers_of_kinds() {
     assert_eq!(documented[..written.len()], written);
     assert_eq!(
         documented[written.len()..],
-        [("8, 9".to_owned(), "kept for replace-group and expire".to_owned())]
+        [("8".to_owned(), "kept for replace-group".to_owned())]
     );
 
-    let documented: Vec<(String, String)> = table("and each a value\nif it has buckets.")
+    let documented: Vec<(String, String)> = table("without braces, empty ones too)")
         .iter()
         .map(|row| (row[0].clone(), row[1].clone()))
         .collect();
@@ -190,7 +184,7 @@ fn the_types_of_changes_and_the_numbers_of_kinds() {
         .into_iter()
         .map(|kind| {
             let target = super::target("a", &[], Some(kind));
-            let bytes = write_of(vec![Change::Create { target }]).encode();
+            let bytes = write_of(vec![Change::Series(target, Op::Ensure)]).encode();
             // Behind owner, flag, number of changes: type, family, labels, flags, kind.
             (bytes[11].to_string(), kind.to_string())
         })
@@ -209,14 +203,39 @@ fn a_write_begins_as_it_says() {
     let names: Vec<&str> = rows.iter().map(|row| row[0].as_str()).collect();
     assert_eq!(
         names,
-        ["number, number", "text", "byte", "16 + 8 bytes", "number", "changes"]
+        [
+            "number, number",
+            "text",
+            "byte",
+            "16 + 8 bytes",
+            "byte",
+            "number",
+            "number",
+            "changes"
+        ]
     );
     let bytes = write.encode();
     assert_eq!(bytes[..4], *b"\x03key");
     assert_eq!(bytes[4], 1);
     assert_eq!(bytes[5..29], [[1; 8], [1; 8], [2; 8]].concat());
-    assert_eq!(bytes[29], 1);
-    assert_eq!(bytes[30], 3);
+    assert_eq!(bytes[29..31], [1, 3]);
+
+    for origin in Origin::ALL {
+        let mut refused = Refusals::default();
+        refused.push(0, Reason::ReservedLabel("le"));
+        let bytes = Write {
+            origin,
+            refused,
+            ..write_of(vec![add("a", 1.0)])
+        }
+        .encode();
+        let number = origin as u8;
+        let direct = number == 0;
+        assert_eq!(bytes[4], if direct { 4 } else { 4 + 2 });
+        assert_eq!(bytes[if direct { 4 } else { 5 }..][1..4], [1, 1, 3]);
+        let name = format!("{number} {origin:?}").to_lowercase();
+        assert!(direct || (bytes[5] == number && rows[4][1].contains(&name)), "{name}");
+    }
 }
 
 /// The example is a whole file: it is read, and written again to the byte.
@@ -237,7 +256,7 @@ fn the_example_of_a_snapshot() {
     );
     written.unwrap().commit().unwrap();
     assert_eq!(String::from_utf8(disk.get(SNAPSHOT).unwrap()).unwrap(), example);
-    assert!(loaded.newest == 12 && loaded.state.catalog().series_len() == 2);
+    assert!(loaded.newest == 13 && loaded.state.catalog().series_len() == 3);
 }
 
 #[test]
@@ -266,7 +285,7 @@ fn the_names_of_files() {
         state.usage_log_file(),
         state.usage_log_file().with_extension("db-wal"),
         state.usage_log_file().with_extension("db-shm"),
-        state.usage_log_lock_file(),
+        state.usage_log_file().with_extension("db.lock"),
         state.usage_log_dir().join(""),
         state.admin_key_file(),
         state.lock_file(),

@@ -1,12 +1,18 @@
 //! The writer, the snapshotter and those who talk to them, in every order that a scheduler can think of.
 //!
-//! Shuttle runs the very code of `writer.rs` and `snapshotter.rs`, compiled a second time on its own channels and locks, and
+//! Shuttle runs the very code of the writer and the snapshotter, compiled a second time on its own channels and locks, and
 //! switches between the tasks at each of them and at each access to the disk. It notices a wake-up that is lost, since then
 //! nobody can run; the assertions notice an acknowledgement that comes before its sync, and one that never comes.
 
 #![expect(clippy::duplicate_mod, reason = "the same code on other channels and locks")]
 #![allow(dead_code, reason = "not all of that code is needed here")]
 
+#[path = "../command.rs"]
+mod command;
+#[path = "../decide.rs"]
+mod decide;
+#[path = "../files.rs"]
+mod files;
 #[path = "../snapshotter.rs"]
 mod snapshotter;
 #[path = "../writer.rs"]
@@ -87,20 +93,19 @@ use std::{
     time::Duration,
 };
 
+use command::{Command, Job, QueueTicket};
+use files::Files;
+use nexus_segments::{Disk, DiskFile, frame, testing::MemoryDisk};
 use shuttle::thread;
-use snapshotter::{Files, Snapshotter};
+use snapshotter::Snapshotter;
 use sync::{Mutex, SyncSender, oneshot, sync_channel};
-use writer::{Command, Job, Mode, Writer};
+use writer::{Mode, Writer};
 
-use super::{
-    super::{QueueTicket, status},
-    add, write_of,
-};
+use super::{super::status, add, write_of};
 use crate::{
     clients::Clients,
     config::Durability,
-    disk::{Disk, DiskFile, memory::MemoryDisk},
-    journal::{Journal, frame},
+    journal::{FrameHeader, Journal},
     snapshot,
     state::{Catalog, State, StoreLimits, Value},
     write::{Outcome, Unavailable, Write},
@@ -137,7 +142,7 @@ impl Disk for ModelDisk {
         }))
     }
 
-    fn open(&self, path: &Path) -> io::Result<Box<dyn Read>> {
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Read + Send>> {
         self.files.open(path)
     }
 
@@ -173,7 +178,7 @@ impl Disk for ModelDisk {
 impl DiskFile for ModelFile {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         thread::yield_now();
-        if let Some((frame, _, _)) = frame::read(bytes) {
+        if let Some((frame, _, _)) = frame::read::<FrameHeader>(bytes) {
             self.appended = frame.last();
         }
         self.file.append(bytes)
@@ -246,7 +251,7 @@ fn start(durability: Durability, queue_writes_max: usize) -> Model {
 }
 
 /// As `Store::submit`: `None` if there was no room, or nobody to ask.
-fn submit(queue: &SyncSender<Command>, write: Write) -> Option<Outcome> {
+fn submit(queue: &SyncSender<Command>, write: Write<'static>) -> Option<Outcome> {
     let record = write.encode();
     let (reply, answer) = oneshot::channel();
     let ticket = QueueTicket::take(&Arc::default(), 1, 1)?;
@@ -266,7 +271,7 @@ fn submitter(queue: SyncSender<Command>, disk: ModelDisk, durability: Durability
         let mut acknowledged = 0;
         for _ in 0..WRITES_EACH {
             match submit(&queue, write_of(vec![add("a", 1.0)])) {
-                Some(Outcome::Applied(applied)) => {
+                Some(Outcome::Applied(applied, _)) => {
                     let durable = disk.synced.load(Relaxed);
                     assert!(
                         durability != Durability::Sync || applied.sequence <= durable,

@@ -43,7 +43,7 @@ fn deleted_stays_deleted() {
     accept(
         &store,
         vec![Change::Delete {
-            family: Name::new("a").unwrap(),
+            family: Name::new("a").unwrap().into(),
             labels: None,
         }],
     );
@@ -127,10 +127,7 @@ fn a_damaged_snapshot_is_refused_and_kept() {
         &store,
         vec![
             set("a", 1.0),
-            Change::Observe {
-                target: target("h", &[("a", "é\"\n")], Some(Kind::Histogram)),
-                value: 2.0,
-            },
+            Change::Series(target("h", &[("a", "é\"\n")], Some(Kind::Histogram)), Op::Observe(2.0)),
         ],
     );
     store.close().unwrap();
@@ -160,7 +157,7 @@ fn a_missing_snapshot_beside_a_journal_that_needs_it_is_refused() {
     store.snapshot().unwrap();
     accept(&store, vec![add("a", 1.0)]);
     let crashed = disk.copy();
-    crate::disk::Disk::remove(&crashed, std::path::Path::new("state.yaml")).unwrap();
+    nexus_segments::Disk::remove(&crashed, std::path::Path::new("state.yaml")).unwrap();
     assert!(
         try_open(&crashed, Durability::Flush)
             .unwrap_err()
@@ -225,7 +222,7 @@ fn an_empty_file_of_metric_nexus_is_taken_over_and_nonsense_is_not() {
     check("metrics: [", false);
 }
 
-fn change() -> impl Strategy<Value = Change> {
+fn change() -> impl Strategy<Value = Change<'static>> {
     let name = proptest::sample::select(vec!["a", "b", "h"]);
     let labels = proptest::sample::select(vec!["", "1", "2"]);
     (name, labels, 0..12u8, -4i8..8).prop_map(|(name, label, which, value)| {
@@ -245,10 +242,10 @@ fn change() -> impl Strategy<Value = Change> {
                 selector: "{l=\"1\"}".parse().unwrap(),
                 prefix: "".into(),
             },
-            3 => Change::Create { target },
-            _ if kind == Kind::Histogram => Change::Observe { target, value },
-            4..7 => Change::Set { target, value },
-            _ => Change::Add { target, delta: value },
+            3 => Change::Series(target, Op::Ensure),
+            _ if kind == Kind::Histogram => Change::Series(target, Op::Observe(value)),
+            4..7 => Change::Series(target, Op::Set(value)),
+            _ => Change::Series(target, Op::Add(value)),
         }
     })
 }
@@ -291,11 +288,8 @@ fn a_snapshot_among_writers_loses_and_doubles_nothing() {
     for durability in [Durability::Flush, Durability::Snapshot] {
         let disk = MemoryDisk::default();
         let store = open(&disk, durability);
-        let many: Vec<Change> = (0..3000)
-            .map(|n| Change::Add {
-                target: target("a", &[("n", &n.to_string())], Some(Kind::Counter)),
-                delta: 0.0,
-            })
+        let many: Vec<Change<'static>> = (0..3000)
+            .map(|n| Change::Series(target("a", &[("n", &n.to_string())], Some(Kind::Counter)), Op::Add(0.0)))
             .collect();
         accept(&store, many.clone());
         std::thread::scope(|scope| {
@@ -305,19 +299,18 @@ fn a_snapshot_among_writers_loses_and_doubles_nothing() {
                     for round in 0..60 {
                         let label = format!("{worker}-{}", round % 7);
                         let gone = Change::Delete {
-                            family: Name::new("a").unwrap(),
-                            labels: Some(Labels::from_pairs([("w", &label)]).unwrap()),
+                            family: Name::new("a").unwrap().into(),
+                            labels: Some(Labels::from_pairs([("w", &label)]).unwrap().into()),
                         };
-                        let mut changes: Vec<Change> = (0..50)
-                            .map(|n| Change::Add {
-                                target: target("a", &[("n", &(worker * 700 + n).to_string())], None),
-                                delta: 1.0,
+                        let mut changes: Vec<Change<'static>> = (0..50)
+                            .map(|n| {
+                                Change::Series(
+                                    target("a", &[("n", &(worker * 700 + n).to_string())], None),
+                                    Op::Add(1.0),
+                                )
                             })
                             .collect();
-                        changes.push(Change::Add {
-                            target: target("a", &[("w", &label)], None),
-                            delta: 1.0,
-                        });
+                        changes.push(Change::Series(target("a", &[("w", &label)], None), Op::Add(1.0)));
                         accept(store, changes);
                         if round % 3 == 0 {
                             accept(store, vec![gone]);
@@ -339,8 +332,8 @@ fn a_snapshot_among_writers_loses_and_doubles_nothing() {
 }
 
 /// A snapshot, two segments that were ended and one that goes on, all under `sync`.
-fn several_segments() -> crate::disk::crash::CrashDisk {
-    use crate::disk::crash::{CrashDisk, Fault, Operations};
+fn several_segments() -> nexus_segments::testing::CrashDisk {
+    use nexus_segments::testing::{CrashDisk, Fault, Operations};
     let disk = CrashDisk::default();
     let settings = Settings {
         disk: Arc::new(disk.clone()),

@@ -5,31 +5,26 @@ fn fresh() -> Store {
     open(&MemoryDisk::default(), Durability::Flush)
 }
 
-fn create(name: &str, kind: Kind) -> Change {
-    Change::Create {
-        target: target(name, &[], Some(kind)),
-    }
+fn create(name: &str, kind: Kind) -> Change<'static> {
+    Change::Series(target(name, &[], Some(kind)), Op::Ensure)
 }
 
-fn delete(name: &str) -> Change {
+fn delete(name: &str) -> Change<'static> {
     Change::Delete {
-        family: Name::new(name).unwrap(),
+        family: Name::new(name).unwrap().into(),
         labels: None,
     }
 }
 
-fn delete_series(name: &str, labels: &[(&str, &str)]) -> Change {
+fn delete_series(name: &str, labels: &[(&str, &str)]) -> Change<'static> {
     Change::Delete {
-        family: Name::new(name).unwrap(),
-        labels: Some(Labels::from_pairs(labels.iter().copied()).unwrap()),
+        family: Name::new(name).unwrap().into(),
+        labels: Some(Labels::from_pairs(labels.iter().copied()).unwrap().into()),
     }
 }
 
-fn plain_add(name: &str, delta: f64) -> Change {
-    Change::Add {
-        target: target(name, &[], None),
-        delta,
-    }
+fn plain_add(name: &str, delta: f64) -> Change<'static> {
+    Change::Series(target(name, &[], None), Op::Add(delta))
 }
 
 #[test]
@@ -48,10 +43,7 @@ fn a_series_is_made_by_its_first_use_if_its_family_is_known() {
     accept(&store, vec![create("a", Kind::Counter)]);
     accept(
         &store,
-        vec![Change::Add {
-            target: target("a", &[("q", "mail")], None),
-            delta: 3.0,
-        }],
+        vec![Change::Series(target("a", &[("q", "mail")], None), Op::Add(3.0))],
     );
     assert_eq!(dump(&store), "a{q=\"mail\"} 3\na{} 0");
 }
@@ -100,10 +92,7 @@ fn changes_see_the_ones_before_them_in_the_same_write() {
 fn a_counter_never_goes_down() {
     let store = fresh();
     accept(&store, vec![create("c", Kind::Counter), plain_add("c", 5.0)]);
-    let set = |value| Change::Set {
-        target: target("c", &[], None),
-        value,
-    };
+    let set = |value| Change::Series(target("c", &[], None), Op::Set(value));
     for (change, expected) in [
         (plain_add("c", -1.0), "0: counter c cannot go down from 5 to 4"),
         (set(4.0), "0: counter c cannot go down from 5 to 4"),
@@ -125,7 +114,7 @@ fn a_counter_never_goes_down() {
             Outcome::Refused(refusals) => {
                 assert_eq!(format!("0: {}", refusals[0].reason), expected);
             }
-            outcome => assert_eq!((expected, matches!(outcome, Outcome::Applied(_))), ("", true)),
+            outcome => assert_eq!((expected, matches!(outcome, Outcome::Applied(..))), ("", true)),
         }
     }
     assert_eq!(
@@ -145,72 +134,36 @@ fn a_histogram_counts_observations() {
         buckets: Some(nexus_metric::Buckets::new(&[1.0, 2.0]).unwrap()),
         ..Definition::default()
     };
-    let target = Target {
-        define: Some(Arc::new(define)),
-        ..target("h", &[], None)
-    };
+    let target = target("h", &[], None).defining(Some(Arc::new(define)));
     for value in [0.5, 1.0, 1.5, 9.0] {
-        accept(
-            &store,
-            vec![Change::Observe {
-                target: target.clone(),
-                value,
-            }],
-        );
+        accept(&store, vec![Change::Series(target.clone(), Op::Observe(value))]);
     }
     let delta = HistogramDelta {
         counts: Box::new([1, 0, 2]),
         sum: 7.0,
     };
-    accept(
-        &store,
-        vec![Change::Merge {
-            target: target.clone(),
-            delta,
-        }],
-    );
+    accept(&store, vec![Change::Series(target.clone(), Op::Merge(delta))]);
     assert_eq!(dump(&store), "h{} [3, 1, 3] sum 19");
     let short = HistogramDelta {
         counts: Box::new([1, 0]),
         sum: 7.0,
     };
     assert_eq!(
-        refuse(
-            &store,
-            vec![Change::Merge {
-                target: target.clone(),
-                delta: short
-            }]
-        ),
+        refuse(&store, vec![Change::Series(target.clone(), Op::Merge(short))]),
         "0: h has other buckets"
     );
     assert_eq!(
-        refuse(
-            &store,
-            vec![Change::Set {
-                target: target.clone(),
-                value: 1.0
-            }]
-        ),
+        refuse(&store, vec![Change::Series(target.clone(), Op::Set(1.0))]),
         "0: h is a histogram: use observe"
     );
-    assert!(
-        refuse(
-            &store,
-            vec![Change::Observe {
-                target,
-                value: f64::NAN
-            }]
-        )
-        .contains("not a finite number")
-    );
+    assert!(refuse(&store, vec![Change::Series(target, Op::Observe(f64::NAN))]).contains("not a finite number"));
     assert_eq!(
         refuse(
             &store,
-            vec![Change::Observe {
-                target: super::target("g", &[], Some(Kind::Gauge)),
-                value: 1.0
-            }]
+            vec![Change::Series(
+                super::target("g", &[], Some(Kind::Gauge)),
+                Op::Observe(1.0)
+            )]
         ),
         "0: g is a gauge: only a histogram can observe"
     );
@@ -283,10 +236,7 @@ fn series_are_counted_against_the_limits() {
     )
     .unwrap()
     .store;
-    let one = |n: u32| Change::Add {
-        target: target("a", &[("n", &n.to_string())], Some(Kind::Gauge)),
-        delta: 1.0,
-    };
+    let one = |n: u32| Change::Series(target("a", &[("n", &n.to_string())], Some(Kind::Gauge)), Op::Add(1.0));
     assert!(refuse(&store, (0..4).map(one).collect()).contains("limit of 3 (limits.series_per_key_max)"));
     accept(&store, vec![one(0), one(1), one(2), one(0)]);
     refuse(&store, vec![one(3)]);
@@ -296,7 +246,7 @@ fn series_are_counted_against_the_limits() {
         ..write_of(vec![one(n)])
     };
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    assert!(matches!(runtime.block_on(store.submit(other(3))), Outcome::Applied(_)));
+    assert!(matches!(runtime.block_on(store.submit(other(3))), Outcome::Applied(..)));
     assert!(matches!(runtime.block_on(store.submit(other(4))), Outcome::Refused(_)));
     accept(&store, vec![delete_series("a", &[("n", "0")])]);
     accept(&store, vec![one(4)]);
@@ -310,39 +260,24 @@ fn series_are_counted_against_the_limits() {
 #[test]
 fn matching_series_are_deleted() {
     let store = fresh();
-    let one = |name: &str, n: &str| Change::Add {
-        target: target(name, &[("n", n)], Some(Kind::Gauge)),
-        delta: 1.0,
-    };
+    let one = |name: &str, n: &str| Change::Series(target(name, &[("n", n)], Some(Kind::Gauge)), Op::Add(1.0));
     let matching = |selector: &str, prefix: &str| Change::DeleteMatching {
         selector: selector.parse().unwrap(),
-        prefix: prefix.into(),
+        prefix: prefix.to_owned().into(),
     };
     accept(&store, vec![one("a", "1"), one("a", "2"), one("b", "1"), one("c", "1")]);
     assert_eq!(accept(&store, vec![matching("{n=\"1\"}", "b")]).deleted, 1);
     assert_eq!(accept(&store, vec![matching("{n=~\"1|3\"}", "")]).deleted, 2);
     assert_eq!(dump(&store), "a{n=\"2\"} 1");
-    accept(
-        &store,
-        vec![Change::Add {
-            target: target("c", &[], None),
-            delta: 1.0,
-        }],
-    );
+    accept(&store, vec![Change::Series(target("c", &[], None), Op::Add(1.0))]);
     assert_eq!(accept(&store, vec![matching("{__name__=~\"a|c\"}", "")]).deleted, 2);
     assert_eq!(
-        refuse(
-            &store,
-            vec![Change::Add {
-                target: target("c", &[], None),
-                delta: 1.0
-            }]
-        ),
+        refuse(&store, vec![Change::Series(target("c", &[], None), Op::Add(1.0))]),
         "0: there is no metric c"
     );
 }
 
-fn keyed(changes: Vec<Change>, id: u8, fingerprint: u8) -> Write {
+fn keyed(changes: Vec<Change<'static>>, id: u8, fingerprint: u8) -> Write<'static> {
     let idempotency = crate::write::Idempotency {
         id: [id; 16],
         fingerprint: [fingerprint; 8],
@@ -353,7 +288,7 @@ fn keyed(changes: Vec<Change>, id: u8, fingerprint: u8) -> Write {
     }
 }
 
-fn submit_keyed(store: &Store, changes: Vec<Change>, id: u8, fingerprint: u8) -> Outcome {
+fn submit_keyed(store: &Store, changes: Vec<Change<'static>>, id: u8, fingerprint: u8) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(store.submit(keyed(changes, id, fingerprint)))
 }
@@ -363,16 +298,18 @@ fn a_repeat_under_the_same_key_counts_once_also_over_restarts() {
     let disk = MemoryDisk::default();
     let mut store = open(&disk, Durability::Flush);
     let first = submit_keyed(&store, vec![set("a", 1.0), add("a", 1.0)], 1, 1);
-    let Outcome::Applied(applied) = first else {
+    let Outcome::Applied(applied, _) = first else {
         panic!("{first:?}")
     };
     assert_eq!(
         submit_keyed(&store, vec![], 2, 1),
-        Outcome::Applied(Applied {
-            sequence: 3,
-            created: 0,
-            deleted: 0
-        })
+        Outcome::Applied(
+            Applied {
+                sequence: 3,
+                ..Applied::default()
+            },
+            vec![]
+        )
     );
     for round in 0..4 {
         let repeat = || submit_keyed(&store, vec![set("a", 1.0), add("a", 1.0)], 1, 1);
@@ -401,7 +338,7 @@ fn a_refused_write_may_be_tried_again_under_its_key() {
     accept(&store, vec![create("a", Kind::Gauge)]);
     assert!(matches!(
         submit_keyed(&store, vec![plain_add("a", 1.0)], 1, 1),
-        Outcome::Applied(_)
+        Outcome::Applied(..)
     ));
     assert_eq!(dump(&store), "a{} 1");
 }
@@ -415,7 +352,7 @@ fn repeats_that_arrive_together_count_once() {
     assert_eq!(
         outcomes
             .iter()
-            .filter(|outcome| matches!(outcome, Outcome::Applied(_)))
+            .filter(|outcome| matches!(outcome, Outcome::Applied(..)))
             .count(),
         1
     );

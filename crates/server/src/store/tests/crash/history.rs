@@ -1,10 +1,9 @@
 //! Histories, read from bytes: whatever the bytes are, they are a history, and fewer bytes are a shorter one.
 
+use nexus_segments::testing::{Choices, Fault, Operations};
+
 use super::model::{Change, Kind, What, Write};
-use crate::{
-    config::Durability,
-    disk::crash::{Choices, Fault, Operations},
-};
+use crate::config::Durability;
 
 #[derive(Debug, Clone)]
 pub(super) enum Step {
@@ -99,7 +98,13 @@ fn write(choices: &mut Choices<'_>) -> Write {
         changes.truncate(place + 1);
     }
     let owner = ["x", "y"][usize::from(choices.byte() % 8 == 7)];
-    Write { owner, key, changes }
+    let each = choices.up_to(3) == 3;
+    Write {
+        owner,
+        key,
+        each,
+        changes,
+    }
 }
 
 fn change(choices: &mut Choices<'_>) -> Change {
@@ -111,7 +116,14 @@ fn change(choices: &mut Choices<'_>) -> Change {
     };
     let label = ["", "1", "2"][choices.up_to(2)];
     let value = (choices.up_to(9) as f64) - 2.0;
-    let what = match choices.up_to(23) {
+    let (group, expires) = match choices.up_to(15) {
+        13 => (Some("g"), None),
+        14 => (None, Some(choices.up_to(1) as u64 * 1000)),
+        15 => (Some("k"), Some(1000)),
+        _ => (None, None),
+    };
+    let what = match choices.up_to(25) {
+        24..=25 => What::ExpireAgo(u64::from(choices.byte() % 4 == 3)),
         0 => What::Delete,
         1 | 23 => What::DeleteFamily,
         // A selector must ask for something that cannot be empty.
@@ -127,6 +139,8 @@ fn change(choices: &mut Choices<'_>) -> Change {
         family,
         label,
         define,
+        group,
+        expires,
         what,
     }
 }
