@@ -9,8 +9,8 @@ use super::{journal, state, state::written};
 use crate::{
     clients::ClientSeen,
     config::Durability,
-    ingest,
     journal::{Frame, Journal},
+    protocol,
     state::State,
     write::{Applied, Idempotency, Write},
 };
@@ -36,7 +36,7 @@ fn writes() -> Vec<Write<'static>> {
                 id: [place; 16],
                 fingerprint: [place; 8],
             }),
-            ..Write::of(owner, ingest::batch::parse(body.as_bytes(), 10).unwrap())
+            ..Write::of(owner, protocol::batch::parse::parse(body.as_bytes(), 10).unwrap())
         }
     };
     (0..).zip(&BATCHES).map(write).collect()

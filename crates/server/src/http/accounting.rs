@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::{
     body::Body,
-    extract::{MatchedPath, Request},
+    extract::{FromRef, MatchedPath, Request},
     http::{Method, Uri},
     response::{IntoResponse, Response},
 };
@@ -16,11 +16,11 @@ use nexus_usage::Amount;
 use nexus_usage_log::layer::{request_head_bytes, response_head_bytes};
 
 use self::metered_body::MeteredBody;
-use super::{Api, error::Problem};
+use super::{AppState, error::Problem};
 use crate::{
     accounts::Refused,
     auth::Principal,
-    intake::{Announced, LogDimensions},
+    intake::{Announced, Intake, LogDimensions},
     serve::Exchange,
 };
 
@@ -42,74 +42,97 @@ pub(super) fn pace(request: &Request) {
     }
 }
 
-/// Lets requests go on that are within their key's limits, lets their bodies flow as fast as the key may, and counts them.
-pub(super) async fn charge(
-    api: &Api,
-    caller: Principal,
-    mut request: Box<Request>,
-    handle: impl AsyncFnOnce(Box<Request>) -> Response,
-) -> Response {
-    // Whoever serves the request put it there.
-    let Some(exchange) = request.extensions().get::<Exchange>().cloned() else {
-        return Problem::internal().into_response();
-    };
-    let account = api.intake.account(&caller);
-    exchange.join(account.bandwidth());
-    let paced = !is_operators(request.uri());
-    let usage = match api.intake.admit(caller, account, announced(api, &request)).await {
-        Ok(usage) => exchange.admitted(usage),
-        Err(refused) => return Problem::from(refused).into_response(),
-    };
-    // A connection that knows what a request took needs no estimate.
-    let is_estimated = usage.is_logged() && !exchange.knows_wire_bytes();
-    if is_estimated {
-        usage.received_head(request_head_bytes(&request));
-    }
-    let answered = |response: &Response| {
-        let head_bytes = if is_estimated { response_head_bytes(response) } else { 0 };
-        usage.answered(response.status().as_u16(), head_bytes);
-    };
-    let wrap = |body: Body, direction| {
-        if body.is_end_stream() {
-            return body;
-        }
-        let limiter = paced.then(|| usage.limiter());
-        Body::new(MeteredBody::new(body, exchange.clone(), limiter, direction))
-    };
-    let body = request.body_mut();
-    *body = wrap(std::mem::take(body), Direction::Read);
-    let response = handle(request).await;
-    match length(response.body()).map(|bytes| usage.reserve(Direction::Write, bytes)) {
-        Some(Err(refusal)) => {
-            let refused = Problem::from(Refused::UsedUp(refusal)).into_response();
-            answered(&refused);
-            refused
-        }
-        Some(Ok(())) | None => {
-            answered(&response);
-            if response.body().is_end_stream() {
-                usage.completed();
-            }
-            response.map(|body| wrap(body, Direction::Write))
+/// Puts requests on the account of their key.
+#[derive(Debug)]
+pub(super) struct Accounting {
+    intake: Intake,
+}
+
+impl FromRef<AppState> for Accounting {
+    fn from_ref(state: &AppState) -> Self {
+        Accounting {
+            intake: Intake::from_ref(state),
         }
     }
 }
 
-/// What the usage log says of the request; costs nothing if there is none.
-fn dimensions(api: &Api, request: &Request) -> LogDimensions {
-    let log = &api.usage_log;
-    if !log.is_enabled() {
-        return LogDimensions::default();
+impl Accounting {
+    /// Lets requests go on that are within their key's limits, lets their bodies flow as fast as the key may, and counts them.
+    pub(super) async fn admit(
+        &self,
+        principal: Principal,
+        mut request: Box<Request>,
+        handle: impl AsyncFnOnce(Box<Request>) -> Response,
+    ) -> Result<Response, Problem> {
+        // Whoever serves the request put it there.
+        let exchange = request.extensions().get::<Exchange>().cloned();
+        let exchange = exchange.ok_or_else(Problem::internal)?;
+        let account = self.intake.account(&principal);
+        exchange.join(account.bandwidth());
+        let paced = !is_operators(request.uri());
+        let usage = self.intake.admit(principal, account, self.announced(&request)).await?;
+        let usage = exchange.admitted(usage);
+        // A connection that knows what a request took needs no estimate.
+        let is_estimated = usage.is_logged() && !exchange.knows_wire_bytes();
+        if is_estimated {
+            usage.received_head(request_head_bytes(&request));
+        }
+        let wrap = |body: Body, direction| {
+            if body.is_end_stream() {
+                return body;
+            }
+            let limiter = paced.then(|| usage.limiter());
+            Body::new(MeteredBody::new(body, exchange.clone(), limiter, direction))
+        };
+        let body = request.body_mut();
+        *body = wrap(std::mem::take(body), Direction::Read);
+        let response = handle(request).await;
+        let answered = |response: &Response| {
+            let head_bytes = if is_estimated { response_head_bytes(response) } else { 0 };
+            usage.answered(response.status().as_u16(), head_bytes);
+        };
+        if let Some(bytes) = length(response.body())
+            && let Err(refusal) = usage.reserve(Direction::Write, bytes)
+        {
+            let refused = Problem::from(Refused::UsedUp(refusal));
+            answered(&refused.clone().into_response());
+            return Err(refused);
+        }
+        answered(&response);
+        if response.body().is_end_stream() {
+            usage.completed();
+        }
+        Ok(response.map(|body| wrap(body, Direction::Write)))
     }
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or("none", MatchedPath::as_str);
-    LogDimensions {
-        service: log.intern("hub"),
-        route: log.intern(route),
-        client: super::authenticate::client_id(request).map_or_else(Arc::default, Arc::from),
-        method: log.intern(known(request.method())),
+
+    /// What a request tells beforehand of what it will use.
+    fn announced(&self, request: &Request) -> Announced {
+        let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+        Announced {
+            amount: Amount {
+                api_requests: 1,
+                ingress_bytes: length(request.body()).unwrap_or(1),
+                // What is read has an answer of at least something: to ask for it when nothing is left is in vain.
+                egress_bytes: u64::from(reads),
+            },
+            is_exempt: is_free(request),
+            dimensions: self.dimensions(request),
+        }
+    }
+
+    /// What the usage log says of the request; costs nothing if there is none.
+    fn dimensions(&self, request: &Request) -> LogDimensions {
+        let log = &self.intake.usage_log;
+        if !log.is_enabled() {
+            return LogDimensions::default();
+        }
+        let route = request.extensions().get::<MatchedPath>();
+        LogDimensions {
+            service: log.intern("hub"),
+            route: log.intern(route.map_or("none", MatchedPath::as_str)),
+            client: super::authenticate::client_id(request).map_or_else(Arc::default, Arc::from),
+            method: log.intern(known(request.method())),
+        }
     }
 }
 
@@ -118,21 +141,6 @@ fn known(method: &Method) -> &str {
     match *method {
         Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::DELETE | Method::OPTIONS => method.as_str(),
         _ => "other",
-    }
-}
-
-/// What a request tells beforehand of what it will use.
-fn announced(api: &Api, request: &Request) -> Announced {
-    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    Announced {
-        amount: Amount {
-            api_requests: 1,
-            ingress_bytes: length(request.body()).unwrap_or(1),
-            // What is read has an answer of at least something: to ask for it when nothing is left is in vain.
-            egress_bytes: u64::from(reads),
-        },
-        is_exempt: is_free(request),
-        dimensions: dimensions(api, request),
     }
 }
 

@@ -1,11 +1,16 @@
+//! Lists families.
+
 use axum::{Json, extract::State, http::Uri};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Api, error::Problem, query::Parameters};
+use super::{error::Problem, query::Parameters};
 use crate::{
     auth::{Principal, Scope},
-    store::view::{FamilyData, Filter},
+    store::{
+        Store,
+        view::{FamilyData, Filter},
+    },
 };
 
 /// The families that the key may see.
@@ -43,7 +48,11 @@ const PAGE_MAX: usize = 10_000;
     params(("prefix" = Option<String>, Query), ("after" = Option<String>, Query, description = "Begin behind this name"), ("limit" = Option<usize>, Query, description = "How many, 1000 if nothing is said")),
     responses((status = 200, body = Families), (status = "4XX", body = Problem, content_type = "application/problem+json"))
 )]
-pub(super) async fn families(State(api): State<Api>, caller: Principal, uri: Uri) -> Result<Json<Families>, Problem> {
+pub(super) async fn families(
+    State(store): State<Store>,
+    caller: Principal,
+    uri: Uri,
+) -> Result<Json<Families>, Problem> {
     caller.has(Scope::Read)?;
     let parameters = Parameters::read(uri.query(), &["prefix", "after", "limit"])?;
     let (prefix, after, limit) = (
@@ -55,7 +64,7 @@ pub(super) async fn families(State(api): State<Api>, caller: Principal, uri: Uri
         prefixes: vec![caller.prefix().into(), prefix.into()],
         ..Filter::default()
     };
-    let mut shown = api.store.view().families(&filter, after);
+    let mut shown = store.view().families(&filter, after);
     let families: Vec<Family> = shown.by_ref().take(limit).map(|family| describe(&family)).collect();
     let next = shown.next().and(families.last()).map(|family| family.name.clone());
     Ok(Json(Families { families, next }))

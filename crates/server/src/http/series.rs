@@ -1,3 +1,5 @@
+//! Lists and deletes series.
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{Json, extract::State, http::Uri, response::IntoResponse};
@@ -6,16 +8,20 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
-    Api,
     error::Problem,
     query::Parameters,
     write_request::{WriteRequest, replayed},
 };
 use crate::{
     auth::{Principal, Scope},
+    background::Background,
+    intake::Intake,
     selector::Selector,
-    store::view::{self, Cursor, Filter, ListedSeries, Value},
-    write::Change,
+    store::{
+        Store,
+        view::{self, Cursor, Filter, ListedSeries, Value},
+    },
+    write::{Change, Mode},
 };
 
 /// The series that were asked for.
@@ -82,7 +88,12 @@ const DRY_RUN_LISTED_MAX: usize = 100;
         ("after" = Option<String>, Query, description = "`next` of the page before, as it is: it says nothing to anybody but a hub"), ("limit" = Option<usize>, Query, description = "How many, 1000 if nothing is said")),
     responses((status = 200, body = Page), (status = "4XX", body = Problem, content_type = "application/problem+json"))
 )]
-pub(super) async fn list(State(api): State<Api>, caller: Principal, uri: Uri) -> Result<Json<Page>, Problem> {
+pub(super) async fn list(
+    State(store): State<Store>,
+    State(background): State<Background>,
+    caller: Principal,
+    uri: Uri,
+) -> Result<Json<Page>, Problem> {
     caller.has(Scope::Read)?;
     let parameters = Parameters::read(uri.query(), &["match[]", "after", "limit"])?;
     let filter = Filter {
@@ -91,8 +102,7 @@ pub(super) async fn list(State(api): State<Api>, caller: Principal, uri: Uri) ->
     };
     let limit = parameters.limit(PAGE, PAGE_MAX)?;
     let after = parameters.one("after")?.map(cursor).transpose()?;
-    let background = api.background.clone();
-    let page = background.run(move || api.store.view().page(&filter, after.as_ref(), limit));
+    let page = background.run(move || store.view().page(&filter, after.as_ref(), limit));
     let page = page.await.map_err(|_| Problem::internal())?;
     Ok(Json(Page {
         series: page.series.iter().map(describe).collect(),
@@ -162,7 +172,12 @@ fn json_number(value: f64) -> serde_json::Value {
     params(("match[]" = Vec<String>, Query), ("dry_run" = Option<bool>, Query, description = "Only say what would go")),
     responses((status = 200, body = Deleted), (status = "4XX", body = Problem, content_type = "application/problem+json"))
 )]
-pub(super) async fn delete(State(api): State<Api>, request: WriteRequest) -> Result<impl IntoResponse, Problem> {
+pub(super) async fn delete(
+    State(store): State<Store>,
+    State(background): State<Background>,
+    State(intake): State<Intake>,
+    request: WriteRequest,
+) -> Result<impl IntoResponse, Problem> {
     let parameters = Parameters::read(request.uri.query(), &["match[]", "dry_run"])?;
     let selectors = parameters.selectors()?;
     if selectors.is_empty() {
@@ -171,7 +186,8 @@ pub(super) async fn delete(State(api): State<Api>, request: WriteRequest) -> Res
     match parameters.one("dry_run")? {
         None | Some("false" | "0") => {}
         Some("" | "true" | "1") => {
-            return Ok(Json(would_delete(api, &request.caller, selectors).await?).into_response());
+            let deleted = would_delete(store, background, &request.caller, selectors).await?;
+            return Ok(Json(deleted).into_response());
         }
         Some(other) => {
             return Err(Problem::bad_request(format!(
@@ -184,7 +200,7 @@ pub(super) async fn delete(State(api): State<Api>, request: WriteRequest) -> Res
         selector: Arc::unwrap_or_clone(selector),
         prefix: prefix.to_owned().into(),
     });
-    let written = request.submit(&api, changes.collect()).await?;
+    let written = request.submit(&intake, Mode::All, changes.collect()).await?;
     let done = Deleted {
         deleted: written.applied.deleted,
         dry_run: false,
@@ -193,9 +209,14 @@ pub(super) async fn delete(State(api): State<Api>, request: WriteRequest) -> Res
     Ok((replayed(&written), Json(done)).into_response())
 }
 
-async fn would_delete(api: Api, caller: &Principal, selectors: Vec<Arc<Selector>>) -> Result<Deleted, Problem> {
-    let (background, prefix) = (api.background.clone(), caller.prefix().to_owned());
-    let matching = background.run(move || api.store.view().matching(&prefix, &selectors, DRY_RUN_LISTED_MAX));
+async fn would_delete(
+    store: Store,
+    background: Background,
+    caller: &Principal,
+    selectors: Vec<Arc<Selector>>,
+) -> Result<Deleted, Problem> {
+    let prefix = caller.prefix().to_owned();
+    let matching = background.run(move || store.view().matching(&prefix, &selectors, DRY_RUN_LISTED_MAX));
     let matching = matching.await.map_err(|_| Problem::internal())?;
     Ok(Deleted {
         deleted: matching.series,

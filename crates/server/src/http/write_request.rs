@@ -1,8 +1,10 @@
-//! A request that changes something.
+//! Requests that change something.
+
+use std::sync::Arc;
 
 use axum::{
     body::Body,
-    extract::{FromRequest, Request},
+    extract::{FromRef, FromRequest, Request},
     http::{HeaderMap, HeaderName, HeaderValue, Uri, request::Parts},
     response::AppendHeaders,
 };
@@ -10,45 +12,50 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Api,
+    AppState,
     authenticate::admitted,
     body,
     error::{self, Problem},
 };
 use crate::{
     auth::{Principal, Scope},
-    intake::{Submission, Written},
+    config::Config,
+    intake::{Intake, Submission, Written},
     serve::Exchange,
-    write::{Change, Idempotency},
+    write::{Change, Idempotency, Mode},
 };
 
 /// A request that changes something: by whom, what, and under which idempotency key.
 #[derive(Debug)]
-pub(super) struct WriteRequest {
-    pub(super) caller: Principal,
+pub(crate) struct WriteRequest {
+    pub(crate) caller: Principal,
     exchange: Exchange,
-    pub(super) uri: Uri,
-    pub(super) body: Bytes,
-    pub(super) idempotency: Option<Idempotency>,
+    pub(crate) uri: Uri,
+    pub(crate) body: Bytes,
+    idempotency: Option<Idempotency>,
 }
 
 impl WriteRequest {
     /// Submits the one change of the request; its refusal is the whole answer.
-    pub(super) async fn submit_one(&self, api: &Api, change: Change<'static>) -> Result<Written, Problem> {
-        let written = api
-            .intake
-            .submit(admitted(&self.exchange)?, self.submission(vec![change]));
+    pub(crate) async fn submit_one(&self, intake: &Intake, change: Change<'static>) -> Result<Written, Problem> {
+        let written = intake.submit(admitted(&self.exchange)?, self.submission(Mode::All, vec![change]));
         written.await.map_err(error::rejected_one)
     }
 
-    /// Submits the changes of the request, which happen all or not at all.
-    pub(super) async fn submit(&self, api: &Api, changes: Vec<Change<'static>>) -> Result<Written, Problem> {
-        let written = api.intake.submit(admitted(&self.exchange)?, self.submission(changes));
+    /// Submits the changes of the request.
+    pub(crate) async fn submit(
+        &self,
+        intake: &Intake,
+        mode: Mode,
+        changes: Vec<Change<'static>>,
+    ) -> Result<Written, Problem> {
+        let written = intake.submit(admitted(&self.exchange)?, self.submission(mode, changes));
         Ok(written.await?)
     }
 
-    fn submission(&self, changes: Vec<Change<'static>>) -> Submission {
+    fn submission(&self, mode: Mode, changes: Vec<Change<'static>>) -> Submission {
         Submission {
+            mode,
             idempotency: self.idempotency,
             changes,
             ..Submission::default()
@@ -57,7 +64,7 @@ impl WriteRequest {
 }
 
 /// Tells the client whether the answer is that of an earlier try.
-pub(super) fn replayed(written: &Written) -> AppendHeaders<Option<(HeaderName, HeaderValue)>> {
+pub(crate) fn replayed(written: &Written) -> AppendHeaders<Option<(HeaderName, HeaderValue)>> {
     let header = (
         HeaderName::from_static("idempotency-replayed"),
         HeaderValue::from_static("true"),
@@ -65,16 +72,16 @@ pub(super) fn replayed(written: &Written) -> AppendHeaders<Option<(HeaderName, H
     AppendHeaders(written.replayed.then_some(header))
 }
 
-impl FromRequest<Api> for WriteRequest {
+impl FromRequest<AppState> for WriteRequest {
     type Rejection = Problem;
 
-    async fn from_request(request: Request<Body>, api: &Api) -> Result<Self, Problem> {
+    async fn from_request(request: Request<Body>, state: &AppState) -> Result<Self, Problem> {
         let (mut parts, body) = request.into_parts();
         let exchange = parts.extensions.remove::<Exchange>().ok_or_else(Problem::internal)?;
         let caller = admitted(&exchange)?.principal().clone();
         caller.has(Scope::Write)?;
         let key = key(&parts.headers)?.cloned();
-        let body = body::read(&parts.headers, body, &api.config.limits).await?;
+        let body = body::read(&parts.headers, body, &Arc::<Config>::from_ref(state).limits).await?;
         let idempotency = key.map(|key| identify(&caller, &key, &parts, &body));
         Ok(WriteRequest {
             caller,

@@ -72,7 +72,7 @@ impl Hub {
     /// # Errors
     /// There is no such metric, or it is a histogram.
     pub fn read(&self, key: &str) -> Result<f64, CallError> {
-        match self.shared.api.store.view().value(key, "") {
+        match self.shared.parts.store.view().value(key, "") {
             Ok(Value::Number(value, _)) => Ok(value),
             Ok(Value::Histogram(_)) => Err(CallError::Refused(format!("{key} is a histogram, not one number"))),
             Err(_) => Err(CallError::Refused(format!("there is no metric {key}"))),
@@ -152,7 +152,7 @@ impl Hub {
                 ..Submission::default()
             },
         };
-        let written = self.shared.api.intake.take(&Principal::hub(), message).await?;
+        let written = self.shared.parts.intake.take(&Principal::hub(), message).await?;
         Ok(written.applied.created)
     }
 }

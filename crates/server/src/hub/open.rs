@@ -15,11 +15,12 @@ use crate::{
     bandwidth::Bandwidth,
     clients::Clients,
     clock::{Clock, now_ms},
-    config::{Address, Certificate, Config, Protocol, StatePaths},
+    config::{Address, Certificate, Config, Limits, Protocol, StatePaths},
     exposition::GzipCache,
-    http::{Api, RequestMetrics, Services},
+    http::{Parts, RequestMetrics, StartedMs},
     intake::Intake,
     metering::{Metering, MeteringError},
+    protocol,
     reload::Reloader,
     serve::Counters,
     settings::{Settings as LiveSettings, SettingsError},
@@ -158,16 +159,16 @@ fn open(config: Config, terminal: bool) -> Result<Started, Reason> {
         store: store.clone(),
         accounts: accounts.clone(),
         usage_log: usage_log.clone(),
-        limits: request_limits(&config),
+        limits: request_limits(&config.limits),
     };
-    let api = Api::new(Services {
+    let parts = Arc::new(Parts {
         store,
         intake,
         keyring,
         clients,
         requests,
         own: own.register(),
-        started_ms: now_ms(),
+        started_ms: StartedMs(now_ms()),
         config,
         reloader,
         settings,
@@ -177,10 +178,11 @@ fn open(config: Config, terminal: bool) -> Result<Started, Reason> {
         usage_log,
         gzip_cache,
         background: Background::new().map_err(Reason::Threads)?,
+        reserved: protocol::reserved(),
     });
     let hub = Hub {
         shared: Arc::new(Shared {
-            api,
+            parts,
             tls,
             serving,
             lost,
@@ -190,8 +192,8 @@ fn open(config: Config, terminal: bool) -> Result<Started, Reason> {
     Ok(Started { hub, first_key })
 }
 
-fn request_limits(config: &Config) -> RequestLimits {
-    let limits = &config.limits;
+/// How large what a client sends may be.
+fn request_limits(limits: &Limits) -> RequestLimits {
     RequestLimits {
         labels_per_series_max: limits.labels_per_series_max,
         name_bytes_max: limits.name_bytes_max,

@@ -30,6 +30,16 @@ impl Exchange {
         }))
     }
 
+    /// One that comes by no connection; who made it has to finish it.
+    #[cfg(test)]
+    pub(crate) fn detached() -> Self {
+        let connection = ConnectionInfo {
+            peer: Peer::Unix,
+            activity: Arc::default(),
+        };
+        Exchange::new(connection, false)
+    }
+
     /// Who is at the other end of the connection.
     pub(crate) fn peer(&self) -> Peer {
         self.0.connection.peer
@@ -81,7 +91,7 @@ impl Exchange {
     }
 
     /// Nothing of it will pass any more.
-    pub(super) fn finish(&self, wire: Option<WireBytes>) {
+    pub(crate) fn finish(&self, wire: Option<WireBytes>) {
         if let Some(usage) = self.usage() {
             usage.finish(wire);
         }
