@@ -295,7 +295,7 @@ impl Config {
         if let UsageLogStore::Postgres(postgres) = &mut self.usage_log.store {
             match read("METRIC_NEXUS_USAGE_LOG_POSTGRES_URL") {
                 Some(given) => postgres.url = Secret::new(&*given.text),
-                None if postgres.url.expose().is_empty() => mistakes.add(
+                None if postgres.url.expose().is_empty() => errors.add(
                     "usage_log.store.postgres.url",
                     "is missing, and so is METRIC_NEXUS_USAGE_LOG_POSTGRES_URL",
                 ),

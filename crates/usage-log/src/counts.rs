@@ -1,3 +1,5 @@
+//! What became of everything that a log was given.
+
 use std::ops::AddAssign;
 
 use crate::id::Stored;

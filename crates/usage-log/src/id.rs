@@ -1,3 +1,5 @@
+//! Who numbered a record, and what makes an event one event.
+
 use std::{fmt, sync::Arc};
 
 use crate::record::Record;

@@ -1,3 +1,5 @@
+//! How a log behaves.
+
 use std::{path::PathBuf, time::Duration};
 
 use nexus_calendar::Clock;

@@ -1,3 +1,5 @@
+//! Where records go.
+
 use std::time::Duration;
 
 use crate::{

@@ -1,3 +1,5 @@
+//! The thread that puts records onto disk.
+
 use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;

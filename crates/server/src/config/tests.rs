@@ -471,7 +471,7 @@ fn the_url_of_the_usage_log_is_given_by_the_file_or_the_environment() {
                 other => panic!("{yaml}: {other:?}"),
             },
             Err(errors) => Err(errors
-                .mistakes()
+                .errors()
                 .iter()
                 .map(ToString::to_string)
                 .collect::<Vec<_>>()

@@ -120,7 +120,7 @@ mod tests {
     use super::*;
     use crate::{
         exposition::{gzip::Gzip, render::Created},
-        protocol,
+        ingest,
         state::State,
         store::view::Block,
         write::Write,
@@ -141,13 +141,8 @@ mod tests {
         let mut state = State::default();
         for n in 0..blocks {
             let body = format!(r#"[{{"op": "set", "metric": "b{n}", "type": "gauge", "value": 1}}]"#);
-            let changes = protocol::batch::parse::parse(body.as_bytes(), 1).unwrap();
-            let write = Write {
-                owner: "".into(),
-                idempotency: None,
-                changes,
-            };
-            state.apply(&write, 1 + n as u64, 0);
+            let changes = ingest::batch::parse(body.as_bytes(), 1).unwrap();
+            state.apply(&Write::of("", changes), 1 + n as u64, 0);
         }
         state
     }

@@ -3,6 +3,7 @@
 
 use std::{fs, path::Path, sync::Arc};
 
+use nexus_metric::{Kind, Labels, Name};
 use nexus_segments::testing::MemoryDisk;
 
 use super::{journal, state, state::written};
@@ -12,7 +13,7 @@ use crate::{
     journal::{Frame, Journal},
     protocol,
     state::State,
-    write::{Applied, Idempotency, Write},
+    write::{Applied, Change, Definition, Expires, GroupKey, Idempotency, Op, Origin, Reason, Refusals, Target, Write},
 };
 
 const AT_MS: u64 = 1_700_000_000_000;
@@ -39,7 +40,45 @@ fn writes() -> Vec<Write<'static>> {
             ..Write::of(owner, protocol::batch::parse::parse(body.as_bytes(), 10).unwrap())
         }
     };
-    (0..).zip(&BATCHES).map(write).collect()
+    (0..).zip(&BATCHES).map(write).chain([in_part()]).collect()
+}
+
+/// With all that few writes have: of a group, that expires, from a push, with changes that were refused.
+fn in_part() -> Write<'static> {
+    let name = Name::new("backup_seconds").unwrap();
+    let labels = Labels::from_pairs([("host", "a")]).unwrap();
+    let mut target = Target::new(name.clone(), labels.clone()).defining(Some(Arc::new(Definition::of(Kind::Gauge))));
+    target.group = Some(GroupKey::from_pairs([("job", "backup"), ("shard", "")]).unwrap());
+    target.expires = Some(Expires::after_ms(3_600_000));
+    let keeps = Target {
+        expires: Some(Expires::NEVER),
+        ..Target::new(name.clone(), Labels::none())
+    };
+    let expire = Change::Expire {
+        family: name.into(),
+        labels: labels.into(),
+        sequence: 3,
+    };
+    let mut refused = Refusals::default();
+    for place in [1, 300] {
+        refused.push(place, Reason::ReservedLabel("le"));
+    }
+    Write {
+        origin: Origin::Group,
+        idempotency: Some(Idempotency {
+            id: [9; 16],
+            fingerprint: [9; 8],
+        }),
+        refused,
+        ..Write::of(
+            "team",
+            vec![
+                Change::Series(target, Op::Set(1.5)),
+                Change::Series(keeps, Op::Ensure),
+                expire,
+            ],
+        )
+    }
 }
 
 /// Two segments with two frames each, and the state after them.

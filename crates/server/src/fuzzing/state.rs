@@ -16,18 +16,23 @@ const FILE: &str = "state.yaml";
 /// The YAML reader takes its time.
 const YAML_BYTES_MAX: usize = 64 << 10;
 const CHECKSUM: &str = "# crc32 ";
+/// Begins the first line of a snapshot, in whichever format.
+const FIRST_LINE: &str = "# Metric Nexus state, format ";
 
-/// A snapshot as this hub writes it. The first line and the checksum are put right, so that what stands between them is
+/// A snapshot as a hub writes it. A first line that is none and the checksum are put right, so that what stands between them is
 /// reached. What can be read is the same after it was written.
 pub fn state(input: &[u8]) -> bool {
-    let first_line = first_line();
     let as_it_is = load(input);
-    let body = input.strip_prefix(first_line.as_bytes()).unwrap_or(input);
+    let first_line = match memchr::memchr(b'\n', input) {
+        Some(end) if input.starts_with(FIRST_LINE.as_bytes()) => input[..=end].to_vec(),
+        _ => first_line().into_bytes(),
+    };
+    let body = input.strip_prefix(&*first_line).unwrap_or(input);
     let end = match memchr::memmem::rfind(body, CHECKSUM.as_bytes()) {
         Some(at) if at > 0 && body[at - 1] == b'\n' => at,
         _ => body.len(),
     };
-    let mut repaired = [first_line.as_bytes(), &body[..end]].concat();
+    let mut repaired = [&first_line, &body[..end]].concat();
     if !repaired.ends_with(b"\n") {
         repaired.push(b'\n');
     }
@@ -43,7 +48,7 @@ pub fn state(input: &[u8]) -> bool {
     }
     salvages(input);
     salvages(&repaired);
-    let as_it_is = input.starts_with(first_line.as_bytes());
+    let as_it_is = input.starts_with(&first_line);
     load(if as_it_is { input } else { &repaired }).is_some()
 }
 

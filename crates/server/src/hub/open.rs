@@ -117,7 +117,7 @@ fn open(config: Config, terminal: bool) -> Result<Started, Reason> {
     let bandwidth = Bandwidth::new(&settings.throttle());
     let mut private = vec![config.state.usage_file()];
     if config.usage_log.store.is_local() {
-        private.extend([config.state.usage_log_file(), config.state.usage_log_lock_file()]);
+        private.push(config.state.usage_log_file());
     }
     for file in private {
         // If it cannot be made, whoever opens it says why.

@@ -20,7 +20,7 @@ pub(super) async fn run(stream: Stream, peer: Peer, transport: &Transport, serve
         debug!(%peer, %error, "a socket refused an option");
     }
     let activity = Arc::new(Activity::default());
-    let stream = Paced::new(stream, &server.bandwidth.stranger(), activity.pace.clone());
+    let stream = Paced::new(stream, &server.bandwidth.unauthenticated(), activity.pace.clone());
     let stream = Metered::new(stream, activity.clone(), server.counters.clone());
     let session = Session {
         server,

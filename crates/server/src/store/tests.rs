@@ -2,6 +2,8 @@ mod by_hand;
 mod crash;
 mod documented;
 mod faults;
+mod format_1;
+mod in_part;
 mod model;
 mod pages;
 mod recovery;

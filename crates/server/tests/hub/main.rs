@@ -25,6 +25,7 @@ mod simple;
 mod state;
 mod state_commands;
 mod throttle;
+mod upgrade;
 mod usage;
 mod usage_events;
 mod usage_log;

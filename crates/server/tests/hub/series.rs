@@ -137,8 +137,8 @@ async fn a_series_is_described_whole() {
     assert_eq!(
         described,
         [
-            json!({"name": "g", "labels": {"a": "é\"\\\n"}, "value": "NaN", "owner": "admin"}),
             json!({"name": "g", "labels": {}, "value": "-Inf", "owner": "admin"}),
+            json!({"name": "g", "labels": {"a": "é\"\\\n"}, "value": "NaN", "owner": "admin"}),
             json!({"name": "h", "labels": {}, "owner": "admin", "histogram": {"count": 1, "sum": 1.5, "buckets":
                 [{"le": "1.0", "count": 0}, {"le": "2.0", "count": 1}, {"le": "+Inf", "count": 1}]}}),
         ]

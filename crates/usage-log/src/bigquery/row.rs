@@ -1,3 +1,5 @@
+//! A record as a row.
+
 use std::fmt::Write as _;
 
 use nexus_calendar::Time;

@@ -1,3 +1,5 @@
+//! Requests to the service.
+
 use std::time::Duration;
 
 use reqwest::{

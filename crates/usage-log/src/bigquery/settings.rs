@@ -1,3 +1,5 @@
+//! Which table, and who may write into it.
+
 use std::{error::Error, fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use nexus_calendar::Clock;

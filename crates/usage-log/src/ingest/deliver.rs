@@ -1,3 +1,5 @@
+//! Hands events over until they are stored.
+
 use std::time::Duration;
 
 use crate::{

@@ -1,3 +1,5 @@
+//! One event, as its fields say.
+
 use std::sync::Arc;
 
 use nexus_calendar::Time;

@@ -1,3 +1,5 @@
+//! A part of the queue, under a lock of its own.
+
 use std::{
     collections::{HashMap, VecDeque},
     sync::{Condvar, Mutex, MutexGuard, PoisonError},

@@ -1,3 +1,5 @@
+//! What a report groups by and chooses by.
+
 use std::{fmt, str::FromStr};
 
 /// What a report can group by and choose by.

@@ -1,3 +1,5 @@
+//! What is asked.
+
 use std::{cmp::Ordering, str::FromStr};
 
 use nexus_calendar::{AnchorDay, Time, Zone};

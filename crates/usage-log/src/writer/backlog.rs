@@ -1,3 +1,5 @@
+//! Where the writer takes its records from.
+
 use std::{io, sync::Arc, time::Duration};
 
 use tokio::time::Instant;

@@ -1,3 +1,5 @@
+//! When a sink that failed is called again.
+
 use std::{
     hash::{BuildHasher as _, RandomState},
     time::Duration,

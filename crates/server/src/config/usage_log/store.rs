@@ -59,7 +59,7 @@ impl Store {
                 } else {
                     "project: …, dataset: …, table: …, token_file: …"
                 };
-                usage_log.mistake(
+                usage_log.error(
                     "store",
                     format!("{name} has settings: say store: {{{name}: {{{settings}}}}}"),
                 );
@@ -67,7 +67,7 @@ impl Store {
             }
             Some(Value::Mapping(_)) => Self::read_mapping(usage_log.section("store")),
             Some(other) => {
-                usage_log.mistake(
+                usage_log.error(
                     "store",
                     format!(
                         "expected sqlite, postgres: {{url: …}} or bigquery: {{project: …}}, got {}",
@@ -87,9 +87,9 @@ impl Store {
     fn read_mapping(store: Section<'_>) -> Self {
         let found = [postgres(&store), bigquery(&store)];
         if store.has("postgres") && store.has("bigquery") {
-            store.mistake_here("there is one store: give postgres or bigquery");
+            store.error_here("there is one store: give postgres or bigquery");
         } else if !store.has("postgres") && !store.has("bigquery") {
-            store.mistake_here("expected sqlite, postgres: {url: …} or bigquery: {project: …}");
+            store.error_here("expected sqlite, postgres: {url: …} or bigquery: {project: …}");
         }
         store.finish();
         found.into_iter().flatten().next().unwrap_or_default()
@@ -106,21 +106,21 @@ fn postgres(store: &Section<'_>) -> Option<Store> {
 fn bigquery(store: &Section<'_>) -> Option<Store> {
     store.has("bigquery").then_some(())?;
     let section = store.section("bigquery");
-    let text = |name| match section.get(name, units::text) {
+    let text = |name| match section.get(name, units::string) {
         Some(text) if !text.is_empty() => Some(text.to_owned()),
         Some(_) => {
-            section.mistake(name, "expected a text, got an empty one");
+            section.error(name, "expected a text, got an empty one");
             None
         }
         None => {
             if !section.has(name) {
-                section.mistake(name, "is missing");
+                section.error(name, "is missing");
             }
             None
         }
     };
     let (project, dataset, table, token_file) = (text("project"), text("dataset"), text("table"), text("token_file"));
-    let endpoint = section.get("endpoint", |value| Ok(units::text(value)?.to_owned()));
+    let endpoint = section.get("endpoint", |value| Ok(units::string(value)?.to_owned()));
     let ca = section.get("ca", units::path).flatten();
     section.finish();
     Some(Store::BigQuery(BigQueryStore {

@@ -19,10 +19,7 @@ use self::{
     model::{Answer, Model},
 };
 use super::*;
-use crate::{
-    state,
-    write::{Expires, GroupKey, HistogramDelta, Idempotency, Mode, Unavailable},
-};
+use crate::write::{Expires, GroupKey, HistogramDelta, Idempotency, Mode, Unavailable};
 
 thread_local! {
     static RUNTIME: tokio::runtime::Runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -184,8 +181,8 @@ impl Run {
         }
         let acknowledged = match outcome {
             Outcome::Applied(applied, refused) => {
-                let counted = (applied.changes as usize, applied.refused as usize);
-                if counted != (write.changes.len() - refused.len(), refused.len()) {
+                let (sent, not) = (write.changes.len() as u64, refused.len() as u64);
+                if (applied.changes, applied.refused) != (sent - not, not) {
                     return Err(format!("{write:?} was counted {outcome:?}"));
                 }
                 Some(Answer::Applied {

@@ -39,13 +39,13 @@ fn universe() -> Vec<(&'static str, String)> {
         .collect()
 }
 
-fn series(name: &str, value: &str) -> Target {
+fn series(name: &str, value: &str) -> Target<'static> {
     target(name, &[("l", value)], Some(Kind::Gauge))
 }
 
 fn make(store: &Store, name: &str, value: &str) {
     let target = series(name, value);
-    accept(store, vec![Change::Set { target, value: 1.0 }]);
+    accept(store, vec![Change::Series(target, Op::Set(1.0))]);
 }
 
 /// All that is on all pages, as name and label text; `between` runs before each of them. Cursors go through their text.
@@ -79,7 +79,7 @@ fn pages_of_every_length_show_all_there_is_once_and_in_one_order() {
     let mut store = open(&MemoryDisk::default(), Durability::Flush);
     let expected: BTreeSet<(String, String)> = universe()
         .iter()
-        .map(|(name, value)| (name.to_string(), series(name, value).labels.as_text().to_owned()))
+        .map(|(name, value)| (name.to_string(), series(name, value).labels.as_str().to_owned()))
         .collect();
     for (name, value) in universe().iter().rev() {
         make(&store, name, value);
@@ -103,7 +103,7 @@ fn a_page_begins_behind_a_series_that_is_gone_and_behind_a_family_that_is_gone()
         pages += 1;
         if pages == 2 {
             let family = Name::new("a").unwrap();
-            accept(store, vec![Change::Delete { family, labels: None }]);
+            accept(store, vec![Change::Delete { family: family.into(), labels: None }]);
             make(store, "a", "3");
             make(store, "b", "0");
         }
@@ -165,7 +165,7 @@ fn take(step: &Step, store: &mut Store, disk: &MemoryDisk, stays: &[(&str, Strin
         Step::DeleteFamily(n) => {
             let family = series(nth(n).0, "").family;
             if stays.iter().all(|(name, _)| *name != family.as_str()) {
-                submit(store, vec![Change::Delete { family, labels: None }]);
+                submit(store, vec![Change::Delete { family: family.into(), labels: None }]);
             }
         }
         Step::Snapshot => drop(store.snapshot().unwrap()),
@@ -192,7 +192,7 @@ proptest! {
         is_in_order(&all);
         for (name, value) in &stays {
             let labels = series(name, value).labels;
-            let is_it = |(shown, text): &&(String, String)| shown == name && text == labels.as_text();
+            let is_it = |(shown, text): &&(String, String)| shown == name && text == labels.as_str();
             prop_assert_eq!(all.iter().filter(is_it).count(), 1, "{} {}", name, labels);
         }
     }

@@ -277,7 +277,7 @@ fn matching_series_are_deleted() {
     );
 }
 
-fn keyed(changes: Vec<Change<'static>>, id: u8, fingerprint: u8) -> Write<'static> {
+pub(super) fn keyed(changes: Vec<Change<'static>>, id: u8, fingerprint: u8) -> Write<'static> {
     let idempotency = crate::write::Idempotency {
         id: [id; 16],
         fingerprint: [fingerprint; 8],
@@ -288,7 +288,7 @@ fn keyed(changes: Vec<Change<'static>>, id: u8, fingerprint: u8) -> Write<'stati
     }
 }
 
-fn submit_keyed(store: &Store, changes: Vec<Change<'static>>, id: u8, fingerprint: u8) -> Outcome {
+pub(super) fn submit_keyed(store: &Store, changes: Vec<Change<'static>>, id: u8, fingerprint: u8) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(store.submit(keyed(changes, id, fingerprint)))
 }

@@ -120,8 +120,8 @@ proptest! {
         let read = reader.write().unwrap();
         prop_assert!(reader.is_at_end());
         prop_assert_eq!(
-            (read.owner, read.origin, read.idempotency, read.refused as usize, read.len()),
-            (&*write.owner, write.origin, write.idempotency, write.refused.len(), write.changes.len())
+            (read.owner, read.origin, read.idempotency, read.refused, read.len()),
+            (&*write.owner, write.origin, write.idempotency, write.refused.len() as u64, write.changes.len())
         );
         prop_assert_eq!(read.changes().collect::<Vec<_>>(), write.changes);
         prop_assert_eq!(read.encode(), bytes);

@@ -1,3 +1,5 @@
+//! The format `combined`.
+
 use nexus_calendar::Time;
 use serde_json::{Map, Value};
 

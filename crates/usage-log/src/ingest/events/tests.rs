@@ -1,3 +1,5 @@
+//! Bodies of all forms, and what they are read as.
+
 use std::sync::Arc;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Which file it is, whatever its name is.
+
 use std::{
     fmt,
     fs::{File, Metadata},

@@ -1,3 +1,5 @@
+//! One file that is being read.
+
 use std::{fs::File, io, os::unix::fs::FileExt as _};
 
 use nexus_calendar::Time;

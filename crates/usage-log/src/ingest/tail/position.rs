@@ -1,3 +1,5 @@
+//! How far a log was read, over restarts.
+
 use std::{
     fs, io,
     path::Path,

@@ -206,7 +206,8 @@ impl RedisCluster {
 
     /// Where a client may begin.
     pub(crate) fn addresses(&self) -> Vec<RedisAddress> {
-        self.proxies.iter().map(Proxy::address).collect()
+        let address = |proxy: &Proxy| proxy.address().parse().unwrap();
+        self.proxies.iter().map(address).collect()
     }
 
     fn join(&self) {
