@@ -50,7 +50,7 @@ impl Principal {
     }
 
     /// Whether it has the scope, for what concerns no single metric. A scrape or a list asks this, and then shows only
-    /// what [`Principal::covers`].
+    /// what its prefix covers.
     ///
     /// # Errors
     /// [`Denied::Scope`].
@@ -75,11 +75,6 @@ impl Principal {
             }),
             _ => Ok(()),
         }
-    }
-
-    /// Whether a metric of this name is within the prefix.
-    pub(crate) fn covers(&self, metric: &str) -> bool {
-        self.prefix.as_ref().is_none_or(|prefix| prefix.covers(metric))
     }
 
     /// What it may see and touch begins with this; empty for everything.
@@ -154,6 +149,6 @@ mod tests {
         let key = principal("scrape", Some("ci_"));
         assert_eq!(key.has(Scope::Scrape), Ok(()));
         assert!(key.has(Scope::Read).is_err());
-        assert!(key.covers("ci_jobs") && !key.covers("jobs"));
+        assert!(key.may(Scope::Scrape, "ci_jobs").is_ok() && key.may(Scope::Scrape, "jobs").is_err());
     }
 }

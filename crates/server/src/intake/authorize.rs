@@ -22,7 +22,7 @@ pub(super) fn write(principal: &Principal, write: &Write<'_>) -> Result<Refusals
         .filter_map(|(index, change)| Some((index, denied(principal, change)?)))
         .take(most)
     {
-        refusals.push(index, Reason::Forbidden(denied.to_string().into()));
+        refusals.push(index, Reason::Forbidden(denied.to_string()));
     }
     Ok(refusals)
 }

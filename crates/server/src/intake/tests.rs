@@ -122,7 +122,7 @@ impl Opened {
     fn charged(&self) -> [u64; 3] {
         let account = self.intake.accounts.of(&"probe".into());
         let used = account
-            .meter()
+            .usage()
             .unwrap()
             .totals(self.metering.usage().current_period())
             .used();
