@@ -208,8 +208,8 @@ fn with(mut change: Change<'static>, job: Option<&str>, expires: Option<Expires>
 
 /// The group and the expiry of `a`.
 fn attributes(store: &Store) -> String {
-    let family = store.catalog().family("a").unwrap();
-    let attributes = family.find("").and_then(|place| family.attributes.get(place.slot()));
+    let family = store.view().catalog.family("a").unwrap();
+    let attributes = family.look_at("", |series| family.attributes_of(series)).flatten();
     attributes.map_or_else(String::new, |attributes| {
         let group = attributes.group.map_or_else(String::new, |group| group.to_string());
         format!("{group} {:?}", attributes.expires_after_ms)
