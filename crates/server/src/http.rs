@@ -33,7 +33,6 @@ mod reserved;
 mod scrape;
 mod series;
 mod state;
-mod submit;
 mod usage;
 mod usage_report;
 mod write_request;
@@ -42,7 +41,7 @@ use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub(crate) use self::{
-    authenticate::Caller,
+    authenticate::admitted,
     body::Unread,
     error::{ErrorForm, ItemProblem, Problem, by_accept},
     health::health,
@@ -50,8 +49,7 @@ pub(crate) use self::{
     request_metrics::RequestMetrics,
     reserved::Reserved,
     state::{AppState, Parts, StartedMs},
-    submit::{Intake, request_limits},
-    write_request::{WriteRequest, Written},
+    write_request::{WriteRequest, replayed},
 };
 
 /// The hub's own API.

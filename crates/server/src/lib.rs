@@ -23,6 +23,7 @@ mod feature;
 pub mod fuzzing;
 mod http;
 mod hub;
+mod intake;
 mod journal;
 mod json;
 mod metering;

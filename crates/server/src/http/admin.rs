@@ -11,9 +11,9 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Caller, Unread, error::Problem};
+use super::{Unread, error::Problem};
 use crate::{
-    auth::{ApiKey, KeySource, Keyring, NAME_RULE, NewKey, Prefix, Scope, Scopes, check_name},
+    auth::{ApiKey, KeySource, Keyring, NAME_RULE, NewKey, Prefix, Principal, Scope, Scopes, check_name},
     background::Background,
     reload::Reloader,
     store::Store,
@@ -72,7 +72,7 @@ pub(super) struct KeyMade {
 pub(super) async fn snapshot(
     State(store): State<Store>,
     State(background): State<Background>,
-    caller: Caller,
+    caller: Principal,
 ) -> Result<Json<Snapshot>, Problem> {
     caller.has(Scope::Admin)?;
     let taken = background.run(move || store.snapshot()).await;
@@ -86,7 +86,7 @@ pub(super) async fn snapshot(
 
 /// List the keys.
 #[utoipa::path(get, path = "/api/v1/admin/keys", tag = "admin", responses((status = 200, body = Vec<Key>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-pub(super) async fn keys(State(keyring): State<Keyring>, caller: Caller) -> Result<Json<Vec<Key>>, Problem> {
+pub(super) async fn keys(State(keyring): State<Keyring>, caller: Principal) -> Result<Json<Vec<Key>>, Problem> {
     caller.has(Scope::Admin)?;
     Ok(Json(keyring.all().iter().map(|key| describe(key)).collect()))
 }
@@ -115,7 +115,7 @@ fn describe(key: &ApiKey) -> Key {
 )]
 pub(super) async fn new_key(
     State(keyring): State<Keyring>,
-    caller: Caller,
+    caller: Principal,
     body: Unread,
 ) -> Result<(StatusCode, Json<KeyMade>), Problem> {
     caller.has(Scope::Admin)?;
@@ -124,9 +124,7 @@ pub(super) async fn new_key(
         .map_err(|error| Problem::bad_request(format!("the body is not a key: {error}")))?;
     let new = wanted.read()?;
     // A key that is bounded by a prefix must not make one that is not.
-    caller
-        .key
-        .may(Scope::Admin, new.prefix.as_ref().map_or("", Prefix::as_str))?;
+    caller.may(Scope::Admin, new.prefix.as_ref().map_or("", Prefix::as_str))?;
     let name = new.name.to_string();
     // A key of the configuration file has the name already, and counts first.
     if keyring.all().iter().any(|key| *key.name == *name) {
@@ -138,7 +136,7 @@ pub(super) async fn new_key(
         Ok::<_, crate::auth::KeysError>(secret)
     })
     .await??;
-    tracing::info!(key = name, by = %caller.key.name, "a key was made");
+    tracing::info!(key = name, by = %caller.name, "a key was made");
     Ok((
         StatusCode::CREATED,
         Json(KeyMade {
@@ -174,14 +172,14 @@ impl KeyWanted {
 )]
 pub(super) async fn revoke_key(
     State(keyring): State<Keyring>,
-    caller: Caller,
+    caller: Principal,
     name: Result<Path<String>, PathRejection>,
 ) -> Result<StatusCode, Problem> {
     caller.has(Scope::Admin)?;
     let Path(name) = name.map_err(|rejection| Problem::bad_request(rejection.body_text()))?;
     let known = keyring.all().into_iter().find(|key| *key.name == *name);
     let prefix = known.as_ref().and_then(|key| key.prefix.as_ref());
-    caller.key.may(Scope::Admin, prefix.map_or("", Prefix::as_str))?;
+    caller.may(Scope::Admin, prefix.map_or("", Prefix::as_str))?;
     let revoked = name.clone();
     blocking(move || {
         keyring.file().revoke(&name)?;
@@ -189,7 +187,7 @@ pub(super) async fn revoke_key(
         Ok::<_, crate::auth::KeysError>(())
     })
     .await??;
-    tracing::info!(key = revoked, by = %caller.key.name, "a key was revoked");
+    tracing::info!(key = revoked, by = %caller.name, "a key was revoked");
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -207,7 +205,7 @@ pub(super) struct Reloaded {
 /// Read keys and certificate again at once, which the hub does by itself within a second; and from the configuration file
 /// and `settings.yaml` the limits that can change while it runs. Everything else of the file waits for a restart.
 #[utoipa::path(post, path = "/-/reload", tag = "admin", responses((status = 200, body = Reloaded), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-pub(super) async fn reload(State(reloader): State<Reloader>, caller: Caller) -> Result<Json<Reloaded>, Problem> {
+pub(super) async fn reload(State(reloader): State<Reloader>, caller: Principal) -> Result<Json<Reloaded>, Problem> {
     caller.has(Scope::Admin)?;
     let changed = blocking(move || reloader.reload_all())
         .await?

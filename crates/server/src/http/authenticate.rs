@@ -11,37 +11,27 @@ use tokio::time::Instant;
 
 use super::{AppState, error::Problem, request_metrics::RequestMetrics};
 use crate::{
-    auth::{ApiKey, Denied, Keyring, Scope, credentials},
+    auth::{ApiKey, Keyring, Principal, credentials},
     clients::Clients,
     clock::now_ms,
-    serve::{ConnectionInfo, Peer},
+    intake::RequestUsage,
+    serve::{Exchange, Peer},
 };
 
-/// Who sent the request.
-#[derive(Debug, Clone)]
-pub(crate) struct Caller {
-    pub(crate) key: Arc<ApiKey>,
-}
-
-impl Caller {
-    /// The prefix that bounds what the key may see and touch; empty for everything.
-    pub(crate) fn prefix(&self) -> &str {
-        self.key.prefix.as_ref().map_or("", |prefix| prefix.as_str())
-    }
-
-    pub(crate) fn has(&self, scope: Scope) -> Result<(), Denied> {
-        self.key.has(scope)
-    }
-}
-
-/// Handlers are given the caller that the [middleware](super::middleware) let in. Every route is surrounded by it, which a
-/// test holds (`protocol/tests.rs`): one that is not answers nothing.
-impl<S: Sync> FromRequestParts<S> for Caller {
+/// Handlers are given whom the [middleware](super::middleware) admitted. Every route is surrounded by it, which a test holds
+/// (`protocol/tests.rs`): one that is not answers nothing.
+impl<S: Sync> FromRequestParts<S> for Principal {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        parts.extensions.remove::<Caller>().ok_or_else(Problem::internal)
+        let exchange = parts.extensions.get::<Exchange>().ok_or_else(Problem::internal)?;
+        Ok(admitted(exchange)?.principal().clone())
     }
+}
+
+/// What a request uses that the middleware admitted.
+pub(crate) fn admitted(exchange: &Exchange) -> Result<&RequestUsage, Problem> {
+    exchange.usage().ok_or_else(Problem::internal)
 }
 
 /// How much of `X-Client-Id` tells clients apart.
@@ -67,19 +57,19 @@ impl FromRef<AppState> for Authentication {
 
 impl Authentication {
     /// Who sent the request, if they have a key; notes the client.
-    pub(super) fn authenticate(&self, request: &Request) -> Result<Caller, Problem> {
+    pub(super) fn authenticate(&self, request: &Request) -> Result<Principal, Problem> {
         let found = match credentials(request.headers()) {
             Ok(credential) => self.keyring.find(credential.as_str()).ok_or_else(Problem::unknown_key),
             Err(error) => Err(error.into()),
         };
         let key = found.inspect_err(|_| self.requests.auth_failed())?;
         self.note_client(&key, request);
-        Ok(Caller { key })
+        Ok(key.principal())
     }
 
     /// A client is told apart by the id that it sends, else by its address; those that come by a unix socket have none.
     fn note_client(&self, key: &ApiKey, request: &Request) {
-        let peer = || Some(request.extensions().get::<ConnectionInfo>()?.peer);
+        let peer = || Some(request.extensions().get::<Exchange>()?.peer());
         match (client_id(request), peer().map(Peer::ip)) {
             (Some(id), _) => self.clients.note(&key.name, id, now_ms()),
             (None, Some(Some(address))) => self.clients.note_address(&key.name, address, now_ms()),

@@ -22,9 +22,10 @@ use crate::{
     auth::{CredentialError, Denied, KeysError},
     content_coding::ContentCoding,
     feature::Feature,
+    intake::Rejected,
     selector::SelectorError,
     store::SnapshotError,
-    write::{Outcome, Reason, Refusal, Unavailable},
+    write::{Reason, Refusal, Unavailable},
 };
 
 /// What went wrong, for whoever sent the request.
@@ -325,66 +326,77 @@ fn reason(reason: &Reason) -> (StatusCode, &'static str) {
     }
 }
 
-/// What a write with many changes tells whose key may not make these of them.
-pub(super) fn denied(items: Vec<(usize, Denied)>) -> Problem {
-    let errors = items
-        .into_iter()
-        .map(|(index, denied)| ItemProblem::new(index, "forbidden", denied.to_string()));
-    let detail = "the key may not make some of the changes; nothing was changed";
-    Problem::new(StatusCode::FORBIDDEN, "forbidden", detail).naming(errors)
+impl From<Rejected> for Problem {
+    fn from(rejected: Rejected) -> Self {
+        match rejected {
+            Rejected::Denied(denied) => denied.into(),
+            Rejected::Account(refused) => refused.into(),
+            Rejected::Changes(refusals) => refused(&refusals),
+            Rejected::KeyReused => Problem::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "idempotency-key-reused",
+                "this Idempotency-Key was used for another request: method, path, query and body must be the same",
+            ),
+            Rejected::Unknown => Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "outcome-unknown",
+                "the journal failed under this write: it may or may not have happened",
+            )
+            .retry_after(1),
+            Rejected::Unavailable(why) => unavailable(why),
+            Rejected::NoUsageLog => Problem::no_usage_log(),
+            Rejected::UsageLog(error) => error.into(),
+        }
+    }
 }
 
-/// What a write with one change tells: its refusal is the problem.
-pub(super) fn refused_one(refusal: &Refusal) -> Problem {
+/// What a request with one change tells: what is wrong with the change is the problem.
+pub(super) fn rejected_one(rejected: Rejected) -> Problem {
+    match rejected {
+        Rejected::Changes(refusals) => refusals.first().map_or_else(Problem::internal, refused_one),
+        other => other.into(),
+    }
+}
+
+impl From<&Refusal> for ItemProblem {
+    fn from(refusal: &Refusal) -> Self {
+        let (_, slug) = reason(&refusal.reason);
+        ItemProblem::new(refusal.index, slug, refusal.reason.to_string())
+    }
+}
+
+fn refused_one(refusal: &Refusal) -> Problem {
     let (status, slug) = reason(&refusal.reason);
     Problem::new(status, slug, refusal.reason.to_string())
 }
 
-/// What a write with many changes tells: the first refusal gives the status, and all are listed.
-pub(super) fn refused(refusals: &[Refusal]) -> Problem {
+/// The first refusal gives the status, and all are listed.
+fn refused(refusals: &[Refusal]) -> Problem {
     let Some(first) = refusals.first() else {
         return Problem::internal();
     };
-    let errors = refusals.iter().map(|refusal| {
-        let (_, slug) = reason(&refusal.reason);
-        ItemProblem::new(refusal.index, slug, refusal.reason.to_string())
-    });
+    let errors = refusals.iter().map(ItemProblem::from);
     let (status, slug) = reason(&first.reason);
-    let detail = format!("{} of the changes cannot be; nothing was changed", refusals.len());
+    let detail = match first.reason {
+        Reason::Forbidden(_) => "the key may not make some of the changes; nothing was changed".to_owned(),
+        _ => format!("{} of the changes cannot be; nothing was changed", refusals.len()),
+    };
     Problem::new(status, slug, detail).naming(errors)
 }
 
-/// What became of a write that did not happen, or perhaps did.
-pub(super) fn outcome(outcome: &Outcome) -> Problem {
-    match outcome {
-        Outcome::Refused(refusals) => refused(refusals),
-        Outcome::Applied(..) | Outcome::Replayed(_) => Problem::internal(),
-        Outcome::KeyReused => Problem::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "idempotency-key-reused",
-            "this Idempotency-Key was used for another request: method, path, query and body must be the same",
+fn unavailable(why: Unavailable) -> Problem {
+    let (slug, detail) = match why {
+        Unavailable::QueueFull => (
+            "queue-full",
+            "too many writes are waiting (limits.queue_writes_max, limits.queue_bytes_max)",
         ),
-        Outcome::Unknown => Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "outcome-unknown",
-            "the journal failed under this write: it may or may not have happened",
-        )
-        .retry_after(1),
-        Outcome::Unavailable(why) => {
-            let (slug, detail) = match why {
-                Unavailable::QueueFull => (
-                    "queue-full",
-                    "too many writes are waiting (limits.queue_writes_max, limits.queue_bytes_max)",
-                ),
-                Unavailable::ReadOnly => (
-                    "read-only",
-                    "the journal cannot be written, so no writes are taken; /-/ready says why",
-                ),
-                Unavailable::Stopping => ("stopping", "the hub is stopping"),
-            };
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, slug, detail).retry_after(1)
-        }
-    }
+        Unavailable::ReadOnly => (
+            "read-only",
+            "the journal cannot be written, so no writes are taken; /-/ready says why",
+        ),
+        Unavailable::Stopping => ("stopping", "the hub is stopping"),
+    };
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, slug, detail).retry_after(1)
 }
 
 /// Not ready for writes.

@@ -4,9 +4,9 @@ use axum::{Json, extract::State, http::Uri};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Caller, error::Problem, query::Parameters};
+use super::{error::Problem, query::Parameters};
 use crate::{
-    auth::Scope,
+    auth::{Principal, Scope},
     store::{
         Store,
         view::{FamilyData, Filter},
@@ -48,7 +48,11 @@ const PAGE_MAX: usize = 10_000;
     params(("prefix" = Option<String>, Query), ("after" = Option<String>, Query, description = "Begin behind this name"), ("limit" = Option<usize>, Query, description = "How many, 1000 if nothing is said")),
     responses((status = 200, body = Families), (status = "4XX", body = Problem, content_type = "application/problem+json"))
 )]
-pub(super) async fn families(State(store): State<Store>, caller: Caller, uri: Uri) -> Result<Json<Families>, Problem> {
+pub(super) async fn families(
+    State(store): State<Store>,
+    caller: Principal,
+    uri: Uri,
+) -> Result<Json<Families>, Problem> {
     caller.has(Scope::Read)?;
     let parameters = Parameters::read(uri.query(), &["prefix", "after", "limit"])?;
     let (prefix, after, limit) = (

@@ -6,8 +6,14 @@ use axum::{Json, extract::State};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Caller, StartedMs, error::Problem};
-use crate::{auth::Scope, clients::Clients, clock::now_ms, config::Config, store::Store};
+use super::{StartedMs, error::Problem};
+use crate::{
+    auth::{Principal, Scope},
+    clients::Clients,
+    clock::now_ms,
+    config::Config,
+    store::Store,
+};
 
 /// How the hub is doing.
 #[derive(Debug, Serialize, ToSchema)]
@@ -40,7 +46,7 @@ pub(super) async fn hub(
     State(config): State<Arc<Config>>,
     State(clients): State<Clients>,
     State(started_ms): State<StartedMs>,
-    caller: Caller,
+    caller: Principal,
 ) -> Result<Json<Status>, Problem> {
     caller.has(Scope::Read)?;
     let (status, view) = (store.status(), store.view());
@@ -51,7 +57,7 @@ pub(super) async fn hub(
         read_only: status.read_only(),
         families: view.families_len(),
         series: view.series_len(),
-        own_series: view.series_of(&caller.key.name),
+        own_series: view.series_of(&caller.name),
         clients: clients.active(now_ms()),
         sequence: status.sequence(),
         journal_bytes: status.journal_bytes(),

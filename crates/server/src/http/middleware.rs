@@ -103,8 +103,8 @@ impl Middleware {
         if !self.around.keyed {
             return Ok(handle(request).await);
         }
-        let caller = self.authentication.authenticate(&request)?;
-        self.accounting.charge(caller, request, handle).await
+        let principal = self.authentication.authenticate(&request)?;
+        self.accounting.admit(principal, request, handle).await
     }
 
     /// A body may come without a type: then it is for the handler to read it as what it takes it for.

@@ -16,10 +16,10 @@ use bytes::Bytes;
 use futures_util::stream;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{AppState, Caller, error::Problem, query::Parameters};
+use super::{AppState, error::Problem, query::Parameters};
 use crate::{
     accept::values_of,
-    auth::Scope,
+    auth::{Principal, Scope},
     background::Background,
     config::{Config, Created},
     content_coding::ContentCoding,
@@ -41,7 +41,7 @@ pub(super) async fn scrape(
     State(store): State<Store>,
     State(config): State<Arc<Config>>,
     State(bodies): State<Bodies>,
-    caller: Caller,
+    caller: Principal,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -85,7 +85,7 @@ pub(super) async fn alias(
     store: State<Store>,
     config: State<Arc<Config>>,
     bodies: State<Bodies>,
-    caller: Caller,
+    caller: Principal,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {

@@ -7,16 +7,21 @@ use nexus_metric::{Labels, text::number};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Caller, Intake, error::Problem, query::Parameters, write_request::WriteRequest};
+use super::{
+    error::Problem,
+    query::Parameters,
+    write_request::{WriteRequest, replayed},
+};
 use crate::{
-    auth::Scope,
+    auth::{Principal, Scope},
     background::Background,
+    intake::Intake,
     selector::Selector,
     store::{
         Store,
         view::{self, Cursor, Filter, ListedSeries, Value},
     },
-    write::Change,
+    write::{Change, Mode},
 };
 
 /// The series that were asked for.
@@ -86,7 +91,7 @@ const DRY_RUN_LISTED_MAX: usize = 100;
 pub(super) async fn list(
     State(store): State<Store>,
     State(background): State<Background>,
-    caller: Caller,
+    caller: Principal,
     uri: Uri,
 ) -> Result<Json<Page>, Problem> {
     caller.has(Scope::Read)?;
@@ -195,19 +200,19 @@ pub(super) async fn delete(
         selector: Arc::unwrap_or_clone(selector),
         prefix: prefix.to_owned().into(),
     });
-    let written = intake.all(&request, changes.collect()).await?;
+    let written = request.submit(&intake, Mode::All, changes.collect()).await?;
     let done = Deleted {
         deleted: written.applied.deleted,
         dry_run: false,
         series: Vec::new(),
     };
-    Ok((written.header(), Json(done)).into_response())
+    Ok((replayed(&written), Json(done)).into_response())
 }
 
 async fn would_delete(
     store: Store,
     background: Background,
-    caller: &Caller,
+    caller: &Principal,
     selectors: Vec<Arc<Selector>>,
 ) -> Result<Deleted, Problem> {
     let prefix = caller.prefix().to_owned();

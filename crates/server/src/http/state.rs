@@ -7,8 +7,8 @@ use axum::extract::FromRef;
 use super::{RequestMetrics, Reserved};
 use crate::{
     accounts::Accounts, auth::Keyring, background::Background, bandwidth::Bandwidth, clients::Clients, config::Config,
-    exposition::GzipCache, metering::Metering, own_metrics::OwnMetrics, reload::Reloader, settings::Settings,
-    store::Store, usage_log::UsageLogHandle,
+    exposition::GzipCache, intake::Intake, metering::Metering, own_metrics::OwnMetrics, reload::Reloader,
+    settings::Settings, store::Store, usage_log::UsageLogHandle,
 };
 
 /// The parts of the hub that handlers call, of which each takes those that it needs: `State<Store>`. Cheap to clone, since
@@ -45,6 +45,7 @@ macro_rules! parts {
 
 parts! {
     store: Store,
+    intake: Intake,
     keyring: Keyring,
     clients: Clients,
     /// What the middleware counts.

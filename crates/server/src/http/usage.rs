@@ -7,8 +7,12 @@ use nexus_usage::{Amount, Field, Period, Row};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Caller, error::Problem, query::Parameters};
-use crate::{accounts::Accounts, auth::Scope, metering::Metering};
+use super::{error::Problem, query::Parameters};
+use crate::{
+    accounts::Accounts,
+    auth::{Principal, Scope},
+    metering::Metering,
+};
 
 /// Where a key reads its own usage.
 pub(super) const PATH: &str = "/api/v1/usage";
@@ -92,13 +96,13 @@ impl From<Row> for MonthOfKey {
 pub(super) async fn own(
     State(metering): State<Metering>,
     State(accounts): State<Accounts>,
-    caller: Caller,
+    caller: Principal,
     uri: Uri,
 ) -> Result<Json<OwnUsage>, Problem> {
     let parameters = Parameters::read(uri.query(), &["from", "to"])?;
     let usage = metering.usage();
-    let (now, name) = (usage.current_period(), caller.key.name.to_string());
-    let account = accounts.of(&caller.key.name);
+    let (now, name) = (usage.current_period(), caller.name.to_string());
+    let account = accounts.of(&caller.name);
     let own = account.usage().ok_or_else(Problem::internal)?;
     let standing = own.standing(now);
     let left = Field::ALL
@@ -135,7 +139,11 @@ pub(super) async fn own(
     params(("from" = Option<String>, Query, description = "The first month, YYYY-MM; this month"), ("to" = Option<String>, Query, description = "The last one; this month")),
     responses((status = 200, body = AllUsage), (status = "4XX", body = Problem, content_type = "application/problem+json"), (status = 503, body = Problem))
 )]
-pub(super) async fn all(State(metering): State<Metering>, caller: Caller, uri: Uri) -> Result<Json<AllUsage>, Problem> {
+pub(super) async fn all(
+    State(metering): State<Metering>,
+    caller: Principal,
+    uri: Uri,
+) -> Result<Json<AllUsage>, Problem> {
     caller.has(Scope::Admin)?;
     let parameters = Parameters::read(uri.query(), &["from", "to"])?;
     let rows = report(&metering, &parameters).await?;

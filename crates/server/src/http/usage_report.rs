@@ -12,10 +12,10 @@ use axum::{
 };
 use nexus_usage_log::Format;
 
-use super::{Caller, error::Problem, query::Parameters};
+use super::{error::Problem, query::Parameters};
 use crate::{
     accept::{preferred, values_of},
-    auth::Scope,
+    auth::{Principal, Scope},
     background::Background,
     usage_log::{Asked, UsageLogHandle, write_report},
 };
@@ -45,12 +45,12 @@ const ROWS_MAX: usize = 1_000_000;
 pub(super) async fn report(
     State(usage_log): State<UsageLogHandle>,
     State(background): State<Background>,
-    caller: Caller,
+    caller: Principal,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     // It tells of every key.
-    caller.key.may(Scope::Admin, "")?;
+    caller.may(Scope::Admin, "")?;
     let known = [
         "window",
         "group_by",

@@ -4,9 +4,10 @@ use nexus_metric::{Labels, Name};
 
 use super::Hub;
 use crate::{
-    http::request_limits,
+    auth::Principal,
+    intake::{LogDimensions, Message, Rejected, Submission},
     store::view::Value,
-    write::{Change, Definition, Op, Outcome, Target, Write},
+    write::{Change, Definition, Op, Target, Unavailable},
 };
 
 /// Why a call of the hub did nothing.
@@ -29,9 +30,6 @@ pub enum CallError {
     #[error("{0}")]
     Snapshot(String),
 }
-
-/// The owner of series that come into being by direct calls.
-const OWNER: &str = "hub";
 
 /// Direct calls, without HTTP: what the original's server offers its program. They act on series without labels.
 impl Hub {
@@ -142,23 +140,35 @@ impl Hub {
 
     /// How many series came into being.
     async fn submit(&self, changes: Vec<Change<'static>>) -> Result<u64, CallError> {
-        let write = Write::of(OWNER, changes);
-        let refusals = write.validate(&request_limits(&self.shared.parts.config.limits));
-        let outcome = match refusals.is_empty() {
-            true => self.shared.parts.store.submit(write).await,
-            false => Outcome::Refused(refusals.into_list()),
+        let message = Message {
+            bytes: 0,
+            dimensions: LogDimensions {
+                service: "hub".into(),
+                route: "library".into(),
+                ..LogDimensions::default()
+            },
+            submission: Submission {
+                changes,
+                ..Submission::default()
+            },
         };
-        match outcome {
-            Outcome::Applied(applied, _) | Outcome::Replayed(applied) => Ok(applied.created),
-            Outcome::Refused(refusals) => Err(CallError::Refused(
-                refusals
-                    .first()
-                    .map(|refusal| refusal.reason.to_string())
-                    .unwrap_or_default(),
-            )),
-            Outcome::Unknown | Outcome::KeyReused => Err(CallError::Unknown),
-            Outcome::Unavailable(crate::write::Unavailable::Stopping) => Err(CallError::Stopping),
-            Outcome::Unavailable(_) => Err(CallError::Unavailable),
+        let written = self.shared.parts.intake.take(&Principal::hub(), message).await?;
+        Ok(written.applied.created)
+    }
+}
+
+impl From<Rejected> for CallError {
+    fn from(rejected: Rejected) -> Self {
+        match rejected {
+            Rejected::Changes(refusals) => {
+                let first = refusals.first().map(|refusal| refusal.reason.to_string());
+                CallError::Refused(first.unwrap_or_default())
+            }
+            Rejected::Unavailable(Unavailable::Stopping) => CallError::Stopping,
+            Rejected::Unavailable(_) | Rejected::UsageLog(_) | Rejected::NoUsageLog => CallError::Unavailable,
+            Rejected::Unknown | Rejected::KeyReused => CallError::Unknown,
+            Rejected::Account(refused) => CallError::Refused(refused.to_string()),
+            Rejected::Denied(denied) => CallError::Refused(denied.to_string()),
         }
     }
 }

@@ -7,6 +7,7 @@ use axum::{
     body::Body,
     http::{Request, Response, header::CONTENT_TYPE},
 };
+use bytes::Bytes;
 use http_body_util::BodyExt;
 use tower::ServiceExt;
 
@@ -14,6 +15,7 @@ use crate::{
     auth::{ApiKey, Digest, KeySource, Scopes},
     config::{Config, KeyLimits, StatePaths},
     hub::Hub,
+    serve::Exchange,
 };
 
 /// A hub without a socket.
@@ -59,8 +61,13 @@ fn subject() -> Subject {
 }
 
 impl Subject {
-    async fn send(&self, request: Request<Body>) -> Response<Body> {
-        self.service.clone().oneshot(request).await.unwrap()
+    async fn send(&self, mut request: Request<Body>) -> Response<Bytes> {
+        let exchange = Exchange::detached();
+        request.extensions_mut().insert(exchange.clone());
+        let (head, body) = self.service.clone().oneshot(request).await.unwrap().into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        exchange.finish(None);
+        Response::from_parts(head, body)
     }
 
     /// Sends `METHOD path` with this key and content type; gives `status content-type body`.
@@ -73,7 +80,6 @@ impl Subject {
             }
         }
         let (head, body) = self.send(request.body(body.into()).unwrap()).await.into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
         let kind = head
             .headers
             .get(CONTENT_TYPE)

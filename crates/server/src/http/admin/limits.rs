@@ -11,10 +11,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::blocking;
-use crate::http::{Caller, Unread, error::Problem};
+use crate::http::{Unread, error::Problem};
 use crate::{
     accounts::Accounts,
-    auth::{Keyring, Scope},
+    auth::{Keyring, Principal, Scope},
     config::KeyLimits,
     settings::{LimitsChange, LimitsSet, Settings},
 };
@@ -42,7 +42,7 @@ impl LimitsOfKey {
 #[utoipa::path(get, path = "/api/v1/admin/limits", tag = "admin", responses((status = 200, body = BTreeMap<String, KeyLimits>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::http) async fn all_limits(
     State(settings): State<Settings>,
-    caller: Caller,
+    caller: Principal,
 ) -> Result<Json<BTreeMap<String, KeyLimits>>, Problem> {
     caller.has(Scope::Admin)?;
     Ok(Json(settings.all_limits()))
@@ -56,7 +56,7 @@ pub(in crate::http) async fn all_limits(
 pub(in crate::http) async fn limits(
     State(settings): State<Settings>,
     State(keyring): State<Keyring>,
-    caller: Caller,
+    caller: Principal,
     name: Result<Path<String>, PathRejection>,
 ) -> Result<Json<LimitsOfKey>, Problem> {
     caller.has(Scope::Admin)?;
@@ -74,11 +74,11 @@ pub(in crate::http) async fn change_limits(
     State(settings): State<Settings>,
     State(accounts): State<Accounts>,
     State(keyring): State<Keyring>,
-    caller: Caller,
+    caller: Principal,
     name: Result<Path<String>, PathRejection>,
     body: Unread,
 ) -> Result<Json<LimitsOfKey>, Problem> {
-    caller.key.may(Scope::Admin, "")?;
+    caller.may(Scope::Admin, "")?;
     let name = known(&keyring, name)?;
     let body = body.read().await?;
     let change: LimitsChange = serde_json::from_slice(&body)
@@ -87,7 +87,7 @@ pub(in crate::http) async fn change_limits(
         return Err(Problem::bad_request(format!("{limit}: expected 0 to {max}")));
     }
     set(&settings, accounts, &name, Some(change)).await?;
-    tracing::info!(key = name, by = %caller.key.name, "the limits of a key were changed");
+    tracing::info!(key = name, by = %caller.name, "the limits of a key were changed");
     Ok(Json(LimitsOfKey::of(&settings, &name)))
 }
 
@@ -99,14 +99,14 @@ pub(in crate::http) async fn change_limits(
 pub(in crate::http) async fn forget_limits(
     State(settings): State<Settings>,
     State(accounts): State<Accounts>,
-    caller: Caller,
+    caller: Principal,
     name: Result<Path<String>, PathRejection>,
 ) -> Result<StatusCode, Problem> {
-    caller.key.may(Scope::Admin, "")?;
+    caller.may(Scope::Admin, "")?;
     // Those of a key that was revoked can be forgotten too.
     let Path(name) = name.map_err(|rejection| Problem::bad_request(rejection.body_text()))?;
     set(&settings, accounts, &name, None).await?;
-    tracing::info!(key = name, by = %caller.key.name, "the limits of a key are what the configuration says");
+    tracing::info!(key = name, by = %caller.name, "the limits of a key are what the configuration says");
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -5,9 +5,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::blocking;
-use crate::http::{Caller, Unread, error::Problem};
+use crate::http::{Unread, error::Problem};
 use crate::{
-    auth::{Keyring, Scope},
+    auth::{Keyring, Principal, Scope},
     bandwidth::Bandwidth,
     config::{RATE, Throttle},
     settings::{Settings, ThrottleChange, ThrottleSet},
@@ -36,7 +36,7 @@ impl BandwidthLimits {
 #[utoipa::path(get, path = "/api/v1/admin/throttle", tag = "admin", responses((status = 200, body = BandwidthLimits), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::http) async fn throttle(
     State(settings): State<Settings>,
-    caller: Caller,
+    caller: Principal,
 ) -> Result<Json<BandwidthLimits>, Problem> {
     caller.has(Scope::Admin)?;
     Ok(Json(BandwidthLimits::of(&settings)))
@@ -52,11 +52,11 @@ pub(in crate::http) async fn change_throttle(
     State(settings): State<Settings>,
     State(bandwidth): State<Bandwidth>,
     State(keyring): State<Keyring>,
-    caller: Caller,
+    caller: Principal,
     body: Unread,
 ) -> Result<Json<BandwidthLimits>, Problem> {
     // The limits are everybody's, so a key that is bounded by a prefix may not change them.
-    caller.key.may(Scope::Admin, "")?;
+    caller.may(Scope::Admin, "")?;
     let body = body.read().await?;
     let change: ThrottleChange = serde_json::from_slice(&body)
         .map_err(|error| Problem::bad_request(format!("the body is no change of the bandwidth: {error}")))?;
@@ -69,7 +69,7 @@ pub(in crate::http) async fn change_throttle(
     super::keys_are_known(&keyring, change.keys())?;
     let changing = settings.clone();
     blocking(move || changing.change_throttle(&change, |throttle| bandwidth.set(throttle))).await??;
-    tracing::info!(by = %caller.key.name, "the bandwidth was changed");
+    tracing::info!(by = %caller.name, "the bandwidth was changed");
     Ok(Json(BandwidthLimits::of(&settings)))
 }
 
@@ -78,10 +78,10 @@ pub(in crate::http) async fn change_throttle(
 pub(in crate::http) async fn forget_throttle(
     State(settings): State<Settings>,
     State(bandwidth): State<Bandwidth>,
-    caller: Caller,
+    caller: Principal,
 ) -> Result<StatusCode, Problem> {
-    caller.key.may(Scope::Admin, "")?;
+    caller.may(Scope::Admin, "")?;
     blocking(move || settings.forget_throttle(|throttle| bandwidth.set(throttle))).await??;
-    tracing::info!(by = %caller.key.name, "the bandwidth is what the configuration says");
+    tracing::info!(by = %caller.name, "the bandwidth is what the configuration says");
     Ok(StatusCode::NO_CONTENT)
 }

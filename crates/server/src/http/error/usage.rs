@@ -28,14 +28,9 @@ impl From<Refused> for Problem {
 /// When to look again whether the store of usage is back, in seconds.
 const USAGE_STORE_RETRY: u32 = 5;
 
-fn too_many_requests(
-    TooFast {
-        requests_per_second,
-        wait,
-    }: TooFast,
-) -> Problem {
-    let detail = format!("the key may send {requests_per_second} requests a second (requests_per_second)");
-    Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-requests", detail).retry_after(seconds(wait).max(1))
+fn too_many_requests(too_fast: TooFast) -> Problem {
+    let detail = too_fast.to_string();
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-requests", detail).retry_after(seconds(too_fast.wait).max(1))
 }
 
 /// With the fields of draft-ietf-httpapi-ratelimit-headers: how much there is a month, and what is left of it until when.

@@ -12,10 +12,11 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::parse::{Address, Addressed, Verb};
 use crate::{
-    auth::Scope,
+    auth::{Principal, Scope},
     clients::{self, Clients},
     clock::now_ms,
-    http::{AppState, Caller, Intake, Problem, Reserved, WriteRequest, Written},
+    http::{AppState, Problem, Reserved, WriteRequest, replayed},
+    intake::{Intake, Written},
     store::{
         Store,
         view::{Missing, Value},
@@ -50,7 +51,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 )]
 async fn create(State(simple): State<Simple>, request: WriteRequest) -> Result<Response, Problem> {
     let (name, written) = simple.write(Verb::Create, &request).await?;
-    let header = written.header();
+    let header = replayed(&written);
     Ok(if written.applied.created == 0 {
         (header, "OK").into_response()
     } else {
@@ -67,12 +68,12 @@ async fn read(
     State(store): State<Store>,
     State(clients): State<Clients>,
     State(reserved): State<Reserved>,
-    caller: Caller,
+    caller: Principal,
     uri: Uri,
 ) -> Result<Response, Problem> {
     let Addressed { target, .. } = Address::of(&uri).read(&reserved)?;
     let (name, labels) = (target.family.as_str(), &target.labels);
-    caller.key.may(Scope::Read, name)?;
+    caller.may(Scope::Read, name)?;
     if name == clients::METRIC && labels.as_str().is_empty() {
         return Ok(clients.active(now_ms()).to_string().into_response());
     }
@@ -145,7 +146,7 @@ impl FromRef<AppState> for Simple {
 impl Simple {
     async fn no_content(&self, verb: Verb, request: &WriteRequest) -> Result<Response, Problem> {
         let (_, written) = self.write(verb, request).await?;
-        Ok((StatusCode::NO_CONTENT, written.header()).into_response())
+        Ok((StatusCode::NO_CONTENT, replayed(&written)).into_response())
     }
 
     /// The metric's name as it was understood, and what happened.
@@ -153,6 +154,6 @@ impl Simple {
         let addressed = Address::of(&request.uri).read(&self.reserved)?;
         let name = addressed.target.family.name();
         let change = addressed.change(verb, &request.body)?;
-        Ok((name, self.intake.one(request, change).await?))
+        Ok((name, request.submit_one(&self.intake, change).await?))
     }
 }

@@ -4,7 +4,10 @@ use axum::extract::{Path, State};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::parse;
-use crate::http::{AppState, Intake, Problem, WriteRequest};
+use crate::{
+    http::{AppState, Problem, WriteRequest},
+    intake::Intake,
+};
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::default().routes(routes!(stroke))
@@ -19,6 +22,6 @@ async fn stroke(
 ) -> Result<&'static str, Problem> {
     let body = String::from_utf8_lossy(&request.body);
     let change = parse::parse(&counter, &body)?;
-    intake.one(&request, change).await?;
+    request.submit_one(&intake, change).await?;
     Ok("|")
 }

@@ -1,6 +1,6 @@
 //! Receives events.
 
-use axum::{Json, extract::State, http::header::CONTENT_TYPE};
+use axum::{Extension, Json, extract::State, http::header::CONTENT_TYPE};
 use nexus_usage_log::{
     Stored, Time,
     ingest::{Limits, Origin, events},
@@ -11,8 +11,9 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     auth::Scope,
-    http::{AppState, Caller, Problem, Unread},
-    usage_log::UsageLogHandle,
+    http::{AppState, Problem, Unread, admitted},
+    intake::Intake,
+    serve::Exchange,
 };
 
 /// What curl says of a body if it is told nothing.
@@ -62,9 +63,15 @@ impl Received {
         \"time\": \"2026-11-01T12:00:00Z\"}`; other fields are labels", content_type = "application/x-ndjson", content = Vec<serde_json::Value>),
     responses((status = 200, body = Received), (status = "4XX", body = Problem, content_type = "application/problem+json"), (status = 503, body = Problem))
 )]
-async fn events(State(log): State<UsageLogHandle>, caller: Caller, body: Unread) -> Result<Json<Received>, Problem> {
+async fn events(
+    State(intake): State<Intake>,
+    Extension(exchange): Extension<Exchange>,
+    body: Unread,
+) -> Result<Json<Received>, Problem> {
+    let admitted = admitted(&exchange)?;
+    let caller = admitted.principal();
     caller.has(Scope::Write)?;
-    if !log.is_enabled() {
+    if !intake.usage_log.is_enabled() {
         return Err(Problem::no_usage_log());
     }
     let kind = body.headers.get(CONTENT_TYPE).cloned();
@@ -72,12 +79,12 @@ async fn events(State(log): State<UsageLogHandle>, caller: Caller, body: Unread)
     let kind = kind.filter(|kind| *kind != UNSAID);
     let body = body.read().await?;
     let origin = Origin {
-        scope: caller.key.name.clone(),
+        scope: caller.name.clone(),
         ..Origin::default()
     };
     let events = events::parse(&body, kind, &origin, &Limits::default(), Time::now())?;
     let mut received = Received::default();
-    for fate in log.store(events).await? {
+    for fate in intake.store_events(admitted, events).await? {
         received.count(fate);
     }
     Ok(Json(received))
