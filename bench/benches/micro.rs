@@ -128,6 +128,13 @@ fn render_gzip_unchanged(bencher: Bencher<'_, '_>, series: u64) {
     bencher.bench_local(|| state.scrape(benching::Coding::Gzip));
 }
 
+/// Two pages of a thousand, so that one of them begins at a cursor.
+#[divan::bench(args = [1_000, 100_000, 1_000_000])]
+fn two_pages(bencher: Bencher<'_, '_>, series: u64) {
+    let state = benching::State::with(series::batch, series);
+    bencher.bench_local(|| state.pages(2));
+}
+
 #[divan::bench(args = [1.0, 1234567.0, 0.1, 1.0e300])]
 fn print_number(bencher: Bencher<'_, '_>, value: f64) {
     let mut out = Vec::with_capacity(64);

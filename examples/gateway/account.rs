@@ -2,12 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use governor::{
-    DefaultDirectRateLimiter, Quota, RateLimiter,
-    clock::{Clock, DefaultClock},
-};
-use nexus_throttle::{Direction, Limiter};
-use nexus_usage::{Amount, Backend, Limits, Meter, Mode, Refusal, Reservation, Usage};
+use nexus_throttle::{Direction, Limiter, RequestRate};
+use nexus_usage::{Amount, Limits, Mode, Refusal, Reservation, Subject, Usage, UsageHandle};
 
 use crate::keys::KeySettings;
 
@@ -15,9 +11,9 @@ use crate::keys::KeySettings;
 pub(crate) struct Account {
     pub(crate) name: Arc<str>,
     pub(crate) tenant: Arc<str>,
-    requests: Option<DefaultDirectRateLimiter>,
+    requests: Option<RequestRate>,
     /// Counts by the month.
-    pub(crate) meter: Meter,
+    pub(crate) usage: UsageHandle,
     /// The key's node in the tree of bandwidth, below that of the whole gateway.
     pub(crate) node: Limiter,
 }
@@ -53,10 +49,8 @@ impl Account {
         Ok(Account {
             name: (*key.name).into(),
             tenant: (*key.tenant).into(),
-            requests: key
-                .requests_per_second
-                .map(|rate| RateLimiter::direct(Quota::per_second(rate))),
-            meter: usage.register(&Backend::new(&key.name)?, Mode::Exact, limits)?,
+            requests: key.requests_per_second.map(RequestRate::per_second),
+            usage: usage.register(&Subject::new(&key.name)?, Mode::Exact, limits)?,
             node,
         })
     }
@@ -65,15 +59,13 @@ impl Account {
     /// refused at its first byte is in vain.
     pub(crate) async fn admit(&self, announced: Option<u64>) -> Result<Admitted, Refused> {
         if let Some(requests) = &self.requests {
-            let wait =
-                |until: governor::NotUntil<_>| Refused::TooFast(until.wait_time_from(DefaultClock::default().now()));
-            requests.check().map_err(wait)?;
+            requests.take().map_err(Refused::TooFast)?;
         }
         let received = Amount::request(0, announced.unwrap_or(1));
         Ok(Admitted {
-            received: self.meter.admit(received).await.map_err(Refused::UsedUp)?,
+            received: self.usage.admit(received).await.map_err(Refused::UsedUp)?,
             sent: self
-                .meter
+                .usage
                 .admit(Amount {
                     egress_bytes: 1,
                     ..Amount::ZERO

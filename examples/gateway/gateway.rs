@@ -6,7 +6,7 @@ use anyhow::Context;
 use nexus_throttle::{Direction, Limiter};
 use nexus_usage::{Checkpoints, Usage};
 use nexus_usage_log::{
-    SqliteSettings, SqliteSink, UsageLog,
+    Retention, SqliteSink, UsageLog,
     layer::{LayerSettings, UsageLogLayer},
 };
 use tokio::{net::TcpListener, sync::mpsc, time::timeout};
@@ -26,7 +26,7 @@ pub(crate) async fn run(settings: Serve) -> anyhow::Result<()> {
     let cannot = || format!("cannot keep state in {}", state.display());
     fs::create_dir_all(state).with_context(cannot)?;
     // The log's file is locked: a second gateway on the same state ends here.
-    let sink = SqliteSink::open(state.join("usage-log.db"), SqliteSettings::default())?;
+    let sink = SqliteSink::open(state.join("usage-log.db"), Retention::default())?;
     let log = UsageLog::open(nexus_usage_log::Settings::spill(state.join("usage-spool")), sink)?;
     let usage = Usage::open(nexus_usage::Settings {
         checkpoints: Some(Checkpoints::open(state.join("usage.db")).await.with_context(cannot)?),
@@ -77,7 +77,7 @@ fn open_accounts(settings: &Serve, usage: &Usage, server: &Limiter) -> anyhow::R
 fn say_crashes(usage: &Usage, log: &UsageLog) {
     for at in usage.status().crashed {
         tracing::warn!(
-            unix_ms = at.as_millis(),
+            unix_ms = at.millis(),
             "a gateway before was killed; its usage is counted up to this moment"
         );
     }

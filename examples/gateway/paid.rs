@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use nexus_throttle::{Direction, Limiter, Meter};
+use nexus_throttle::{Direction, Limiter, Permit};
 use nexus_usage::{Amount, Field, Refusal, Reservation};
 
 use crate::activity::{Activity, Stalled};
@@ -21,7 +21,7 @@ pub(crate) struct Paid<B> {
     inner: B,
     /// What came and may not yet go on.
     held: Bytes,
-    pace: Meter,
+    pace: Permit,
     field: Field,
     /// None once it is settled.
     reservation: Option<Reservation>,
@@ -34,18 +34,18 @@ pub(crate) struct Paid<B> {
 impl<B> Paid<B> {
     /// The body of a request, which counts the request too.
     pub(crate) fn request(inner: B, reservation: Reservation, node: Limiter, activity: Activity) -> Self {
-        let pace = Meter::new(node, Direction::Read);
+        let pace = Permit::new(node, Direction::Read);
         let used = Amount::of(Field::ApiRequests, 1);
         Paid::new(inner, pace, Field::IngressBytes, reservation, used, activity)
     }
 
     /// The body of an answer.
     pub(crate) fn answer(inner: B, reservation: Reservation, node: Limiter, activity: Activity) -> Self {
-        let pace = Meter::new(node, Direction::Write);
+        let pace = Permit::new(node, Direction::Write);
         Paid::new(inner, pace, Field::EgressBytes, reservation, Amount::ZERO, activity)
     }
 
-    fn new(inner: B, pace: Meter, field: Field, reservation: Reservation, used: Amount, activity: Activity) -> Self {
+    fn new(inner: B, pace: Permit, field: Field, reservation: Reservation, used: Amount, activity: Activity) -> Self {
         Paid {
             inner,
             held: Bytes::new(),

@@ -46,8 +46,8 @@ pub(crate) fn summary(accounts: &[Arc<Account>], out: &mut dyn Write) -> io::Res
             "received_bytes": received.bytes,
             "sent_bytes": sent.bytes,
             "waits": received.waits + sent.waits,
-            "refused": account.meter.refused().api_requests
-                + account.meter.refused().ingress_bytes + account.meter.refused().egress_bytes,
+            "refused": account.usage.refused().api_requests
+                + account.usage.refused().ingress_bytes + account.usage.refused().egress_bytes,
         });
         writeln!(out, "{line}")?;
     }

@@ -36,7 +36,9 @@ mod seal;
 #[cfg(test)]
 mod tests;
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
+
+use nexus_segments::{Held, RealDisk, SharedDisk};
 
 pub(crate) use deliver::{Delivery, Report, Verdict};
 pub(crate) use error::SpoolError;
@@ -79,7 +81,7 @@ pub(crate) struct Spool {
 #[derive(Debug)]
 pub(crate) struct Turn<'s> {
     spool: &'s Spool,
-    _lock: std::fs::File,
+    _lock: Held,
 }
 
 impl Spool {
@@ -88,7 +90,13 @@ impl Spool {
     /// # Errors
     /// It cannot be made or looked at; others may write to it.
     pub(crate) fn open(directory: &Path, limits: Limits) -> Result<Self, SpoolError> {
-        let files = Files::open(directory)?;
+        let spool = Self::open_on(Arc::new(RealDisk), directory, limits)?;
+        files::must_not_be_writable(directory)?;
+        Ok(spool)
+    }
+
+    fn open_on(disk: Arc<dyn SharedDisk>, directory: &Path, limits: Limits) -> Result<Self, SpoolError> {
+        let files = Files::open(disk, directory)?;
         Ok(Spool { files, limits })
     }
 
@@ -96,7 +104,8 @@ impl Spool {
     /// be delivered after all that was appended before.
     ///
     /// # Errors
-    /// The spool is full, or the disk failed; then nothing was appended.
+    /// The spool is full, or the disk failed; then nothing was appended, unless it was the sync that failed: then it may have
+    /// been.
     pub(crate) fn append(&self, items: &[String], sync: Sync) -> Result<(), SpoolError> {
         log::append(&self.files, &self.limits, items, sync)
     }

@@ -9,7 +9,7 @@ use std::{
 
 pub(crate) use request_rate::TooFast;
 
-use nexus_usage::{Amount, Meter, Refusal, Reservation};
+use nexus_usage::{Amount, Refusal, Reservation, UsageHandle};
 
 use crate::{
     bandwidth::{Bandwidth, KeyBandwidth},
@@ -43,7 +43,7 @@ pub(crate) struct Account {
     requests: RequestRate,
     bandwidth: KeyBandwidth,
     /// None if there are more keys than can be counted, which is in the log.
-    meter: Option<Meter>,
+    usage: Option<UsageHandle>,
 }
 
 /// Why a request may not go on.
@@ -84,12 +84,12 @@ impl Accounts {
         let State { limits, accounts } = &mut *state;
         let account = accounts.entry(Arc::clone(key)).or_insert_with(|| {
             let limits = limits.get(&**key).copied().unwrap_or_default();
-            let meter = self.shared.metering.register(key, limits);
-            let meter = meter.inspect_err(|error| tracing::error!(%error, "the usage of a key is not counted"));
+            let usage = self.shared.metering.register(key, limits);
+            let usage = usage.inspect_err(|error| tracing::error!(%error, "the usage of a key is not counted"));
             let account = Account {
                 requests: RequestRate::default(),
                 bandwidth: self.shared.bandwidth.of_key(key),
-                meter: meter.ok(),
+                usage: usage.ok(),
             };
             account.set(limits);
             Arc::new(account)
@@ -119,8 +119,8 @@ impl Accounts {
 impl Account {
     fn set(&self, limits: KeyLimits) {
         self.requests.set(limits.requests_per_second);
-        if let Some(meter) = &self.meter {
-            meter.set_limits(monthly(limits));
+        if let Some(usage) = &self.usage {
+            usage.set_limits(monthly(limits));
         }
     }
 
@@ -130,21 +130,21 @@ impl Account {
     }
 
     /// Its usage.
-    pub(crate) fn meter(&self) -> Option<&Meter> {
-        self.meter.as_ref()
+    pub(crate) fn usage(&self) -> Option<&UsageHandle> {
+        self.usage.as_ref()
     }
 
     /// Whether one more request may go on that uses so much, as far as that is known; what it then used is to be settled.
     pub(crate) async fn admit(&self, proposed: Amount) -> Result<Option<Reservation>, Refused> {
         self.requests.take().map_err(Refused::TooFast)?;
-        match &self.meter {
-            Some(meter) => meter.admit(proposed).await.map(Some).map_err(Refused::UsedUp),
+        match &self.usage {
+            Some(usage) => usage.admit(proposed).await.map(Some).map_err(Refused::UsedUp),
             None => Ok(None),
         }
     }
 
     /// Lets a request go on that no limit holds up; it is counted all the same.
     pub(crate) fn exempt(&self) -> Option<Reservation> {
-        self.meter.as_ref().map(Meter::exempt)
+        self.usage.as_ref().map(UsageHandle::exempt)
     }
 }

@@ -9,7 +9,6 @@
 //! key made at the first start has all four.
 
 mod api_key;
-mod base64;
 mod credentials;
 mod digest;
 mod first_key;

@@ -33,7 +33,7 @@ pub(crate) struct Bandwidth {
 struct Shared {
     server: Limiter,
     /// Where connections are until they have shown a key.
-    strangers: Limiter,
+    unauthenticated: Limiter,
     state: Mutex<State>,
 }
 
@@ -57,13 +57,13 @@ pub(crate) struct KeyBandwidth {
 impl Bandwidth {
     pub(crate) fn new(throttle: &Throttle) -> Self {
         let server = Limiter::new();
-        let strangers = server.child();
+        let unauthenticated = server.child();
         set(&server, throttle.server);
-        set_connections(&strangers, throttle.connection);
+        set_connections(&unauthenticated, throttle.connection);
         Bandwidth {
             shared: Arc::new(Shared {
                 server,
-                strangers,
+                unauthenticated,
                 state: Mutex::new(State {
                     throttle: throttle.clone(),
                     keys: HashMap::new(),
@@ -77,7 +77,7 @@ impl Bandwidth {
         let shared = &*self.shared;
         let mut state = shared.lock();
         set(&shared.server, throttle.server);
-        set_connections(&shared.strangers, throttle.connection);
+        set_connections(&shared.unauthenticated, throttle.connection);
         for (name, key) in &state.keys {
             key.set(name, throttle);
         }
@@ -85,8 +85,8 @@ impl Bandwidth {
     }
 
     /// The node of a connection that has shown no key yet.
-    pub(crate) fn stranger(&self) -> Limiter {
-        self.shared.strangers.child()
+    pub(crate) fn unauthenticated(&self) -> Limiter {
+        self.shared.unauthenticated.child()
     }
 
     /// The limiters of the key of this name.

@@ -9,13 +9,15 @@
 use std::{hash::BuildHasher, ops::Range};
 
 use nexus_metric::text::{Escaping, Format};
+use nexus_segments::frame::header_bytes;
 
 use crate::{
     content_coding::ContentCoding,
-    exposition::{Body, Filter, GzipCache, Scrape},
+    exposition::{Body, GzipCache, Scrape},
     ingest,
-    journal::{Frame, frame},
+    journal::{Frame, FrameHeader},
     state::{self, StoreLimits},
+    store::view::{Filter, View},
     write::{Applied, Reader, RequestLimits, Write},
 };
 
@@ -54,7 +56,9 @@ impl Batch {
             ..Applied::default()
         };
         frame.push(&applied, record);
-        frame.seal(0).len().saturating_sub(frame::HEADER_BYTES)
+        frame
+            .seal(0)
+            .map_or(0, |frame| frame.len().saturating_sub(header_bytes::<FrameHeader>()))
     }
 }
 
@@ -118,10 +122,22 @@ impl State {
         self.next += batch.0.changes.len() as u64;
     }
 
+    /// Makes so many pages of a thousand series; gives how many series they show.
+    pub fn pages(&self, pages: usize) -> usize {
+        let (view, filter) = (View::of(self.state.catalog()), Filter::default());
+        let (mut shown, mut after) = (0, None);
+        for _ in 0..pages {
+            let page = view.page(&filter, after.as_ref(), 1000);
+            shown += page.series.len();
+            after = page.next;
+        }
+        shown
+    }
+
     /// Makes a whole scrape; gives its length.
     pub fn scrape(&self, coding: Coding) -> usize {
         let scrape = Scrape::begin(
-            &self.state.catalog(),
+            &View::of(self.state.catalog()),
             Vec::new(),
             Filter::default(),
             Format::OpenMetrics,

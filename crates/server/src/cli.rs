@@ -98,6 +98,7 @@ pub(crate) enum Command {
 #[command(after_help = "Examples:
   metric-nexus serve --listen 0.0.0.0:3000 --state /var/lib/metric-nexus
   metric-nexus serve --listen 127.0.0.1:0        any free port; the log names it
+  metric-nexus serve --listen :3000 --listen http://unix:/run/metric-nexus.sock
   metric-nexus serve --config config.yaml        also metric-nexus's own config.yaml
 
 Flags win over the environment, which wins over the file. METRIC_NEXUS_LOG sets the level of the log.")]
@@ -105,9 +106,10 @@ pub(crate) struct ServeArgs {
     /// The configuration file; `metric-nexus config default` prints one [env: METRIC_NEXUS_CONFIG]
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Where to listen, 127.0.0.1:3000 by default [env: METRIC_NEXUS_LISTEN]
+    /// Where to listen, 127.0.0.1:3000 by default; also `unix:PATH`, and with https://, http:// or h2c:// before it; may be
+    /// given more than once [env: METRIC_NEXUS_LISTEN, with commas]
     #[arg(long, value_name = "ADDRESS")]
-    pub(crate) listen: Option<String>,
+    pub(crate) listen: Vec<String>,
     /// The state directory, ./state by default, or metric-nexus's state file [env: METRIC_NEXUS_STATE]
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,

@@ -5,20 +5,11 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 use tokio::time::Instant;
 
 pub(crate) fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// A moment as people write it, `2026-11-01T12:00:00.000Z`.
-pub(crate) fn rfc3339(wall_ms: u64) -> String {
-    let moment =
-        OffsetDateTime::UNIX_EPOCH.checked_add(Duration::milliseconds(i64::try_from(wall_ms).unwrap_or(i64::MAX)));
-    let text = moment.and_then(|moment| moment.format(&Rfc3339).ok());
-    text.unwrap_or_else(|| format!("{wall_ms} ms"))
 }
 
 /// The clocks that the store goes by.

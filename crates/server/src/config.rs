@@ -2,7 +2,7 @@
 //!
 //! Defaults, then the file, then the environment, then the flags: what comes later wins. The file is YAML, one section
 //! for each concern, described by `metric-nexus.example.yaml` ([`EXAMPLE`]); a `config.yaml` of metric-nexus works
-//! unchanged. Reading looks for every mistake before it fails, and refuses settings that it does not know.
+//! unchanged. Reading looks for every error before it fails, and refuses settings that it does not know.
 //!
 //! | setting | flag | environment |
 //! |---|---|---|
@@ -13,18 +13,19 @@
 //! | `plain_http` | `--plain-http` | `METRIC_NEXUS_PLAIN_HTTP` |
 //! | `usage.shared.redis.password` | | `METRIC_NEXUS_REDIS_PASSWORD` |
 //! | `usage.shared.postgres.url` | | `METRIC_NEXUS_POSTGRES_URL` |
+//! | `usage_log.store.postgres.url` | | `METRIC_NEXUS_USAGE_LOG_POSTGRES_URL` |
 //! | `log.level` | | `METRIC_NEXUS_LOG` |
 //!
 //! An empty variable is one that is not set. Relative paths, also those in the file, start at the working directory.
 
 mod durability;
+mod error;
 mod idempotency;
 mod journal;
 mod keys;
 mod limits;
 mod listen;
 mod log;
-mod mistake;
 mod overrides;
 mod scrape;
 mod section;
@@ -37,12 +38,12 @@ mod usage;
 mod usage_log;
 
 pub use durability::Durability;
+pub(crate) use error::ConfigErrors;
 pub(crate) use idempotency::Idempotency;
 pub(crate) use journal::Journal;
 pub(crate) use limits::Limits;
-pub(crate) use listen::{ListenAddress, Transport};
+pub(crate) use listen::{Address, Listen, Protocol};
 pub(crate) use log::{Log, LogFormat};
-pub(crate) use mistake::ConfigErrors;
 pub(crate) use overrides::Overrides;
 pub(crate) use scrape::{Created, Scrape};
 pub(crate) use snapshot::Snapshot;
@@ -50,13 +51,14 @@ pub(crate) use state::StatePaths;
 pub(crate) use throttle::{RATE, Rates, Throttle};
 pub(crate) use tls::{Certificate, Tls};
 pub(crate) use usage::{
-    KeyLimits, LIMIT_MAX, Password, PostgresStore, REQUESTS_PER_SECOND_MAX, RedisStore, Shared as SharedUsage,
+    KeyLimits, LIMIT_MAX, PostgresStore, REQUESTS_PER_SECOND_MAX, RedisStore, Shared as SharedUsage,
     Store as UsageStore, Usage,
 };
-pub(crate) use usage_log::UsageLog;
+pub(crate) use usage_log::{Store as UsageLogStore, UsageLog};
 
 use crate::auth::ApiKey;
-use mistake::Mistakes;
+use error::Errors;
+use nexus_usage::Secret;
 use section::Section;
 use state::Form;
 use std::{
@@ -75,10 +77,8 @@ pub(crate) type Environment<'a> = dyn Fn(&str) -> Option<String> + 'a;
 /// Everything that an operator decides before the hub starts. Holds no secret: keys are kept as digests.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Config {
-    /// Where the hub listens.
-    pub(crate) listen: ListenAddress,
-    /// TLS or not.
-    pub(crate) transport: Transport,
+    /// Where the hub listens, and what it speaks there.
+    pub(crate) listen: Listen,
     /// Where everything lies.
     pub(crate) state: StatePaths,
     /// What an acknowledged write survives.
@@ -155,7 +155,7 @@ impl Config {
     /// Finds the file by flag or environment, reads it if there is one to read, and loads all.
     ///
     /// # Errors
-    /// Every mistake there is.
+    /// Every error there is.
     pub(crate) fn find_and_load(flags: &Overrides, environment: &Environment<'_>) -> Result<Self, ConfigErrors> {
         let path = flags
             .config
@@ -172,29 +172,24 @@ impl Config {
     /// Opens nothing; only asks whether `state` names a file or a directory that is there.
     ///
     /// # Errors
-    /// Every mistake there is.
+    /// Every error there is.
     pub(crate) fn load(
         flags: &Overrides,
         environment: &Environment<'_>,
         file: Option<&ConfigFile>,
     ) -> Result<Self, ConfigErrors> {
-        let mistakes = Mistakes::default();
-        let mut config = file.map(|file| Config::from_file(file, &mistakes)).unwrap_or_default();
-        config.take_environment(environment, &mistakes);
-        config.take_flags(flags, &mistakes);
-        if config.transport == Transport::PlainHttp && !config.listen.is_loopback() {
-            config.warnings.push(format!(
-                "keys and values travel unencrypted: plain HTTP on {}, which other machines reach",
-                config.listen
-            ));
-        }
-        mistakes.or(config)
+        let errors = Errors::default();
+        let mut config = file.map(|file| Config::from_file(file, &errors)).unwrap_or_default();
+        config.take_environment(environment, &errors);
+        config.take_flags(flags, &errors);
+        config.warnings.extend(config.listen.warnings());
+        errors.or(config)
     }
 
     /// Reads its file again, without environment and flags: for what can change while the hub runs, they say nothing.
     ///
     /// # Errors
-    /// Every mistake there is.
+    /// Every error there is.
     pub(crate) fn read_again(&self) -> Result<Self, ConfigErrors> {
         match &self.file {
             Some(path) => Self::load(&Overrides::default(), &|_| None, Some(&ConfigFile::read(path)?)),
@@ -230,21 +225,20 @@ impl Config {
         }
     }
 
-    fn from_file(file: &ConfigFile, mistakes: &Mistakes) -> Self {
+    fn from_file(file: &ConfigFile, errors: &Errors) -> Self {
         let name = file.path.display().to_string();
         let value: Value = match yaml_serde::from_str(&file.text) {
             Ok(value) => value,
             Err(error) => {
-                mistakes.add(name, format!("not YAML: {error}"));
+                errors.add(name, format!("not YAML: {error}"));
                 return Config::default();
             }
         };
-        let top = Section::top(&name, &value, mistakes);
+        let top = Section::top(&name, &value, errors);
         let mut warnings = Vec::new();
         let form = form(&top);
         let config = Config {
-            listen: ListenAddress::read(&top),
-            transport: Transport::read(&top),
+            listen: Listen::read(&top),
             state: StatePaths::read(&top, form, Some(&file.path)),
             durability: top.get("durability", units::parsed).unwrap_or_default(),
             tls: Tls::read(&top),
@@ -265,16 +259,18 @@ impl Config {
         config
     }
 
-    fn take_environment(&mut self, environment: &Environment<'_>, mistakes: &Mistakes) {
+    fn take_environment(&mut self, environment: &Environment<'_>, errors: &Errors) {
         let read = |name| {
             variable(environment, name).map(|text| Given {
                 place: name,
                 text,
-                mistakes,
+                errors,
             })
         };
         if let Some(given) = read("METRIC_NEXUS_LISTEN") {
-            given.parse_into(&mut self.listen);
+            for text in self.listen.set_texts(given.text.split(',')) {
+                errors.add(given.place, text);
+            }
         }
         if let Some(given) = read("METRIC_NEXUS_STATE") {
             given.state_into(&mut self.state);
@@ -283,35 +279,48 @@ impl Config {
             given.parse_into(&mut self.durability);
         }
         if let Some(given) = read("METRIC_NEXUS_PLAIN_HTTP") {
-            given.transport_into(&mut self.transport);
+            given.put(bool_word, &mut self.listen.plain_http);
         }
         if let Some(given) = read("METRIC_NEXUS_REDIS_PASSWORD")
             && let Some(UsageStore::Redis(redis)) = self.usage.shared.as_mut().map(|shared| &mut shared.store)
         {
-            redis.password = Some(Password::new(&given.text));
+            redis.password = Some(Secret::new(&*given.text));
         }
         if let Some(given) = read("METRIC_NEXUS_POSTGRES_URL")
             && let Some(UsageStore::Postgres(postgres)) = self.usage.shared.as_mut().map(|shared| &mut shared.store)
         {
-            postgres.url = Password::new(&given.text);
+            postgres.url = Secret::new(&*given.text);
+        }
+        #[cfg(feature = "postgres")]
+        if let UsageLogStore::Postgres(postgres) = &mut self.usage_log.store {
+            match read("METRIC_NEXUS_USAGE_LOG_POSTGRES_URL") {
+                Some(given) => postgres.url = Secret::new(&*given.text),
+                None if postgres.url.expose().is_empty() => errors.add(
+                    "usage_log.store.postgres.url",
+                    "is missing, and so is METRIC_NEXUS_USAGE_LOG_POSTGRES_URL",
+                ),
+                None => {}
+            }
         }
         if let Some(given) = read("METRIC_NEXUS_LOG") {
             given.put(log::level, &mut self.log.level);
         }
     }
 
-    fn take_flags(&mut self, flags: &Overrides, mistakes: &Mistakes) {
+    fn take_flags(&mut self, flags: &Overrides, errors: &Errors) {
         let given = |place, text: &String| Given {
             place,
             text: text.clone(),
-            mistakes,
+            errors,
         };
-        if let Some(text) = &flags.listen {
-            given("--listen", text).parse_into(&mut self.listen);
+        if !flags.listen.is_empty() {
+            for text in self.listen.set_texts(flags.listen.iter().map(String::as_str)) {
+                errors.add("--listen", text);
+            }
         }
         if let Some(path) = &flags.state {
             if path.as_os_str().is_empty() {
-                mistakes.add("--state", "expected a path, got an empty text");
+                errors.add("--state", "expected a path, got an empty text");
             }
             self.state = StatePaths::at(path);
         }
@@ -319,7 +328,7 @@ impl Config {
             given("--durability", text).parse_into(&mut self.durability);
         }
         if flags.plain_http {
-            self.transport = Transport::PlainHttp;
+            self.listen.plain_http = true;
         }
     }
 }
@@ -328,14 +337,14 @@ impl Config {
 struct Given<'a> {
     place: &'static str,
     text: String,
-    mistakes: &'a Mistakes,
+    errors: &'a Errors,
 }
 
 impl Given<'_> {
     fn put<T>(&self, parse: impl FnOnce(&str) -> Result<T, String>, target: &mut T) {
         match parse(&self.text) {
             Ok(value) => *target = value,
-            Err(text) => self.mistakes.add(self.place, text),
+            Err(text) => self.errors.add(self.place, text),
         }
     }
 
@@ -352,21 +361,19 @@ impl Given<'_> {
             target,
         );
     }
+}
 
-    fn transport_into(&self, target: &mut Transport) {
-        let words = [
-            ("true", true),
-            ("1", true),
-            ("yes", true),
-            ("false", false),
-            ("0", false),
-            ("no", false),
-        ];
-        self.put(
-            |text| units::choice(text, &words).map(Transport::from_plain_http),
-            target,
-        );
-    }
+/// As people say it in the environment.
+fn bool_word(text: &str) -> Result<bool, String> {
+    let words = [
+        ("true", true),
+        ("1", true),
+        ("yes", true),
+        ("false", false),
+        ("0", false),
+        ("no", false),
+    ];
+    units::choice(text, &words)
 }
 
 /// The variable `name`; an empty one is not set.

@@ -4,7 +4,6 @@
 //! with one load each, and a slab is held still only while its own lines are written.
 
 mod body;
-mod filter;
 mod gzip;
 mod gzip_cache;
 mod negotiate;
@@ -14,7 +13,6 @@ mod scrape;
 mod zstd;
 
 pub(crate) use body::Body;
-pub(crate) use filter::Filter;
 pub(crate) use gzip_cache::GzipCache;
 pub(crate) use negotiate::{accepted_encoding, negotiate};
 pub(crate) use scrape::Scrape;

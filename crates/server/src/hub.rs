@@ -2,24 +2,29 @@
 
 mod builder;
 mod direct;
+mod listeners;
 mod metrics;
 mod open;
+mod process;
 mod snapshots;
+mod sources;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use nexus_segments::LockFile;
 use tokio::net::TcpListener;
 
 pub use builder::HubBuilder;
 pub use direct::CallError;
+pub(crate) use listeners::{Bound, bind};
 pub use open::StartError;
-pub(crate) use open::{Started, listen_address, store_settings};
+pub(crate) use open::{Started, store_settings};
+use sources::Lost;
 
 use crate::{
-    config::{Config, Transport},
+    config::{Config, Protocol},
     http::{self, Api},
-    lock::Lock,
-    serve::{self, Counters},
+    serve::{self, Counters, Listener, Server},
     shutdown::Shutdown,
     tls::Tls,
 };
@@ -58,7 +63,8 @@ struct Shared {
     api: Api,
     tls: Option<Tls>,
     serving: Arc<Counters>,
-    _lock: Lock,
+    lost: Arc<Lost>,
+    _lock: LockFile,
 }
 
 impl Hub {
@@ -70,57 +76,31 @@ impl Hub {
     /// Serves the HTTP interface until `shutdown` is done, then lets requests that are under way finish for a while.
     /// The hub goes on: it can serve again, be called, or be [closed](Hub::close).
     pub async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()> + Send + 'static) {
+        let spoken = self.config().listen.listeners().next();
+        let bound = Bound {
+            protocol: spoken.map_or(Protocol::Https, |(protocol, _)| protocol),
+            listener: Listener::Tcp(listener),
+        };
+        self.serve_on(vec![bound], shutdown).await;
+    }
+
+    /// As [`serve`](Self::serve), on all of these.
+    pub(crate) async fn serve_on(&self, listeners: Vec<Bound>, shutdown: impl Future<Output = ()> + Send + 'static) {
         let (trigger, fired) = Shutdown::new();
         let stop = tokio::spawn(async move {
             shutdown.await;
             trigger.fire();
         });
-        let background = [
-            tokio::spawn(snapshots::run(
-                self.shared.api.store.clone(),
-                self.shared.api.background.clone(),
-                self.config().clone(),
-                fired.clone(),
-            )),
-            tokio::spawn(self.shared.api.reloader.clone().run(fired.clone())),
-            tokio::spawn(self.shared.api.usage_log.clone().watch(fired.clone())),
-            tokio::spawn(
-                self.shared
-                    .api
-                    .usage_log
-                    .clone()
-                    .compare(self.shared.api.metering.clone(), fired.clone()),
-            ),
-            tokio::spawn(
-                self.shared
-                    .api
-                    .usage_log
-                    .clone()
-                    .collect(self.config().usage_log.clone(), fired.clone()),
-            ),
-        ];
-        let app = http::router(self.shared.api.clone());
-        let drained = serve::serve(
-            listener,
-            self.shared.tls.clone(),
-            app,
+        let server = Server::new(
+            http::router(self.shared.api.clone()),
             self.serve_limits(),
             self.shared.serving.clone(),
             self.shared.api.bandwidth.clone(),
-            fired,
-        )
-        .await;
-        if drained.cut > 0 {
-            tracing::warn!(
-                connections = drained.cut,
-                "cut connections that did not finish in time (limits.drain_timeout)"
-            );
-        }
+            fired.clone(),
+        );
+        let sources = sources::table(&self.shared, listeners, &server);
+        sources::run(sources, &self.shared.lost, &fired).await;
         stop.abort();
-        for task in background {
-            // It ends by the same shutdown; a panic of it is in the log.
-            let _ = task.await;
-        }
     }
 
     /// Takes no more writes, finishes those that wait, and writes a last snapshot if anything changed.
@@ -153,16 +133,16 @@ impl Hub {
         self.shared.tls.as_ref().map(Tls::fingerprint)
     }
 
-    /// `https` or `http`.
+    /// `https`, or `http` if no listener has TLS.
     #[must_use]
     pub fn scheme(&self) -> &'static str {
-        match self.config().transport {
-            Transport::Tls => "https",
-            Transport::PlainHttp => "http",
+        match self.config().listen.is_encrypted() {
+            true => "https",
+            false => "http",
         }
     }
 
-    /// Takes up changed keys, certificate and limits at once; blocks the thread. What went wrong is in the log.
+    /// Reloads changed keys, certificate and limits at once; blocks the thread. What went wrong is in the log.
     pub(crate) fn reload(&self) {
         let _ = self.shared.api.reloader.reload_all();
     }

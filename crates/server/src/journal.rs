@@ -13,12 +13,12 @@ use std::{
 };
 
 pub(crate) use frame::{Frame, FrameHeader, JournaledWrite};
+use segment::NAMES;
 pub(crate) use segment::SegmentHeader;
 
-use crate::{
-    config::Durability,
-    disk::{Disk, DiskFile},
-};
+use nexus_segments::{Disk, DiskFile};
+
+use crate::config::Durability;
 
 /// No sequence is beyond it: a century of a thousand million changes a second.
 pub(crate) const SEQUENCE_MAX: u64 = 1 << 62;
@@ -102,7 +102,7 @@ impl Journal {
     /// Appends a frame. After an error the segment must be given up: see [`Journal::abandon`].
     pub(crate) fn append(&mut self, frame: &mut Frame) -> io::Result<()> {
         let last = frame.last();
-        let bytes = frame.seal(self.synced);
+        let bytes = frame.seal(self.synced)?;
         self.file.append(bytes)?;
         self.bytes += bytes.len() as u64;
         self.appended = last;
@@ -112,7 +112,7 @@ impl Journal {
     /// Fails if the segment's file was removed or moved away: what is appended then would be lost with the process. The
     /// segment must then be given up.
     pub(crate) fn must_be_in_place(&self) -> io::Result<()> {
-        let path = self.directory.join(segment::file_name(self.number));
+        let path = NAMES.path(&self.directory, self.number);
         if self.file.is_at(&path)? {
             return Ok(());
         }
@@ -154,23 +154,23 @@ impl Journal {
 
     /// Has the segment that is being written reach the disk early, from another thread than the one that writes it.
     pub(crate) fn write_back(disk: &dyn Disk, directory: &Path) -> io::Result<()> {
-        if let Some(number) = segment::list(disk, directory)?.last() {
-            disk.write_back(&directory.join(segment::file_name(*number)));
+        if let Some(number) = NAMES.list(disk, directory)?.last() {
+            disk.write_back(&NAMES.path(directory, *number));
         }
         Ok(())
     }
 
     /// Removes every segment before the one that is being written. A snapshot of all they hold must be durable.
     pub(crate) fn remove_older_than(disk: &dyn Disk, directory: &Path, number: u64) -> io::Result<()> {
-        for old in segment::list(disk, directory)?.into_iter().filter(|old| *old < number) {
-            disk.remove(&directory.join(segment::file_name(old)))?;
+        for old in NAMES.list(disk, directory)?.into_iter().filter(|old| *old < number) {
+            disk.remove(&NAMES.path(directory, old))?;
         }
         disk.sync_directory(directory)
     }
 }
 
 fn begin_segment(disk: &dyn Disk, directory: &Path, header: SegmentHeader) -> io::Result<Box<dyn DiskFile>> {
-    let path = directory.join(segment::file_name(header.number));
+    let path = NAMES.path(directory, header.number);
     // Left over from an attempt that failed before the segment held anything.
     disk.remove(&path)?;
     let mut file = disk.create(&path)?;

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod accept;
 mod accounts;
 #[cfg(test)]
 mod arrows;
@@ -15,10 +16,8 @@ mod clock;
 mod config;
 mod content_coding;
 mod damage;
-mod disk;
 mod exposition;
 mod feature;
-mod files;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -27,7 +26,6 @@ mod hub;
 mod ingest;
 mod journal;
 mod json;
-mod lock;
 mod metering;
 mod own_metrics;
 mod reload;

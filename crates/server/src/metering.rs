@@ -12,8 +12,7 @@ use std::{
     time::Duration,
 };
 
-use nexus_usage::{Amount, Backend, Calendar, Closed, Ledger, Limits, Meter, Mode, RegisterError, Usage};
-use nexus_usage_log::Time;
+use nexus_usage::{Amount, Calendar, Closed, Ledger, Limits, Mode, RegisterError, Subject, Time, Usage, UsageHandle};
 use tokio::sync::oneshot;
 
 pub(crate) use metrics::families;
@@ -59,14 +58,13 @@ impl Metering {
         self.usage.checkpoint().await.ok()?;
         let rows = self.file.as_ref()?.report(month, month).await.ok()?;
         let charged = rows.iter().fold(Amount::ZERO, |sum, row| sum.plus(row.totals.used()));
-        let began = Time::from_nanos(self.calendar.start(month).as_millis().saturating_mul(1_000_000));
-        Some((began, charged))
+        Some((self.calendar.start(month), charged))
     }
 
     /// Counts the key of this name from now on.
-    pub(crate) fn register(&self, key: &str, limits: KeyLimits) -> Result<Meter, MeteringError> {
-        let backend = Backend::new(key).map_err(|error| MeteringError::Key(key.to_owned(), error.to_string()))?;
-        let registered = self.usage.register(&backend, self.mode, monthly(limits));
+    pub(crate) fn register(&self, key: &str, limits: KeyLimits) -> Result<UsageHandle, MeteringError> {
+        let subject = Subject::new(key).map_err(|error| MeteringError::Key(key.to_owned(), error.to_string()))?;
+        let registered = self.usage.register(&subject, self.mode, monthly(limits));
         registered.map_err(|error: RegisterError| MeteringError::Key(key.to_owned(), error.to_string()))
     }
 

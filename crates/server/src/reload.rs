@@ -1,4 +1,4 @@
-//! What the hub takes up while it runs: changed keys and certificates by itself, changed limits when it is told to.
+//! What the hub reloads while it runs: changed keys and certificates by itself, changed limits when it is told to.
 
 use std::{
     sync::Arc,
@@ -84,7 +84,7 @@ impl Reloader {
         }
     }
 
-    /// Takes up all that changed; blocks the thread. What cannot be taken up is logged, and told in one text; the old keys,
+    /// Reloads all that changed; blocks the thread. What cannot be read is logged, and told in one text; the old keys,
     /// certificate or limits stay.
     pub(crate) fn reload_all(&self) -> Result<Changed, String> {
         let mut errors = Vec::new();

@@ -2,8 +2,8 @@
 //!
 //! Every connection passes, in this order: the cap on connections; the limits on bandwidth, and
 //! [`metered`], which counts bytes on the wire, both below TLS; the handshake, under a deadline; ALPN, which picks HTTP/2 or
-//! HTTP/1.1; hyper, watched by [`watchdog`]; the router. Plain connections speak HTTP/1.1 only:
-//! telling the versions apart would mean waiting, without a deadline, for a client's first bytes.
+//! HTTP/1.1; hyper, watched by [`watchdog`]; the router. Plain connections speak what their listener is for, HTTP/1.1 or
+//! HTTP/2: telling the versions apart would mean waiting, without a deadline, for a client's first bytes.
 //!
 //! A panic ends at most its own connection, and is counted.
 
@@ -13,6 +13,7 @@ mod counters;
 mod exchanges;
 mod handshake;
 mod limits;
+mod listener;
 mod log_throttle;
 mod metered;
 mod metrics;
@@ -20,17 +21,16 @@ mod request;
 mod session;
 #[cfg(test)]
 mod tests;
+mod unix;
 mod watchdog;
 
 use std::io;
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use axum::Router;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{sleep, timeout};
@@ -39,11 +39,14 @@ use tracing::{error, warn};
 pub(crate) use activity::ConnectionInfo;
 pub(crate) use counters::Counters;
 pub(crate) use limits::Limits;
+pub(crate) use listener::{Listener, Peer};
 pub(crate) use request::BodyStalled;
+pub(crate) use unix::Socket;
 
 use crate::bandwidth::Bandwidth;
 use crate::shutdown::Shutdown;
 use crate::tls::Tls;
+use listener::Stream;
 use log_throttle::LogThrottle;
 
 /// How long to wait after the operating system could not give us a connection, mostly for want
@@ -57,61 +60,83 @@ pub(crate) struct Drained {
     pub(crate) cut: usize,
 }
 
-/// What all connections share.
-struct Server {
-    tls: Option<Tls>,
+/// What is spoken on the connections of a listener.
+#[derive(Clone, Debug)]
+pub(crate) enum Transport {
+    /// TLS, and what ALPN picks within.
+    Tls(Tls),
+    /// HTTP/1.1, plain.
+    Http1,
+    /// HTTP/2, plain, by prior knowledge.
+    Http2,
+}
+
+/// What the connections of all listeners share.
+#[derive(Debug)]
+pub(crate) struct Server {
     app: Router,
     limits: Limits,
     counters: Arc<Counters>,
     bandwidth: Bandwidth,
     shutdown: Shutdown,
+    /// For connections that are open.
+    slots: Arc<Semaphore>,
+    full: LogThrottle,
+    failed_accepts: LogThrottle,
     failed_handshakes: LogThrottle,
 }
 
-/// Serves the router on this listener until the shutdown fires, then lets requests under way
-/// be answered for at most `drain_timeout`.
-///
-/// No client ends this: whatever goes wrong with one connection is counted and logged.
-pub(crate) async fn serve(
-    listener: TcpListener,
-    tls: Option<Tls>,
-    app: Router,
-    limits: Limits,
-    counters: Arc<Counters>,
-    bandwidth: Bandwidth,
-    shutdown: Shutdown,
-) -> Drained {
-    let server = Arc::new(Server {
-        tls,
-        app,
-        limits,
-        counters,
-        bandwidth,
-        shutdown: shutdown.clone(),
-        failed_handshakes: LogThrottle::default(),
-    });
-    let mut acceptor = Acceptor::new(listener, &server);
-    let mut connections = JoinSet::new();
-    let mut fired = pin!(shutdown.fired());
-    loop {
-        tokio::select! {
-            biased;
-            () = &mut fired => break,
-            Some(ended) = connections.join_next() => server.note_end(ended),
-            (stream, peer, slot) = acceptor.next() => {
-                let server = server.clone();
-                connections.spawn(async move {
-                    connection::run(stream, peer, &server).await;
-                    drop(slot);
-                });
+impl Server {
+    pub(crate) fn new(
+        app: Router,
+        limits: Limits,
+        counters: Arc<Counters>,
+        bandwidth: Bandwidth,
+        shutdown: Shutdown,
+    ) -> Arc<Self> {
+        Arc::new(Server {
+            app,
+            slots: Arc::new(Semaphore::new(limits.connections_max)),
+            limits,
+            counters,
+            bandwidth,
+            shutdown,
+            full: LogThrottle::default(),
+            failed_accepts: LogThrottle::default(),
+            failed_handshakes: LogThrottle::default(),
+        })
+    }
+
+    /// Serves the router on this listener until the shutdown fires, then lets requests under way
+    /// be answered for at most `drain_timeout`.
+    ///
+    /// No client ends this: whatever goes wrong with one connection is counted and logged.
+    pub(crate) async fn serve(self: Arc<Self>, listener: Listener, transport: Transport) -> Drained {
+        let mut acceptor = Acceptor {
+            server: &self,
+            listener,
+            accepted: None,
+        };
+        let mut connections = JoinSet::new();
+        let mut fired = pin!(self.shutdown.fired());
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut fired => break,
+                Some(ended) = connections.join_next() => self.note_end(ended),
+                (stream, peer, slot) = acceptor.next() => {
+                    let (server, transport) = (self.clone(), transport.clone());
+                    connections.spawn(async move {
+                        connection::run(stream, peer, &transport, &server).await;
+                        drop(slot);
+                    });
+                }
             }
         }
+        drop(acceptor);
+        self.drain(connections).await
     }
-    drop(acceptor);
-    server.drain(connections).await
-}
 
-impl Server {
     async fn drain(&self, mut connections: JoinSet<()>) -> Drained {
         let finish = async {
             while let Some(ended) = connections.join_next().await {
@@ -122,7 +147,10 @@ impl Server {
         let cut = connections.len();
         connections.shutdown().await;
         if in_time.is_err() {
-            warn!(cut, "connections were cut: still busy at the end of the time to drain");
+            warn!(
+                cut,
+                "connections were cut: still busy at the end of the time to drain (limits.drain_timeout)"
+            );
         }
         Drained { cut }
     }
@@ -136,37 +164,37 @@ impl Server {
 }
 
 /// Where connections come in: one at a time, and no more than fit.
-struct Acceptor {
-    listener: TcpListener,
-    slots: Arc<Semaphore>,
-    counters: Arc<Counters>,
-    full: LogThrottle,
-    failing: LogThrottle,
+struct Acceptor<'a> {
+    server: &'a Server,
+    listener: Listener,
+    /// Has come, and has no slot yet.
+    accepted: Option<(Stream, Peer)>,
 }
 
-impl Acceptor {
-    fn new(listener: TcpListener, server: &Server) -> Self {
-        Self {
-            listener,
-            slots: Arc::new(Semaphore::new(server.limits.connections_max)),
-            counters: server.counters.clone(),
-            full: LogThrottle::default(),
-            failing: LogThrottle::default(),
+impl Acceptor<'_> {
+    /// The next connection. Waits until there is a slot first, so that whoever does not fit waits in the operating system's
+    /// queue, at no cost to those inside. The slot is taken only with the connection: a listener to which nobody comes leaves
+    /// it to the others. May be dropped and called again.
+    async fn next(&mut self) -> (Stream, Peer, OwnedSemaphorePermit) {
+        loop {
+            let slot = self.slot().await;
+            if let Some((stream, peer)) = self.accepted.take() {
+                return (stream, peer, slot);
+            }
+            drop(slot);
+            self.accepted = Some(self.accept().await);
         }
     }
 
-    /// The next connection. Waits for a slot first, so that whoever does not fit waits in the
-    /// operating system's queue, at no cost to those inside. May be dropped and called again.
-    async fn next(&mut self) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
-        let slot = self.slot().await;
+    async fn accept(&self) -> (Stream, Peer) {
         loop {
             match self.listener.accept().await {
-                Ok((stream, peer)) => return (stream, peer, slot),
+                Ok(accepted) => return accepted,
                 // The client went away before its turn came.
                 Err(error) if is_about_one_client(&error) => {}
                 Err(error) => {
-                    self.counters.accept_errors.fetch_add(1, Relaxed);
-                    if let Some(unsaid) = self.failing.now() {
+                    self.server.counters.accept_errors.fetch_add(1, Relaxed);
+                    if let Some(unsaid) = self.server.failed_accepts.now() {
                         warn!(%error, unsaid, "cannot accept connections");
                     }
                     sleep(ACCEPT_BACKOFF).await;
@@ -176,14 +204,14 @@ impl Acceptor {
     }
 
     async fn slot(&self) -> OwnedSemaphorePermit {
-        if let Ok(slot) = self.slots.clone().try_acquire_owned() {
+        if let Ok(slot) = self.server.slots.clone().try_acquire_owned() {
             return slot;
         }
-        self.counters.at_cap.fetch_add(1, Relaxed);
-        if let Some(unsaid) = self.full.now() {
+        self.server.counters.at_cap.fetch_add(1, Relaxed);
+        if let Some(unsaid) = self.server.full.now() {
             warn!(unsaid, "as many connections as allowed are open: others wait");
         }
-        match self.slots.clone().acquire_owned().await {
+        match self.server.slots.clone().acquire_owned().await {
             Ok(slot) => slot,
             // The semaphore is never closed; were it, nobody would fit any more.
             Err(_) => std::future::pending().await,

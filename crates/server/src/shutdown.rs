@@ -35,6 +35,11 @@ impl Shutdown {
         // An error means that the trigger is gone, which counts as fired.
         drop(fired.wait_for(|fired| *fired).await);
     }
+
+    /// Whether it has.
+    pub(crate) fn has_fired(&self) -> bool {
+        *self.0.borrow() || self.0.has_changed().is_err()
+    }
 }
 
 /// Resolves to the name of the signal when the process is told to end, by SIGTERM or SIGINT.

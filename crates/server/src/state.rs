@@ -11,10 +11,12 @@ mod idempotency;
 mod limits;
 mod locks;
 mod owners;
+mod read;
 mod slab;
 
 use std::{
     collections::{BTreeMap, HashMap},
+    ops::Bound,
     sync::{
         Arc, RwLock,
         atomic::{AtomicU64, Ordering},
@@ -23,14 +25,13 @@ use std::{
 
 use nexus_metric::{Family, Name};
 
-pub(crate) use apply::matching;
 pub(crate) use attributes::Attributes;
 pub(crate) use cell::{Histogram, Stamp};
 pub(crate) use check::is_reserved;
 pub(crate) use family::{FamilyData, Value};
 pub(crate) use idempotency::{Lookup, Retention, Used};
 pub(crate) use limits::StoreLimits;
-pub(crate) use slab::{Cells, Entry, Slab, slot};
+pub(crate) use read::{Block, BlockId, Sample, Series};
 
 use self::{
     exposed_names::exposed_names,
@@ -58,6 +59,20 @@ impl Catalog {
     /// All families at this moment, sorted by name.
     pub(crate) fn families(&self) -> Vec<Arc<FamilyData>> {
         read(&self.families).values().cloned().collect()
+    }
+
+    /// Those from a name on whose names begin like this.
+    pub(crate) fn families_from(&self, first: Bound<&str>, prefix: &str) -> Vec<Arc<FamilyData>> {
+        let first = match first {
+            Bound::Included(name) | Bound::Excluded(name) if name >= prefix => first,
+            _ => Bound::Included(prefix),
+        };
+        let families = read(&self.families);
+        let from_there = families.range::<str, _>((first, Bound::Unbounded));
+        from_there
+            .take_while(|(name, _)| name.as_str().starts_with(prefix))
+            .map(|(_, family)| family.clone())
+            .collect()
     }
 
     pub(crate) fn families_len(&self) -> usize {
@@ -128,12 +143,10 @@ impl State {
             self.exposed.remove(&exposed);
         }
         let mut removed = 0;
-        for slab in data.slabs() {
-            slab.with_read(|fixed| {
-                for (_, entry, _) in fixed.iter() {
-                    self.catalog.owners.lost(entry.owner);
-                    removed += 1;
-                }
+        for block in data.blocks() {
+            block.for_each(|series| {
+                self.catalog.owners.lost(series.owner);
+                removed += 1;
             });
         }
         self.catalog.series.fetch_sub(removed, Ordering::Relaxed);

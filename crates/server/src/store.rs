@@ -18,6 +18,7 @@ mod status;
 mod sync;
 #[cfg(test)]
 mod tests;
+pub(crate) mod view;
 mod writer;
 
 use std::sync::{
@@ -33,12 +34,10 @@ pub(crate) use open::{OpenError, Opened, Settings};
 pub(crate) use snapshotter::SnapshotError;
 pub(crate) use status::Status;
 
-use crate::{
-    state::Catalog,
-    write::{Outcome, Unavailable, Write},
-};
+use crate::write::{Outcome, Unavailable, Write};
 use command::{Command, Job, QueueTicket};
 use sync::{Mutex, SyncSender, oneshot};
+use view::View;
 
 /// The store. Cheap to clone; all clones are one store.
 #[derive(Debug, Clone)]
@@ -49,7 +48,7 @@ pub(crate) struct Store {
 #[derive(Debug)]
 struct Shared {
     queue: SyncSender<Command>,
-    catalog: Arc<Catalog>,
+    view: View,
     status: Arc<Status>,
     stopping: AtomicBool,
     queue_bytes: Arc<AtomicU64>,
@@ -88,8 +87,8 @@ impl Store {
     }
 
     /// What the store holds, for readers.
-    pub(crate) fn catalog(&self) -> &Arc<Catalog> {
-        &self.shared.catalog
+    pub(crate) fn view(&self) -> &View {
+        &self.shared.view
     }
 
     /// How the store is doing.

@@ -28,7 +28,7 @@ mod served;
 #[cfg(test)]
 mod tests;
 
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -57,8 +57,8 @@ pub(crate) struct Settings {
     /// Host names and addresses, beyond those the hub knows by itself, that a generated
     /// certificate is valid for.
     pub(crate) names: Vec<String>,
-    /// The address listened on; named in a generated certificate unless it is a wildcard.
-    pub(crate) listen: SocketAddr,
+    /// The addresses listened on; named in a generated certificate unless they are wildcards.
+    pub(crate) listen: Vec<IpAddr>,
 }
 
 /// A cheap handle on the certificate being served.

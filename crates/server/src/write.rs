@@ -15,7 +15,7 @@ mod validate;
 use std::sync::Arc;
 
 pub(crate) use change::Change;
-pub(crate) use codec::{CodecError, Reader, RecordedWrite, put_number};
+pub(crate) use codec::{CodecError, Reader, RecordedWrite};
 pub(crate) use group::GroupKey;
 pub(crate) use op::{HistogramDelta, Op};
 pub(crate) use outcome::{Applied, Outcome, Unavailable};

@@ -8,7 +8,7 @@ use std::{
 use crate::{
     limiter::Limiter,
     limits::Direction,
-    meter::{Closed, Meter},
+    permit::{Closed, Permit},
 };
 
 /// A blocking reader, writer or both, no faster than its node allows. Shares its node with asynchronous ones, if there are
@@ -18,8 +18,8 @@ use crate::{
 #[derive(Debug)]
 pub struct Blocking<T> {
     inner: T,
-    read: Meter,
-    write: Meter,
+    read: Permit,
+    write: Permit,
 }
 
 impl<T> Blocking<T> {
@@ -27,8 +27,8 @@ impl<T> Blocking<T> {
     pub fn new(inner: T, node: &Limiter) -> Self {
         Self {
             inner,
-            read: Meter::new(node.clone(), Direction::Read),
-            write: Meter::new(node.clone(), Direction::Write),
+            read: Permit::new(node.clone(), Direction::Read),
+            write: Permit::new(node.clone(), Direction::Write),
         }
     }
 
@@ -80,19 +80,19 @@ impl<T: Write> Write for Blocking<T> {
     }
 }
 
-fn note(meter: &mut Meter, moved: &io::Result<usize>) {
+fn note(permit: &mut Permit, moved: &io::Result<usize>) {
     match moved {
-        Ok(bytes) if *bytes > 0 => meter.moved(*bytes),
-        _ => meter.give_back(),
+        Ok(bytes) if *bytes > 0 => permit.moved(*bytes),
+        _ => permit.give_back(),
     }
 }
 
 /// Parks the thread until bytes may be moved.
-fn allow(meter: &mut Meter, wanted: usize) -> Result<usize, Closed> {
+fn allow(permit: &mut Permit, wanted: usize) -> Result<usize, Closed> {
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut cx = Context::from_waker(&waker);
     loop {
-        match meter.poll_allow(&mut cx, wanted) {
+        match permit.poll_allow(&mut cx, wanted) {
             Poll::Ready(allowed) => return allowed,
             Poll::Pending => thread::park(),
         }

@@ -2,10 +2,11 @@
 
 mod limits;
 mod rate;
+mod request_rate;
 
 mod counters;
 mod limiter;
-mod meter;
+mod permit;
 
 mod blocking;
 mod listener;
@@ -18,6 +19,7 @@ pub use counters::Counters;
 pub use limiter::Limiter;
 pub use limits::{Direction, Limits};
 pub use listener::ThrottledListener;
-pub use meter::{Closed, Meter};
+pub use permit::{Closed, Permit};
 pub use rate::{ParseRateError, Rate};
+pub use request_rate::RequestRate;
 pub use throttled::Throttled;

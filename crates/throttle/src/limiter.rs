@@ -3,12 +3,9 @@
 mod children;
 mod gate;
 
-use std::{
-    future::poll_fn,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicU64, Ordering::Relaxed},
 };
 
 use arc_swap::ArcSwap;
@@ -16,7 +13,6 @@ use arc_swap::ArcSwap;
 use crate::{
     counters::{Cells, Counters},
     limits::{Direction, Each, Limits},
-    meter::{Closed, Meter},
     pacer::{Id, Pacer, Scheduler},
 };
 use children::Children;
@@ -245,17 +241,6 @@ impl Limiter {
         for direction in Direction::BOTH {
             self.0.pacer(direction).wake_all();
         }
-    }
-
-    /// Waits until so many bytes may pass, and counts them. Bytes that were paid for when the future is dropped before its
-    /// end are given back. For a stream, a [`Meter`] is fairer and cheaper, since it remembers its place.
-    ///
-    /// # Errors
-    ///
-    /// The node was closed.
-    pub async fn acquire(&self, direction: Direction, bytes: u64) -> Result<(), Closed> {
-        let mut meter = Meter::new(self.clone(), direction);
-        poll_fn(|cx| meter.poll_pay(cx, bytes)).await
     }
 
     /// Counts bytes that are not to be delayed. Others are: what is above its limit is owed by this node and all above it,

@@ -6,7 +6,7 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::{limiter::Limiter, limits::Direction, meter::Meter};
+use crate::{limiter::Limiter, limits::Direction, permit::Permit};
 
 /// A reader, a writer or both, no faster than its node allows.
 ///
@@ -33,8 +33,8 @@ use crate::{limiter::Limiter, limits::Direction, meter::Meter};
 #[derive(Debug)]
 pub struct Throttled<T> {
     inner: T,
-    read: Meter,
-    write: Meter,
+    read: Permit,
+    write: Permit,
 }
 
 impl<T> Throttled<T> {
@@ -42,8 +42,8 @@ impl<T> Throttled<T> {
     pub fn new(inner: T, node: &Limiter) -> Self {
         Self {
             inner,
-            read: Meter::new(node.clone(), Direction::Read),
-            write: Meter::new(node.clone(), Direction::Write),
+            read: Permit::new(node.clone(), Direction::Read),
+            write: Permit::new(node.clone(), Direction::Write),
         }
     }
 
@@ -52,7 +52,7 @@ impl<T> Throttled<T> {
         self.read.node()
     }
 
-    /// Charges another node from now on. See [`Meter::set_node`].
+    /// Charges another node from now on. See [`Permit::set_node`].
     pub fn set_node(&mut self, node: &Limiter) {
         self.read.set_node(node.clone());
         self.write.set_node(node.clone());
@@ -69,7 +69,7 @@ impl<T> Throttled<T> {
     }
 
     /// What counts and delays one direction, for whoever moves bytes on the inner stream directly and has to account for them.
-    pub fn meter_mut(&mut self, direction: Direction) -> &mut Meter {
+    pub fn permit_mut(&mut self, direction: Direction) -> &mut Permit {
         match direction {
             Direction::Read => &mut self.read,
             Direction::Write => &mut self.write,
@@ -153,10 +153,10 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Throttled<T> {
     }
 }
 
-fn note_write(meter: &mut Meter, written: &Poll<io::Result<usize>>) {
+fn note_write(permit: &mut Permit, written: &Poll<io::Result<usize>>) {
     match written {
-        Poll::Ready(Ok(bytes)) if *bytes > 0 => meter.moved(*bytes),
-        _ => meter.give_back(),
+        Poll::Ready(Ok(bytes)) if *bytes > 0 => permit.moved(*bytes),
+        _ => permit.give_back(),
     }
 }
 

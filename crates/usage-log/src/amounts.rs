@@ -1,3 +1,5 @@
+//! What is counted.
+
 use std::ops::AddAssign;
 
 /// What is counted: for one record, or summed over many. Sums stop at the largest number that the sinks can hold

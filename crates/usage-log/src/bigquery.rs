@@ -9,7 +9,12 @@ use std::collections::HashMap;
 
 pub use settings::{BearerToken, BigQuerySettings, BigQuerySettingsError};
 
-use crate::{Entry, Sink, SinkError, Stored, blocking::Blocking, sqlite::digest};
+use crate::{
+    blocking::Blocking,
+    digest,
+    id::Stored,
+    sink::{Entry, Sink, SinkError},
+};
 use row::{Row, insert_id};
 use service::Service;
 

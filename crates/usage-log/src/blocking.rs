@@ -4,7 +4,7 @@ use std::io;
 
 use tokio::runtime::{Builder, Handle, Runtime};
 
-use crate::SinkError;
+use crate::sink::SinkError;
 
 /// A runtime of a sink's own; its tasks run while the sink is called.
 #[derive(Debug)]

@@ -1,6 +1,8 @@
+//! What became of everything that a log was given.
+
 use std::ops::AddAssign;
 
-use crate::Stored;
+use crate::id::Stored;
 
 /// What became of everything that a log was given. At every moment `received = stored + duplicate + dropped + pending`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -1,6 +1,8 @@
+//! Who numbered a record, and what makes an event one event.
+
 use std::{fmt, sync::Arc};
 
-use crate::Record;
+use crate::record::Record;
 
 /// Who numbers its records: one for each time that a log is opened, so that no number is ever used twice.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -1,3 +1,5 @@
+//! More dimensions, by name.
+
 use std::{fmt, sync::Arc};
 
 /// More values of a record, by name: sorted, each name once. Most records have none, which costs nothing.

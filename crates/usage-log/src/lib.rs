@@ -4,48 +4,57 @@ mod amounts;
 mod id;
 mod labels;
 mod record;
-mod time;
 
 mod counts;
+mod error;
 mod log;
 mod settings;
 
-mod bell;
+mod parker;
 mod queue;
+mod shared;
 mod spool;
 mod spooler;
 mod writer;
+
+mod sink;
+
+mod day;
+mod digest;
+mod level;
+mod retention;
+mod sums;
 
 #[cfg(feature = "bigquery")]
 mod bigquery;
 #[cfg(any(feature = "bigquery", feature = "postgres"))]
 mod blocking;
+#[cfg(feature = "postgres")]
+mod postgres;
+mod sqlite;
+
 pub mod ingest;
 #[cfg(feature = "tower")]
 pub mod layer;
-#[cfg(feature = "postgres")]
-mod postgres;
 mod report;
-mod sink;
-mod sqlite;
-#[cfg(any(feature = "bigquery", feature = "postgres"))]
-mod trust;
 
 pub use amounts::Amounts;
 #[cfg(feature = "bigquery")]
 pub use bigquery::{BearerToken, BigQuerySettings, BigQuerySettingsError, BigQuerySink};
 pub use counts::{Counts, Dropped};
+pub use error::{StartError, StoreError};
 pub use id::{Event, ForeignId, Id, Stored, Timing, WriterId};
 pub use labels::Labels;
-pub use log::{StartError, StoreError, UsageLog};
+pub use log::UsageLog;
+pub use nexus_calendar::{AnchorDay, Calendar, Clock, Time, UnknownAnchorDay, UnknownZone, Zone};
 #[cfg(feature = "postgres")]
 pub use postgres::{PostgresSettings, PostgresSettingsError, PostgresSink};
 pub use record::{Dimensions, Outcome, Record, UnknownOutcome};
 pub use report::{
-    AnchorDay, Column, Direction, Filter, Format, Measure, Order, OrderBy, ParseColumnError, Query, Report,
-    ReportError, ReportRow, Reports, UnknownAnchorDay, UnknownFormat, UnknownWindow, UnknownZone, Window, Zone,
+    Adjustment, Column, Direction, Filter, Format, Measure, Order, OrderBy, ParseColumnError, Query, Report,
+    ReportError, ReportRow, Reports, UnknownFormat, UnknownWindow, Window,
 };
+pub use retention::Retention;
 pub use settings::{Overflow, Settings, Spill};
 pub use sink::{Entry, Gap, Sink, SinkError, Tended};
-pub use sqlite::{Adjustment, OpenError, SqliteSettings, SqliteSink};
-pub use time::{Clock, Time};
+pub use sqlite::{OpenError, SqliteSink};

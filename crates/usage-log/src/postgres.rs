@@ -1,7 +1,6 @@
 //! A sink that many machines share.
 
 mod claims;
-mod connection;
 mod days;
 mod error;
 mod lock;
@@ -13,18 +12,24 @@ mod settings;
 mod sums;
 mod text;
 
+use nexus_calendar::Time;
+use nexus_postgres::{Connection, Database, Timeouts};
 use tokio::time::timeout;
-use tokio_postgres::{
-    Client,
-    types::{ToSql, Type},
-};
+use tokio_postgres::types::{ToSql, Type};
 
 pub use error::PostgresSettingsError;
+pub(crate) use schema::SCHEMA;
 pub use settings::PostgresSettings;
+pub(crate) use sums::table;
 
-use crate::{Entry, Gap, Sink, SinkError, SqliteSettings, Stored, Tended, Time, blocking::Blocking, sqlite::column};
+use crate::{
+    blocking::Blocking,
+    id::Stored,
+    retention::Retention,
+    sink::{Entry, Gap, Sink, SinkError, Tended},
+    sums::column,
+};
 use claims::Claims;
-use connection::Connector;
 use error::Failure;
 use rows::Row;
 
@@ -40,7 +45,7 @@ type Parameters<'a, const N: usize> = [(&'a (dyn ToSql + Sync), Type); N];
 #[derive(Debug)]
 pub struct PostgresSink {
     blocking: Blocking,
-    connector: Connector,
+    database: Database,
     settings: PostgresSettings,
     session: Option<Session>,
 }
@@ -48,7 +53,7 @@ pub struct PostgresSink {
 /// A connection, and what is known of its database.
 #[derive(Debug)]
 struct Session {
-    client: Client,
+    connection: Connection,
     series: series::SeriesIds,
     days: days::Days,
 }
@@ -60,9 +65,8 @@ impl PostgresSink {
     /// The URL or the authorities cannot be used.
     pub fn open(settings: PostgresSettings) -> Result<Self, PostgresSettingsError> {
         Ok(PostgresSink {
-            blocking: Blocking::new()
-                .map_err(|error| PostgresSettingsError::because("no runtime can be made", error))?,
-            connector: Connector::new(&settings)?,
+            blocking: Blocking::new().map_err(PostgresSettingsError::Runtime)?,
+            database: database(&settings)?,
             settings,
             session: None,
         })
@@ -71,13 +75,13 @@ impl PostgresSink {
     /// Does something in a session. One in which anything fails is not used again; if it was an old one, whose connection
     /// may have gone since, it is tried once more in a new one.
     fn run<T>(&mut self, mut work: impl AsyncFnMut(&mut Session) -> Result<T, Failure>) -> Result<T, SinkError> {
-        let (connector, session) = (&self.connector, &mut self.session);
+        let (database, session) = (&self.database, &mut self.session);
         let working = async {
             let reused = session.take();
             let mut may_repeat = reused.is_some();
             let mut current = match reused {
                 Some(session) => session,
-                None => Session::new(connector).await?,
+                None => Session::new(database).await?,
             };
             loop {
                 match work(&mut current).await {
@@ -87,7 +91,7 @@ impl PostgresSink {
                     }
                     Err(failure) if may_repeat && failure.is_of_the_connection() => {
                         may_repeat = false;
-                        current = Session::new(connector).await?;
+                        current = Session::new(database).await?;
                     }
                     Err(failure) => return Err(failure),
                 }
@@ -103,29 +107,43 @@ impl PostgresSink {
     }
 }
 
+/// Where the tables are, for whoever writes or reads them.
+pub(crate) fn database(settings: &PostgresSettings) -> Result<Database, PostgresSettingsError> {
+    let timeouts = Timeouts {
+        connect: settings.connect_timeout,
+        statement: settings.operation_timeout,
+    };
+    let authorities = settings.authorities.as_deref();
+    Ok(Database::new(settings.url(), authorities, "nexus-usage-log", timeouts)?)
+}
+
 const WRITING: &str = "cannot write the usage log into PostgreSQL";
 
 impl Session {
-    async fn new(connector: &Connector) -> Result<Self, Failure> {
+    async fn new(database: &Database) -> Result<Self, Failure> {
         Ok(Session {
-            client: connector.connect().await?,
+            connection: database.connect(&SCHEMA).await?,
             series: series::SeriesIds::default(),
             days: days::Days::default(),
         })
     }
 
-    async fn store(&mut self, batch: &[Entry], rules: &SqliteSettings, now: Time) -> Result<Vec<Stored>, Failure> {
-        let series = self.series.of(&self.client, batch, rules.series_max).await?;
+    async fn store(&mut self, batch: &[Entry], retention: &Retention, now: Time) -> Result<Vec<Stored>, Failure> {
+        let series = self
+            .series
+            .of(&self.connection.client, batch, retention.series_max)
+            .await?;
         let times = batch.iter().map(|entry| entry.record.ended_at);
-        let counted = times.filter(|ended_at| *ended_at <= now.after(rules.future_max));
-        self.days.prepare(&mut self.client, counted).await?;
+        let counted = times.filter(|ended_at| *ended_at <= now.after(retention.future_max));
+        self.days.prepare(&mut self.connection.client, counted).await?;
 
-        let transaction = self.client.transaction().await?;
-        let mut claims = Claims::make(&transaction, batch, rules, now).await?;
+        let warned = self.connection.warnings.count();
+        let transaction = self.connection.client.transaction().await?;
+        let mut claims = Claims::make(&transaction, batch, retention, now).await?;
         let mut fates = Vec::with_capacity(batch.len());
         let mut rows = Vec::with_capacity(batch.len());
         for (entry, series) in batch.iter().zip(series) {
-            let (fate, writer) = claims.decide(entry, rules, now)?;
+            let (fate, writer) = claims.decide(entry, retention, now)?;
             fates.push(fate);
             if matches!(fate, Stored::Stored | Stored::Quarantined) {
                 rows.push(Row::new(entry, series, writer, fate));
@@ -136,11 +154,14 @@ impl Session {
         tokio::try_join!(
             biased;
             claims.keep(&transaction),
-            sums::adjust(&transaction, &rows, rules, now),
+            sums::adjust(&transaction, &rows, retention, now),
             sums::add(&transaction, &rows),
         )?;
         transaction.commit().await?;
-        Ok(fates)
+        match self.connection.warnings.since(warned) {
+            Some(warning) => Err(Failure::Warned(warning)),
+            None => Ok(fates),
+        }
     }
 
     async fn note_gap(&mut self, gap: Gap, now: Time) -> Result<(), Failure> {
@@ -154,26 +175,28 @@ impl Session {
             (&last_possible, Type::INT8),
             (&now, Type::INT8),
         ];
-        self.client.query_typed(note, &parameters).await?;
+        self.connection.client.query_typed(note, &parameters).await?;
         Ok(())
     }
 }
 
 impl Sink for PostgresSink {
     fn store(&mut self, batch: &[Entry]) -> Result<Vec<Stored>, SinkError> {
-        let rules = self.settings.rules.clone();
-        let now = rules.clock.now();
-        self.run(async |session| session.store(batch, &rules, now).await)
+        let retention = self.settings.retention.clone();
+        let now = retention.clock.now();
+        self.run(async |session| session.store(batch, &retention, now).await)
     }
 
     fn note_gap(&mut self, gap: Gap) -> Result<(), SinkError> {
-        let now = self.settings.rules.clock.now();
+        let now = self.settings.retention.clock.now();
         self.run(async |session| session.note_gap(gap, now).await)
     }
 
     fn tend(&mut self) -> Result<Tended, SinkError> {
-        let rules = self.settings.rules.clone();
-        let now = rules.clock.now();
-        self.run(async |session| retention::throw_away(&mut session.client, &mut session.days, &rules, now).await)
+        let retention = self.settings.retention.clone();
+        let now = retention.clock.now();
+        self.run(async |session| {
+            retention::throw_away(&mut session.connection.client, &mut session.days, &retention, now).await
+        })
     }
 }

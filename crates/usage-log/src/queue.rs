@@ -11,7 +11,12 @@ use std::{
     thread,
 };
 
-use crate::{Dropped, Overflow, Record, Settings, bell::Bell};
+use crate::{
+    counts::Dropped,
+    parker::Parker,
+    record::Record,
+    settings::{Overflow, Settings},
+};
 pub(crate) use shard::Queued;
 use shard::{Shard, State};
 
@@ -26,7 +31,7 @@ pub(crate) struct Queue {
     /// Memory is full because the disk is.
     spill_is_full: AtomicBool,
     /// Wakes whoever drains the queue.
-    pub(crate) bell: Bell,
+    pub(crate) drainer: Parker,
 }
 
 /// The share of one shard.
@@ -35,7 +40,7 @@ struct Limits {
     records_max: usize,
     bytes_max: usize,
     record_bytes_max: usize,
-    ring_every: usize,
+    notify_every: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -57,7 +62,7 @@ impl Queue {
                 records_max: share(settings.queue_records_max),
                 bytes_max: share(settings.queue_bytes_max),
                 record_bytes_max: settings.record_bytes_max,
-                ring_every: share(settings.batch_records_max.min(settings.queue_records_max / 2)),
+                notify_every: share(settings.batch_records_max.min(settings.queue_records_max / 2)),
             },
             policy: match settings.overflow {
                 Overflow::Spill(_) | Overflow::DropNewest => Policy::DropNewest,
@@ -68,7 +73,7 @@ impl Queue {
                 },
             },
             spill_is_full: AtomicBool::new(false),
-            bell: Bell::default(),
+            drainer: Parker::default(),
         }
     }
 
@@ -107,8 +112,8 @@ impl Queue {
         state.received += 1;
         state.put(queued);
         // The first one begins a batch; so many more may fill it, or the queue.
-        if state.len() == 1 || state.len().is_multiple_of(self.limits.ring_every) {
-            self.bell.ring();
+        if state.len() == 1 || state.len().is_multiple_of(self.limits.notify_every) {
+            self.drainer.notify();
         }
         None
     }
@@ -152,7 +157,7 @@ impl Queue {
     fn block(&self, shard: &Shard, mut state: MutexGuard<'_, State>, mut queued: Queued) {
         while let Some(back) = self.offer(&mut state, queued) {
             queued = back;
-            self.bell.ring();
+            self.drainer.notify();
             state = shard.space.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
@@ -175,7 +180,7 @@ impl Queue {
     /// Whether so much waits that it is not to wait for more.
     pub(crate) fn is_pressing(&self) -> bool {
         let limits = self.limits;
-        let is_pressing = |state: &State| state.len() >= limits.ring_every || state.bytes() >= limits.bytes_max / 2;
+        let is_pressing = |state: &State| state.len() >= limits.notify_every || state.bytes() >= limits.bytes_max / 2;
         self.shards.iter().any(|shard| is_pressing(&shard.lock()))
     }
 
@@ -185,7 +190,7 @@ impl Queue {
             shard.lock().is_closed = true;
             shard.space.notify_all();
         }
-        self.bell.ring();
+        self.drainer.notify();
     }
 
     /// Says why records do not fit, if they do not.

@@ -1,6 +1,10 @@
+//! A record: who asked for what, when, and how much it was.
+
 use std::{str::FromStr, sync::Arc, time::Duration};
 
-use crate::{Amounts, Labels, Time};
+use nexus_calendar::Time;
+
+use crate::{amounts::Amounts, labels::Labels};
 
 /// One request, or one slice of a long one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +57,16 @@ impl Dimensions {
     pub(crate) fn text_bytes(&self) -> usize {
         let labels = self.labels.iter().map(|(name, value)| name.len() + value.len());
         self.texts().map(str::len).into_iter().chain(labels).sum()
+    }
+
+    /// What stands for these when there are too many to tell them apart.
+    pub(crate) fn collapsed(&self) -> Self {
+        Dimensions {
+            route: "(other)".into(),
+            client: "".into(),
+            labels: Labels::default(),
+            ..self.clone()
+        }
     }
 
     /// The texts, in the order in which they are declared.

@@ -1,25 +1,32 @@
 //! How many calls and bytes, by window and by whatever records are grouped by: read from the sums, beside a running
 //! writer.
 
-mod anchor;
+mod adjustment;
 mod column;
 mod format;
 mod plan;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod query;
 mod read;
+mod sqlite;
+mod tables;
 mod window;
 
 use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags};
+use nexus_calendar::Time;
 
-pub use anchor::{AnchorDay, UnknownAnchorDay};
+pub use adjustment::Adjustment;
 pub use column::{Column, Filter, ParseColumnError};
 pub use format::{Format, UnknownFormat};
 pub use query::{Direction, Measure, Order, OrderBy, Query};
-pub use window::{UnknownWindow, UnknownZone, Window, Zone};
+pub use window::{UnknownWindow, Window};
 
-use crate::{Adjustment, Amounts, Time, sqlite};
+use crate::amounts::Amounts;
+#[cfg(feature = "postgres")]
+use crate::postgres::{PostgresSettings, PostgresSettingsError};
+use tables::Tables;
 
 /// A group's sums in one window.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +61,10 @@ pub enum ReportError {
     /// Reading failed.
     #[error("cannot read the usage log")]
     Read(#[from] rusqlite::Error),
+    /// PostgreSQL cannot be reached, or says no.
+    #[cfg(feature = "postgres")]
+    #[error("cannot read the usage log in PostgreSQL: {0}")]
+    Postgres(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The sums that the question needs are thrown away.
     #[error(
         "sums by {level} are kept since {since}: ask from there on, or for windows and ends that need none of them"
@@ -72,57 +83,78 @@ pub enum ReportError {
     Output(String, #[source] std::io::Error),
 }
 
-/// Reads a usage log; any number of them beside its writer, in this process or another one.
+/// Reads a usage log; any number of them beside its writers, in this process or another one.
 #[derive(Debug)]
 pub struct Reports {
-    connection: Connection,
+    store: Store,
+}
+
+#[derive(Debug)]
+enum Store {
+    Sqlite(rusqlite::Connection),
+    #[cfg(feature = "postgres")]
+    Postgres(Box<postgres::Reader>),
 }
 
 impl Reports {
-    /// Opens a file for reading.
+    /// Opens an SQLite file for reading.
     ///
     /// # Errors
     /// There is none, or it is something else.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, ReportError> {
-        let path = path.as_ref();
-        let name = || path.display().to_string();
-        let open = |error| ReportError::Open(name(), error);
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags).map_err(open)?;
-        connection
-            .execute_batch("PRAGMA busy_timeout = 10000; PRAGMA cache_size = -65536;")
-            .map_err(open)?;
-        if !sqlite::check_version(&connection).map_err(open)? {
-            return Err(ReportError::Foreign(name()));
-        }
-        Ok(Reports { connection })
+        Ok(Reports {
+            store: Store::Sqlite(sqlite::open(path.as_ref())?),
+        })
+    }
+
+    /// Reads a PostgreSQL database. Connects to nothing yet: each report has a connection of its own.
+    ///
+    /// # Errors
+    /// The URL or the authorities cannot be used.
+    #[cfg(feature = "postgres")]
+    pub fn postgres(settings: &PostgresSettings) -> Result<Self, PostgresSettingsError> {
+        Ok(Reports {
+            store: Store::Postgres(Box::new(postgres::Reader::new(settings)?)),
+        })
     }
 
     /// Answers a query, from one state of the log. Blocks the thread.
     ///
     /// # Errors
-    /// The file cannot be read, the sums are not kept, or there is too much to say.
+    /// The log cannot be read, the sums are not kept, or there is too much to say.
     pub fn report(&self, query: &Query) -> Result<Report, ReportError> {
-        // Seen as of its first read, until it is dropped.
-        let snapshot = self.connection.unchecked_transaction()?;
-        let mut query = query.clone();
-        let Some(range) = read::range(&snapshot, &query)? else {
-            return Ok(Report {
-                query,
-                rows: Vec::new(),
-            });
-        };
-        let mut rows = read::rows(&snapshot, &query, range)?;
-        query.fill_range(range);
-        query.sort(&mut rows);
-        Ok(Report { query, rows })
+        self.read(|tables| {
+            let mut query = query.clone();
+            let Some(range) = read::range(tables, &query)? else {
+                return Ok(Report {
+                    query,
+                    rows: Vec::new(),
+                });
+            };
+            let mut rows = read::rows(tables, &query, range)?;
+            query.fill_range(range);
+            query.sort(&mut rows);
+            Ok(Report { query, rows })
+        })
     }
 
     /// What was added to the hours that begin in `[from, to)` after they had been closed, as it was made; at most `max`.
+    /// Blocks the thread.
     ///
     /// # Errors
-    /// The file cannot be read.
+    /// The log cannot be read.
     pub fn adjustments(&self, from: Time, to: Time, max: usize) -> Result<Vec<Adjustment>, ReportError> {
-        Ok(sqlite::read_adjustments(&self.connection, from, to, max)?)
+        self.read(|tables| tables.adjustments((from.seconds(), to.seconds()), max))
+    }
+
+    fn read<T: Send>(
+        &self,
+        work: impl FnOnce(&mut Tables<'_>) -> Result<T, ReportError> + Send,
+    ) -> Result<T, ReportError> {
+        match &self.store {
+            Store::Sqlite(connection) => work(&mut Tables::Sqlite(sqlite::Snapshot::of(connection)?)),
+            #[cfg(feature = "postgres")]
+            Store::Postgres(reader) => reader.read(work),
+        }
     }
 }

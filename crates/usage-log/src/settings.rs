@@ -1,6 +1,8 @@
+//! How a log behaves.
+
 use std::{path::PathBuf, time::Duration};
 
-use crate::Clock;
+use nexus_calendar::Clock;
 
 /// How a log behaves. Every field has a default.
 #[derive(Debug, Clone)]

@@ -1,6 +1,11 @@
+//! Where records go.
+
 use std::time::Duration;
 
-use crate::{Id, Record, Stored, Timing};
+use crate::{
+    id::{Id, Stored, Timing},
+    record::Record,
+};
 
 /// A record on its way into a sink.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,29 +9,33 @@ mod follower;
 mod frame;
 mod recovery;
 mod segment;
-mod varint;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::VecDeque,
-    fs::File,
     io,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use nexus_segments::{Held, SharedDisk};
+
 pub(crate) use appender::{AppendError, Appender};
 pub(crate) use follower::Follower;
+use segment::NAMES;
 
-use crate::{Gap, Spill, WriterId};
+use crate::{id::WriterId, settings::Spill, sink::Gap};
 
 /// What both ends know.
 #[derive(Debug)]
 pub(crate) struct Spool {
+    disk: Arc<dyn SharedDisk>,
     directory: PathBuf,
     bytes_max: u64,
     segment_bytes_max: u64,
     segments: Mutex<Segments>,
-    _lock: File,
+    _lock: Held,
 }
 
 #[derive(Debug, Default)]
@@ -41,6 +45,9 @@ struct Segments {
     bytes: u64,
     /// How many records have not been read yet.
     unread: u64,
+    /// The last segment with a frame of this process, which tells how far its numbers went: it stays until there is a later one, or nothing
+    /// is missing.
+    last: Option<u64>,
 }
 
 #[derive(Debug, Clone)]
@@ -53,9 +60,16 @@ struct SegmentState {
     records: u64,
     /// Nothing more will come.
     is_sealed: bool,
-    /// To sync what is written; none if an earlier process wrote it.
-    file: Option<Arc<File>>,
+    /// How far it is known to survive the loss of power.
     synced_bytes: u64,
+    /// A sync of it has failed: nothing more goes into it.
+    is_given_up: bool,
+}
+
+impl SegmentState {
+    fn is_dirty(&self) -> bool {
+        self.synced_bytes < self.bytes && !self.is_given_up
+    }
 }
 
 /// A spool, and what was in it.
@@ -71,13 +85,19 @@ pub(crate) struct OpenedSpool {
 }
 
 impl Spool {
-    pub(crate) fn open(settings: &Spill, writer: WriterId, queue_records_max: usize) -> io::Result<OpenedSpool> {
-        std::fs::create_dir_all(&settings.directory)?;
-        let lock = lock(&settings.directory)?;
-        let found = recovery::scan(&settings.directory)?;
+    pub(crate) fn open(
+        disk: Arc<dyn SharedDisk>,
+        settings: &Spill,
+        writer: WriterId,
+        queue_records_max: usize,
+    ) -> io::Result<OpenedSpool> {
+        disk.create_directory(&settings.directory)?;
+        let lock = disk.try_lock(&settings.directory.join("lock"))?;
+        let found = recovery::scan(&*disk, &settings.directory)?;
         let next = found.segments.back().map_or(1, |last| last.number + 1);
         let bytes = found.segments.iter().map(|segment| segment.bytes).sum();
         let spool = Arc::new(Spool {
+            disk,
             directory: settings.directory.clone(),
             bytes_max: settings.bytes_max,
             segment_bytes_max: settings.segment_bytes_max.min(settings.bytes_max / 4),
@@ -85,6 +105,7 @@ impl Spool {
                 list: found.segments,
                 bytes,
                 unread: found.records,
+                last: None,
             }),
             _lock: lock,
         });
@@ -102,41 +123,44 @@ impl Spool {
         self.lock().unread
     }
 
-    /// Makes what is written survive the loss of power.
+    /// Makes what is written survive the loss of power. Of a segment whose sync has failed nothing is known from then on: it is
+    /// not synced again, and what it holds is safe only once it is stored.
+    ///
+    /// # Errors
+    /// The first one; the other segments are synced nevertheless.
     pub(crate) fn sync(&self) -> io::Result<()> {
         let dirty: Vec<SegmentState> = self
             .lock()
             .list
             .iter()
-            .filter(|segment| segment.synced_bytes < segment.bytes)
+            .filter(|segment| segment.is_dirty())
             .cloned()
             .collect();
-        if !dirty.is_empty() {
-            File::open(&self.directory)?.sync_all()?;
+        if dirty.is_empty() {
+            return Ok(());
         }
-        for segment in dirty {
-            if let Some(file) = &segment.file {
-                file.sync_data()?;
-            }
-            let mut segments = self.lock();
-            if let Some(state) = segments.list.iter_mut().find(|state| state.number == segment.number) {
-                state.synced_bytes = segment.bytes;
+        self.disk.sync_directory(&self.directory)?;
+        let synced: Vec<io::Result<()>> = dirty.iter().map(|segment| self.sync_segment(segment)).collect();
+        synced.into_iter().collect()
+    }
+
+    fn sync_segment(&self, segment: &SegmentState) -> io::Result<()> {
+        let synced = match self.disk.sync_file(&NAMES.path(&self.directory, segment.number)) {
+            // It is stored, and gone.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            synced => synced,
+        };
+        let mut segments = self.lock();
+        if let Some(state) = segments.list.iter_mut().find(|state| state.number == segment.number) {
+            match synced {
+                Ok(()) => state.synced_bytes = segment.bytes,
+                Err(_) => state.is_given_up = true,
             }
         }
-        Ok(())
+        synced
     }
 
     fn lock(&self) -> MutexGuard<'_, Segments> {
         self.segments.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn lock(directory: &Path) -> io::Result<File> {
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(directory.join("lock"))?;
-    file.try_lock()?;
-    Ok(file)
 }

@@ -1,10 +1,12 @@
+//! The thread that puts records onto disk.
+
 use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
 use crate::{
-    log::Shared,
     queue::Queued,
+    shared::Shared,
     spool::{AppendError, Appender},
 };
 
@@ -18,7 +20,7 @@ pub(crate) struct Spooler {
     appender: Appender,
     interval: Duration,
     /// Taken from the queue and not on disk yet.
-    in_hand: Vec<Queued>,
+    in_flight: Vec<Queued>,
     is_failing: bool,
 }
 
@@ -28,19 +30,19 @@ impl Spooler {
             shared,
             appender,
             interval,
-            in_hand: Vec::new(),
+            in_flight: Vec::new(),
             is_failing: false,
         }
     }
 
     pub(crate) fn run(mut self) {
         let shared = self.shared.clone();
-        shared.queue.bell.answer_here();
+        shared.queue.drainer.register_current();
         loop {
             let is_closing = shared.is_closing();
             if !is_closing {
-                if self.in_hand.is_empty() && shared.queue.len() == 0 {
-                    shared.queue.bell.wait(IDLE);
+                if self.in_flight.is_empty() && shared.queue.len() == 0 {
+                    shared.queue.drainer.wait(IDLE);
                 }
                 self.wait_for_others();
             }
@@ -60,27 +62,27 @@ impl Spooler {
             if left.is_zero() {
                 return;
             }
-            self.shared.queue.bell.wait(left);
+            self.shared.queue.drainer.wait(left);
         }
     }
 
     /// Says whether all that waited is on disk.
     fn checkpoint(&mut self) -> bool {
-        if self.in_hand.is_empty() {
+        if self.in_flight.is_empty() {
             let mut ledger = self.shared.ledger();
-            self.in_hand = self.shared.queue.drain(usize::MAX);
-            ledger.counts.pending += count(&self.in_hand);
+            self.in_flight = self.shared.queue.drain(usize::MAX);
+            ledger.counts.pending += count(&self.in_flight);
         }
-        if self.in_hand.is_empty() {
+        if self.in_flight.is_empty() {
             return true;
         }
-        let appended = self.appender.append(self.in_hand.iter().map(|queued| &queued.record));
+        let appended = self.appender.append(self.in_flight.iter().map(|queued| &queued.record));
         self.report(&appended);
         if appended.is_err() {
             return false;
         }
-        self.in_hand.clear();
-        self.shared.bell.ring();
+        self.in_flight.clear();
+        self.shared.writer.notify();
         true
     }
 
@@ -99,15 +101,15 @@ impl Spooler {
 
     fn finish(mut self) {
         let mut ledger = self.shared.ledger();
-        let (in_hand, queued) = (count(&self.in_hand), count(&self.shared.queue.drain(usize::MAX)));
-        ledger.counts.pending -= in_hand;
-        ledger.counts.dropped.closed += in_hand + queued;
+        let (in_flight, queued) = (count(&self.in_flight), count(&self.shared.queue.drain(usize::MAX)));
+        ledger.counts.pending -= in_flight;
+        ledger.counts.dropped.closed += in_flight + queued;
         drop(ledger);
         if let Err(error) = self.appender.finish() {
             tracing::error!(%error, "cannot end the spool of the usage log");
         }
         self.shared.ledger().spooler_is_done = true;
-        self.shared.bell.ring();
+        self.shared.writer.notify();
     }
 }
 

@@ -1,38 +1,30 @@
 //! The embedded sink: one file, one writer, any number of readers beside it.
 
 mod adjustments;
-mod day;
-pub(crate) mod digest;
+mod cut;
 mod ids;
-mod level;
 mod raw;
 mod retention;
 mod rollup;
 mod schema;
 mod series;
-mod settings;
 mod writers;
 
-use std::{fs::File, path::Path};
+use std::path::Path;
 
+use nexus_calendar::Time;
+use nexus_segments::{LockError, LockFile};
 use rusqlite::Connection;
 
-pub use adjustments::Adjustment;
-pub(crate) use adjustments::read as read_adjustments;
-pub(crate) use level::{Cut, Level};
+pub(crate) use cut::Cut;
 pub(crate) use schema::check_version;
-pub use settings::SqliteSettings;
-#[cfg(feature = "postgres")]
-pub(crate) use {
-    adjustments::late,
-    day::Day,
-    raw::columns,
-    rollup::{Sums, coarser},
-    series::collapse,
-    writers::column,
-};
 
-use crate::{Entry, Gap, Id, Sink, SinkError, Stored, Tended, Time};
+use crate::{
+    digest,
+    id::{Id, Stored},
+    retention::Retention,
+    sink::{Entry, Gap, Sink, SinkError, Tended},
+};
 use raw::Row;
 
 /// Stores records in an SQLite file: every record in a table of its day, and sums by second, minute, hour and day, all in
@@ -40,12 +32,12 @@ use raw::Row;
 #[derive(Debug)]
 pub struct SqliteSink {
     connection: Connection,
-    settings: SqliteSettings,
+    retention: Retention,
     series: series::SeriesIds,
     writers: writers::Writers,
     ids: ids::ForeignIds,
     days: raw::Days,
-    _lock: File,
+    _lock: LockFile,
 }
 
 /// A file that cannot be opened as a usage log.
@@ -67,11 +59,12 @@ pub enum OpenError {
 }
 
 impl SqliteSink {
-    /// Opens the file, and makes it if it is missing. Beside it stands a file `….lock`, which is empty.
+    /// Opens the file, and makes it if it is missing. Beside it stands a file `….lock`, with the number of the
+    /// process that has it open.
     ///
     /// # Errors
     /// Another sink has it open, it is something else, or it cannot be read.
-    pub fn open(path: impl AsRef<Path>, settings: SqliteSettings) -> Result<Self, OpenError> {
+    pub fn open(path: impl AsRef<Path>, retention: Retention) -> Result<Self, OpenError> {
         let path = path.as_ref();
         let name = || path.display().to_string();
         let lock = lock(path)?;
@@ -81,12 +74,12 @@ impl SqliteSink {
             .map_err(sqlite)?
             .then_some(())
             .ok_or_else(|| OpenError::Foreign(name()))?;
-        let series = series::SeriesIds::open(&connection, settings.series_max).map_err(sqlite)?;
+        let series = series::SeriesIds::open(&connection, retention.series_max).map_err(sqlite)?;
         let ids = ids::ForeignIds::open(&connection).map_err(sqlite)?;
         let days = raw::Days::open(&connection).map_err(sqlite)?;
         Ok(SqliteSink {
             connection,
-            settings,
+            retention,
             series,
             writers: writers::Writers::default(),
             ids,
@@ -138,13 +131,13 @@ impl SqliteSink {
         self.writers.keep(&self.connection)?;
         self.days.insert(&self.connection, &rows, now)?;
         rollup::add(&self.connection, &rows)?;
-        adjustments::add(&self.connection, &rows, now, self.settings.closes_after)?;
+        adjustments::add(&self.connection, &rows, now, self.retention.closes_after)?;
         Ok(fates)
     }
 
     fn decide(&mut self, entry: &Entry, now: Time) -> rusqlite::Result<Stored> {
         let ended_at = entry.record.ended_at;
-        let fate = if ended_at > now.after(self.settings.future_max) {
+        let fate = if ended_at > now.after(self.retention.future_max) {
             Stored::Quarantined
         } else {
             Stored::Stored
@@ -154,7 +147,7 @@ impl SqliteSink {
                 let is_new = self.writers.advance(&self.connection, *writer, *sequence, now)?;
                 Ok(if is_new { fate } else { Stored::Duplicate })
             }
-            Id::Foreign(_) if ended_at < now.before(self.settings.late_max) => Ok(Stored::TooOld),
+            Id::Foreign(_) if ended_at < now.before(self.retention.late_max) => Ok(Stored::TooOld),
             Id::Foreign(id) => {
                 let content = digest::content(&entry.record, entry.timing);
                 let claimed = self.ids.claim(&self.connection, &digest::id(id), content, now)?;
@@ -166,34 +159,24 @@ impl SqliteSink {
 
 impl Sink for SqliteSink {
     fn store(&mut self, batch: &[Entry]) -> Result<Vec<Stored>, SinkError> {
-        let now = self.settings.clock.now();
+        let now = self.retention.clock.now();
         self.transaction(|sink| sink.store_all(batch, now))
     }
 
     fn note_gap(&mut self, gap: Gap) -> Result<(), SinkError> {
-        let now = self.settings.clock.now();
+        let now = self.retention.clock.now();
         self.transaction(|sink| writers::note_gap(&sink.connection, gap, now))
     }
 
     fn tend(&mut self) -> Result<Tended, SinkError> {
-        let now = self.settings.clock.now();
+        let now = self.retention.clock.now();
         self.transaction(|sink| sink.throw_away(now))
     }
 }
 
-fn lock(path: &Path) -> Result<File, OpenError> {
-    let mut lock_path = path.as_os_str().to_owned();
-    lock_path.push(".lock");
-    let name = || path.display().to_string();
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&lock_path)
-        .map_err(|error| OpenError::Io(name(), error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(OpenError::Locked(name())),
-        Err(std::fs::TryLockError::Error(error)) => Err(OpenError::Io(name(), error)),
-    }
+fn lock(path: &Path) -> Result<LockFile, OpenError> {
+    LockFile::try_take(&path.with_added_extension("lock")).map_err(|error| match error {
+        LockError::Held { .. } => OpenError::Locked(path.display().to_string()),
+        LockError::Io(_, error) => OpenError::Io(path.display().to_string(), error),
+    })
 }

@@ -15,8 +15,10 @@ use backoff::Backoff;
 use tokio::time::Instant;
 
 use crate::{
-    Entry, Id, Sink, SinkError, StoreError, Stored, Tended,
-    log::{Post, Shared},
+    error::StoreError,
+    id::{Id, Stored},
+    shared::{PendingEvents, Shared},
+    sink::{Entry, Sink, SinkError, Tended},
 };
 
 /// How long to sleep when nothing is due: chores are looked for then.
@@ -28,7 +30,7 @@ pub(crate) struct Writer {
     sink: Box<dyn Sink>,
     backoff: Backoff,
     /// Taken from the backlog and not stored yet.
-    in_hand: Option<Batch>,
+    in_flight: Option<Batch>,
     /// Since when something waits in the backlog.
     waiting_since: Option<Instant>,
     tend_at: Instant,
@@ -42,7 +44,7 @@ impl Writer {
             shared,
             backlog,
             sink,
-            in_hand: None,
+            in_flight: None,
             waiting_since: None,
             tend_at: Instant::now(),
             gaps_noted: 0,
@@ -51,25 +53,25 @@ impl Writer {
 
     pub(crate) fn run(mut self) {
         let shared = self.shared.clone();
-        self.backlog.bell(&shared).answer_here();
+        self.backlog.parker(&shared).register_current();
         loop {
-            self.store_posts();
+            self.store_events();
             self.note_gaps();
             let wait = self.store_backlog();
             self.tend();
-            self.backlog.sync(self.in_hand.is_some());
+            self.backlog.sync(self.in_flight.is_some());
             if self.is_over() {
                 return self.finish();
             }
             if !wait.is_zero() {
-                self.backlog.bell(&shared).wait(self.at_most(wait));
+                self.backlog.parker(&shared).wait(self.at_most(wait));
             }
         }
     }
 
-    fn store_posts(&mut self) {
+    fn store_events(&mut self) {
         loop {
-            let posts = self.take_posts();
+            let posts = self.take_events();
             if posts.is_empty() {
                 return;
             }
@@ -86,24 +88,24 @@ impl Writer {
     }
 
     /// As many posts as make a batch, and at least one.
-    fn take_posts(&mut self) -> Vec<Post> {
+    fn take_events(&mut self) -> Vec<PendingEvents> {
         let mut ledger = self.shared.ledger();
         let mut events = 0;
         let mut posts = Vec::new();
-        while let Some(post) = ledger.posts.front() {
+        while let Some(post) = ledger.events.front() {
             events += post.events.len();
             if !posts.is_empty() && events > self.shared.settings.batch_records_max {
                 break;
             }
-            posts.extend(ledger.posts.pop_front());
+            posts.extend(ledger.events.pop_front());
         }
         posts
     }
 
-    fn answer(&self, posts: Vec<Post>, result: Result<Vec<Stored>, StoreError>) {
+    fn answer(&self, posts: Vec<PendingEvents>, result: Result<Vec<Stored>, StoreError>) {
         let mut ledger = self.shared.ledger();
         let total: usize = posts.iter().map(|post| post.events.len()).sum();
-        ledger.posted_events -= total;
+        ledger.events_waiting -= total;
         ledger.counts.pending -= total as u64;
         match &result {
             Ok(fates) => fates.iter().for_each(|fate| ledger.counts.settle(*fate, 1)),
@@ -136,7 +138,7 @@ impl Writer {
         if let Some(wait) = self.backoff.wait() {
             return wait;
         }
-        if self.in_hand.is_none() {
+        if self.in_flight.is_none() {
             let waiting = self.backlog.len(&self.shared);
             if waiting == 0 {
                 self.waiting_since = None;
@@ -150,11 +152,11 @@ impl Writer {
             }
             self.waiting_since = None;
             match self.backlog.take(&self.shared) {
-                Ok(batch) => self.in_hand = batch,
+                Ok(batch) => self.in_flight = batch,
                 Err(error) => self.backoff.failed(&SinkError::new("cannot read the spool", error)),
             }
         }
-        if let Some(batch) = self.in_hand.take() {
+        if let Some(batch) = self.in_flight.take() {
             self.store_batch(batch);
         }
         Duration::ZERO
@@ -162,7 +164,7 @@ impl Writer {
 
     /// No longer than until the next sync of what waits, or the end.
     fn at_most(&self, wait: Duration) -> Duration {
-        let wait = wait.min(self.backlog.sync_in(self.in_hand.is_some()));
+        let wait = wait.min(self.backlog.sync_in(self.in_flight.is_some()));
         let stop_by = self.shared.ledger().stop_by;
         stop_by.map_or(wait, |stop_by| {
             wait.min(stop_by.saturating_duration_since(Instant::now()))
@@ -171,7 +173,7 @@ impl Writer {
 
     fn store_batch(&mut self, batch: Batch) {
         let Some(fates) = self.call(&batch.entries) else {
-            self.in_hand = Some(batch);
+            self.in_flight = Some(batch);
             return;
         };
         let mut ledger = self.shared.ledger();
@@ -230,8 +232,8 @@ impl Writer {
     }
 
     fn finish(mut self) {
-        self.backlog.finish(self.in_hand.take(), &self.shared);
-        let posts = self.take_posts();
+        self.backlog.finish(self.in_flight.take(), &self.shared);
+        let posts = self.take_events();
         self.answer(posts, Err(StoreError::Closed));
         self.shared.settled();
     }

@@ -17,12 +17,9 @@ mod tests {
 
 use std::time::Duration;
 
-use nexus_usage::{Amount, Backend, Cell, Ledger, PostgresSettings, RedisSettings, Secret, Totals, WriterId};
-use tests::servers::{
-    postgres::PostgresServer,
-    programs::require,
-    redis::{RedisCluster, RedisServer},
-};
+use nexus_test_servers::{PostgresServer, require};
+use nexus_usage::{Amount, Cell, Ledger, PostgresSettings, RedisSettings, Secret, Subject, Totals, WriterId};
+use tests::servers::redis::{RedisCluster, RedisServer};
 use tokio::time::Instant;
 
 const CELLS: usize = 1_000;
@@ -82,7 +79,7 @@ async fn measure(name: &str, ledger: &Ledger) {
 fn cell(n: usize, round: u64) -> Cell {
     Cell {
         writer: WriterId::from_bits(1),
-        backend: Backend::new(&format!("key {n}")).unwrap(),
+        subject: Subject::new(&format!("key {n}")).unwrap(),
         period: "2099-12".parse().unwrap(),
         totals: Totals::added(Amount {
             api_requests: round,

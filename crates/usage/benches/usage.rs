@@ -16,7 +16,7 @@ use std::{
     },
 };
 
-use nexus_usage::{Amount, Backend, Limits, Meter, Mode, Settings, Timestamp, Usage};
+use nexus_usage::{Amount, Limits, Mode, Settings, Subject, Time, Usage, UsageHandle};
 use tokio::time::Instant;
 
 const RUNS: usize = 200;
@@ -39,7 +39,7 @@ fn main() {
         "{:<52} {:>9} {:>9}",
         "nanoseconds per operation", "1 thread", "2 threads"
     );
-    let at = Timestamp::now();
+    let at = Time::now();
     row("reference: 3 atomic additions", {
         let counters: Arc<[AtomicU64; 3]> = Arc::default();
         move || {
@@ -49,40 +49,42 @@ fn main() {
         }
     });
     row("reference: the machine's clock", || {
-        black_box(Timestamp::now());
+        black_box(Time::now());
     });
     for mode in [Mode::Off, Mode::Observe, Mode::Approximate, Mode::Exact] {
-        let meter = meter(&usage, mode);
+        let handle = handle(&usage, mode);
         row(&format!("record_at, {mode:?}"), {
-            let meter = meter.clone();
-            move || meter.record_at(black_box(at), Amount::request(100, 10))
+            let handle = handle.clone();
+            move || handle.record_at(black_box(at), Amount::request(100, 10))
         });
         row(&format!("within_limits_at, {mode:?}"), {
-            let meter = meter.clone();
-            move || drop(black_box(meter.within_limits_at(black_box(at), Amount::request(0, 0))))
+            let handle = handle.clone();
+            move || drop(black_box(handle.within_limits_at(black_box(at), Amount::request(0, 0))))
         });
         row(&format!("try_admit_at alone, {mode:?}"), {
-            let meter = meter.clone();
+            let handle = handle.clone();
             // Forgotten, so that giving back is not counted.
-            move || std::mem::forget(black_box(meter.try_admit_at(black_box(at), Amount::request(0, 0))))
+            move || std::mem::forget(black_box(handle.try_admit_at(black_box(at), Amount::request(0, 0))))
         });
         row(&format!("try_admit_at and drop, {mode:?}"), {
-            let meter = meter.clone();
-            move || drop(black_box(meter.try_admit_at(black_box(at), Amount::request(0, 0))))
+            let handle = handle.clone();
+            move || drop(black_box(handle.try_admit_at(black_box(at), Amount::request(0, 0))))
         });
         row(&format!("try_admit_at and settle_at, {mode:?}"), move || {
-            if let Ok(reservation) = meter.try_admit_at(black_box(at), Amount::request(0, 0)) {
+            if let Ok(reservation) = handle.try_admit_at(black_box(at), Amount::request(0, 0)) {
                 reservation.settle_at(black_box(at), Amount::request(100, 10));
             }
         });
     }
-    let meter = meter(&usage, Mode::Exact);
-    row("record, with the clock", move || meter.record(Amount::request(100, 10)));
+    let handle = handle(&usage, Mode::Exact);
+    row("record, with the clock", move || {
+        handle.record(Amount::request(100, 10))
+    });
 }
 
-fn meter(usage: &Usage, mode: Mode) -> Meter {
+fn handle(usage: &Usage, mode: Mode) -> UsageHandle {
     usage
-        .register(&Backend::new(&format!("{mode:?}")).unwrap(), mode, LIMITS)
+        .register(&Subject::new(&format!("{mode:?}")).unwrap(), mode, LIMITS)
         .unwrap()
 }
 

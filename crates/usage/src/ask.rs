@@ -1,10 +1,10 @@
-//! Asking the shared ledger for admission: one question per backend and period at a time; who waits for the answer takes it too.
+//! Asking the shared ledger for admission: one question per subject and period at a time; who waits for the answer takes it too.
 
 use tokio::time::{Instant, timeout};
 
 use crate::{
-    Amount, Answer, Cell, Claim, ErrorKind, Field, Lease, Ledger, LedgerError, Meter, Mode, Reason, Refusal,
-    Reservation, Timestamp,
+    Amount, Answer, Cell, Claim, ErrorKind, Field, Lease, Ledger, LedgerError, Mode, Reason, Refusal, Reservation,
+    Time, UsageHandle,
     entry::Entry,
     gate::Link,
     month::{Asking, Month},
@@ -15,19 +15,19 @@ const USED_PART: (u32, u32) = (9, 10);
 
 /// Admits by what the shared ledger grants.
 pub(crate) async fn ask(
-    meter: &Meter,
-    at: Timestamp,
+    handle: &UsageHandle,
+    at: Time,
     proposed: Amount,
     refusal: Refusal,
 ) -> Result<Reservation, Refusal> {
-    let entry = &*meter.entry;
+    let entry = &*handle.entry;
     let Some(shared) = &entry.context.settings.shared else {
         return Err(refusal);
     };
     let month = entry.month_at(at);
     let mut asking = month.asking.lock().await;
     // Whoever asked before may have been granted enough for several, or may have found that nothing is left.
-    if let Ok(reservation) = meter.attempt_within(at, month, &mut entry.gate_at(month, at), proposed) {
+    if let Ok(reservation) = handle.attempt_within(at, month, &mut entry.gate_at(month, at), proposed) {
         return Ok(reservation);
     }
     if let Some((_, reason)) = asking.dry_until.filter(|(until, _)| Instant::now() < *until) {
@@ -45,7 +45,7 @@ pub(crate) async fn ask(
         gate.granted = lease.up_to;
         entry.follow_within(month, &mut gate);
     }
-    let refusal = match meter.attempt_within(at, month, &mut gate, proposed) {
+    let refusal = match handle.attempt_within(at, month, &mut gate, proposed) {
         Ok(reservation) => return Ok(reservation),
         Err(refusal) => refusal,
     };
@@ -116,7 +116,7 @@ fn claim(entry: &Entry, month: &Month, more: impl Fn(Field) -> u64) -> Claim {
     Claim {
         cell: Cell {
             writer: context.writer,
-            backend: entry.backend.clone(),
+            subject: entry.subject.clone(),
             period: month.period,
             totals,
         },
@@ -134,7 +134,7 @@ fn note(entry: &Entry, month: &Month, asking: &mut Asking, claim: &Claim, asked:
     asking.ends = Some(asked + used_for);
     asking.used_then = claim.cell.totals.used();
     asking.dry_until = None;
-    month.gate().granted_until = claim.at.plus(used_for);
+    month.gate().granted_until = claim.at.after(used_for);
 }
 
 /// Answers within the operation timeout, whatever the ledger does.

@@ -1,16 +1,16 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, PoisonError, Weak,
+        Mutex, PoisonError,
         atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering},
     },
 };
 
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::broadcast;
 
-use crate::{Backend, Cell, OnLoss, Period, Reached, Settings, Totals, WriterId, entry::Entry, gate::Link};
+use crate::{Cell, OnLoss, Period, Reached, Settings, Subject, Totals, WriterId, gate::Link};
 
-/// What the backends of one process have in common.
+/// What the subjects of one process have in common.
 #[derive(Debug)]
 pub(crate) struct Context {
     pub(crate) settings: Settings,
@@ -20,7 +20,7 @@ pub(crate) struct Context {
     pub(crate) counters: Counters,
     pub(crate) milestones: broadcast::Sender<Reached>,
     /// What writers before this one had counted, by those of their cells that are kept here.
-    inherited: HashMap<(Backend, Period), Totals>,
+    inherited: HashMap<(Subject, Period), Totals>,
     /// Their cells that the shared ledger may not know of.
     pub(crate) unsettled: Mutex<Vec<Cell>>,
     /// A cell that the shared ledger was told and has answered, by this writer or one before it. If it has less of it, it has lost
@@ -30,8 +30,6 @@ pub(crate) struct Context {
     failures: AtomicU32,
     /// Rises with every change of the link: gates that followed an older one follow anew.
     generation: AtomicU64,
-    dirty: Mutex<Vec<Weak<Entry>>>,
-    pub(crate) anything_dirty: Notify,
 }
 
 /// What happened so far.
@@ -55,7 +53,7 @@ impl Context {
     pub(crate) fn new(settings: Settings, writer: WriterId, inherited: &[Cell], unsettled: Vec<Cell>) -> Self {
         let mut sums: HashMap<_, Totals> = HashMap::new();
         for cell in inherited {
-            let sum = sums.entry((cell.backend.clone(), cell.period)).or_default();
+            let sum = sums.entry((cell.subject.clone(), cell.period)).or_default();
             *sum = sum.plus(cell.totals);
         }
         Context {
@@ -70,35 +68,16 @@ impl Context {
             link: AtomicU8::new(if settings.shared.is_some() { UP } else { ABSENT }),
             failures: AtomicU32::new(0),
             generation: AtomicU64::new(0),
-            dirty: Mutex::default(),
-            anything_dirty: Notify::new(),
             settings,
         }
     }
 
     /// What the writers before this one had counted.
-    pub(crate) fn inherited(&self, backend: &Backend, period: Period) -> Totals {
+    pub(crate) fn inherited(&self, subject: &Subject, period: Period) -> Totals {
         self.inherited
-            .get(&(backend.clone(), period))
+            .get(&(subject.clone(), period))
             .copied()
             .unwrap_or_default()
-    }
-
-    #[cold]
-    pub(crate) fn mark(&self, entry: &Arc<Entry>) {
-        if !entry.dirty.swap(true, Ordering::AcqRel) {
-            self.dirty
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(Arc::downgrade(entry));
-            self.anything_dirty.notify_one();
-        }
-    }
-
-    /// Those that were marked since the last time.
-    pub(crate) fn take_dirty(&self) -> Vec<Arc<Entry>> {
-        let dirty = std::mem::take(&mut *self.dirty.lock().unwrap_or_else(PoisonError::into_inner));
-        dirty.iter().filter_map(Weak::upgrade).collect()
     }
 
     pub(crate) fn current_period(&self) -> Period {

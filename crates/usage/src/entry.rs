@@ -4,9 +4,10 @@ use std::sync::{
 };
 
 use crate::{
-    Amount, Backend, Field, Limits, Mode, Period, Timestamp,
+    Amount, Field, Limits, Mode, Period, Subject, Time,
     context::Context,
     count::AtomicAmount,
+    dirty::DirtyList,
     gate::{Gate, Rules},
     month::Month,
 };
@@ -16,10 +17,10 @@ const MONTHS: usize = 64;
 /// How many of them lie before its start.
 const MONTHS_BEFORE: u32 = 13;
 
-/// A backend, as long as the process lives.
+/// A subject, as long as the process lives.
 #[derive(Debug)]
 pub(crate) struct Entry {
-    pub(crate) backend: Backend,
+    pub(crate) subject: Subject,
     pub(crate) mode: Mode,
     limits: Mutex<Limits>,
     months: Box<[OnceLock<Box<Month>>]>,
@@ -29,6 +30,7 @@ pub(crate) struct Entry {
     hint: AtomicUsize,
     /// It stands in the list of those that the checkpoint looks at.
     pub(crate) dirty: AtomicBool,
+    dirty_list: Arc<DirtyList<Entry>>,
     /// It can be found by its name.
     pub(crate) listed: AtomicBool,
     /// How often it was refused because of each field.
@@ -39,15 +41,22 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    pub(crate) fn new(backend: Backend, mode: Mode, limits: Limits, context: Arc<Context>) -> Self {
+    pub(crate) fn new(
+        subject: Subject,
+        mode: Mode,
+        limits: Limits,
+        context: Arc<Context>,
+        dirty_list: Arc<DirtyList<Entry>>,
+    ) -> Self {
         Entry {
-            backend,
+            subject,
             mode,
             limits: Mutex::new(limits),
             months: (0..MONTHS).map(|_| OnceLock::new()).collect(),
             beyond: OnceLock::new(),
             hint: AtomicUsize::new(0),
             dirty: AtomicBool::new(false),
+            dirty_list,
             listed: AtomicBool::new(true),
             refused: AtomicAmount::default(),
             observed: AtomicAmount::default(),
@@ -57,7 +66,7 @@ impl Entry {
 
     /// The month in which this moment lies.
     #[inline]
-    pub(crate) fn month_at(&self, at: Timestamp) -> &Month {
+    pub(crate) fn month_at(&self, at: Time) -> &Month {
         let hinted = self
             .months
             .get(self.hint.load(Ordering::Relaxed))
@@ -69,7 +78,7 @@ impl Entry {
     }
 
     #[cold]
-    fn look_up(&self, at: Timestamp) -> &Month {
+    fn look_up(&self, at: Time) -> &Month {
         self.month(self.context.settings.calendar.period_of(at))
     }
 
@@ -112,7 +121,7 @@ impl Entry {
     /// The month of this many months after January of the year 0.
     fn begin(&self, ordinal: u32) -> Month {
         let period = Period::from_ordinal(ordinal).unwrap_or(self.context.first_period);
-        let others = self.context.inherited(&self.backend, period);
+        let others = self.context.inherited(&self.subject, period);
         Month::new(period, &self.context.settings.calendar, others)
     }
 
@@ -120,13 +129,20 @@ impl Entry {
     #[inline]
     pub(crate) fn touch(self: &Arc<Self>) {
         if !self.dirty.load(Ordering::Relaxed) {
-            self.context.mark(self);
+            self.mark();
+        }
+    }
+
+    #[cold]
+    pub(crate) fn mark(self: &Arc<Self>) {
+        if !self.dirty.swap(true, Ordering::AcqRel) {
+            self.dirty_list.mark(self);
         }
     }
 
     /// The gate of a month, with the ceilings as they are to be at this moment.
     #[inline]
-    pub(crate) fn gate_at<'a>(&self, month: &'a Month, at: Timestamp) -> MutexGuard<'a, Gate> {
+    pub(crate) fn gate_at<'a>(&self, month: &'a Month, at: Time) -> MutexGuard<'a, Gate> {
         let mut gate = month.gate();
         if gate.is_behind(self.context.generation(), at) {
             self.follow_within(month, &mut gate);

@@ -1,4 +1,4 @@
-use crate::{Backend, LedgerError, Mode, SettingsMistake, WriterIdError};
+use crate::{LedgerError, Mode, SettingsMistake, Subject, WriterIdError};
 
 /// Usage could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -18,29 +18,29 @@ pub enum OpenError {
     SharedLedger(#[source] LedgerError),
 }
 
-/// A backend cannot be registered.
+/// A subject cannot be registered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RegisterError {
     /// There are as many as may be.
-    #[error("there are {backends_max} backends already: backends_max")]
+    #[error("there are {subjects_max} subjects already: subjects_max")]
     TooMany {
         /// How many may be.
-        backends_max: usize,
+        subjects_max: usize,
     },
     /// It is there in another mode, which does not change while a process runs.
-    #[error("the backend {backend} is counted in the mode {mode:?} until the process ends")]
+    #[error("the subject {subject} is counted in the mode {mode:?} until the process ends")]
     OtherMode {
         /// Which one.
-        backend: Backend,
+        subject: Subject,
         /// Its mode.
         mode: Mode,
     },
 }
 
-/// No backend has this name.
+/// No subject has this name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no backend {name:?}")]
-pub struct UnknownBackend {
+#[error("no subject {name:?}")]
+pub struct UnknownSubject {
     pub(crate) name: String,
 }

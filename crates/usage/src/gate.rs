@@ -1,6 +1,6 @@
-use crate::{Amount, Field, Limits, Mode, OnLoss, Timestamp, Totals};
+use crate::{Amount, Field, Limits, Mode, OnLoss, Time, Totals};
 
-/// What stands between a backend and its limits in one period.
+/// What stands between a subject and its limits in one period.
 ///
 /// The limits and what others have used come together in one number a field: the ceiling, up to which this process's own use and
 /// reservations may go. Limits and usage by others change rarely and far from here; whoever asks for admission finds both as they
@@ -15,7 +15,7 @@ pub(crate) struct Gate {
     pub(crate) others: Totals,
     /// What is leased to this process, and until when it may be used.
     pub(crate) granted: Amount,
-    pub(crate) granted_until: Timestamp,
+    pub(crate) granted_until: Time,
     /// This process's use when the shared ledger was lost.
     own_at_loss: Option<Amount>,
     ceiling: [i64; 3],
@@ -49,7 +49,7 @@ impl Gate {
             reserved: Amount::ZERO,
             others,
             granted: Amount::ZERO,
-            granted_until: Timestamp::from_millis(i64::MIN),
+            granted_until: Time::MIN,
             own_at_loss: None,
             // A month is seen by others before whoever made it has set its ceilings: the first who looks sets them.
             ceiling: [-1; 3],
@@ -76,7 +76,7 @@ impl Gate {
     /// Whether the ceilings are to be set anew before they are looked at: the link has changed, or a lease has run out. A lease
     /// that has is dropped.
     #[inline]
-    pub(crate) fn is_behind(&mut self, generation: u64, at: Timestamp) -> bool {
+    pub(crate) fn is_behind(&mut self, generation: u64, at: Time) -> bool {
         let ran_out = self.granted_until <= at && !self.granted.is_zero();
         if ran_out {
             self.granted = Amount::ZERO;

@@ -16,14 +16,14 @@ use tokio::{
     time::{Instant, sleep, sleep_until, timeout},
 };
 
-use crate::{Backend, LedgerError, context::Context, entries::Entries};
+use crate::{LedgerError, Subject, context::Context, entries::Entries};
 
 /// What each round of a task works on.
 #[derive(Debug)]
 struct Work {
     context: Arc<Context>,
     entries: Arc<Entries>,
-    held_back: Mutex<HashSet<Backend>>,
+    held_back: Mutex<HashSet<Subject>>,
     /// Held during a round: a round by request and one of the task come one after the other.
     checkpointing: tokio::sync::Mutex<()>,
     pushing: tokio::sync::Mutex<()>,
@@ -71,8 +71,8 @@ impl Keeper {
         tasks
     }
 
-    pub(crate) fn hold_back(&self, backends: HashSet<Backend>) {
-        *self.work.held_back.lock().unwrap_or_else(PoisonError::into_inner) = backends;
+    pub(crate) fn hold_back(&self, subjects: HashSet<Subject>) {
+        *self.work.held_back.lock().unwrap_or_else(PoisonError::into_inner) = subjects;
     }
 
     /// A round of checkpoint that looks at everything.
@@ -98,8 +98,8 @@ impl Work {
         loop {
             let begun = Instant::now();
             // Nothing is counted: nothing is done, but a look now and then.
-            let _ = timeout(LOOK_INTERVAL, self.context.anything_dirty.notified()).await;
-            let mut entries = self.context.take_dirty();
+            let _ = timeout(LOOK_INTERVAL, self.entries.dirty.any()).await;
+            let mut entries = self.entries.dirty.take();
             if looked.elapsed() >= LOOK_INTERVAL {
                 looked = Instant::now();
                 entries = self.entries.all();

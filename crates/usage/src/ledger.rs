@@ -1,6 +1,6 @@
 //! Where the usage of many writers comes together.
 //!
-//! A ledger holds one [`Cell`] per (backend, period, writer): what that writer has counted since it began. Usage is the sum over
+//! A ledger holds one [`Cell`] per (subject, period, writer): what that writer has counted since it began. Usage is the sum over
 //! the writers. Everything else follows from the one rule by which cells are stored: **of two readings of a cell the larger one
 //! stands, field by field**. A push whose answer was lost is pushed again, an old push that arrives late changes nothing, two
 //! processes may push the same finished writer's cells at once, and a ledger that lost everything has it back with the next push
@@ -35,9 +35,9 @@ pub use redis::{RedisAddress, RedisAddressError, RedisSettings, RedisTls, RedisT
 pub use report::{Pushed, Row, Sum};
 pub(crate) use sqlite::{Ended, Sqlite};
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use crate::{Amount, Backend, Cell, Period, WriterId};
+use crate::{Amount, Cell, Period, Subject, Time, WriterId};
 use guarded::{Asked, Guard};
 
 /// A ledger. Cheap to clone; all clones are one ledger.
@@ -50,13 +50,13 @@ use guarded::{Asked, Guard};
 ///   largest ever pushed by that writer. Pushing again, pushing what is older, in any order, from anywhere: no change.
 /// * **A push is not one transaction.** If it fails, some of its cells may be stored. Each cell is stored whole or not at all.
 /// * **Sums add up.** What [`sums`](Ledger::sums) and [`report`](Ledger::report) say includes every push that was answered before
-///   they were asked. The two parts of one [`Sum`] are of one moment; different backends need not be.
+///   they were asked. The two parts of one [`Sum`] are of one moment; different subjects need not be.
 /// * **Errors are outcomes unknown.** An operation that failed with [`ErrorKind::Unavailable`] may have been applied, and may still
 ///   be applied later. Every operation may be repeated.
 /// * **Every operation ends** within the ledger's own operation timeout.
 /// * **Cancellation.** A future that is dropped leaves the operation undone, done, or still to be done, as if its answer was lost.
 /// * **Nothing is made by asking.** Only a push, a lease and an admission create anything.
-/// * **Claims.** Of one backend in one period, each writer holds, in each field, the larger of what it has used (its cell's
+/// * **Claims.** Of one subject in one period, each writer holds, in each field, the larger of what it has used (its cell's
 ///   [`used`](crate::Totals::used)) and what it has claimed, as long as the claim is valid. [`lease`](Ledger::lease) and
 ///   [`admit`](Ledger::admit) grant no more than the limit less what the others hold, decided in one step: as long as claims are
 ///   valid, all writers together hold no more than the limit. A claim that is not valid any more counts as what its writer's cell says.
@@ -119,14 +119,14 @@ impl Ledger {
         asked.end(each!(self, ledger => ledger.push(cells).await))
     }
 
-    /// What all writers have counted of these backends in this period, and what of it this one writer has pushed; one sum per
-    /// backend, in the order of the question. A backend of which nothing is known has sums of zero.
-    pub async fn sums(&self, period: Period, backends: &[Backend], writer: WriterId) -> Result<Vec<Sum>, LedgerError> {
+    /// What all writers have counted of these subjects in this period, and what of it this one writer has pushed; one sum per
+    /// subject, in the order of the question. A subject of which nothing is known has sums of zero.
+    pub async fn sums(&self, period: Period, subjects: &[Subject], writer: WriterId) -> Result<Vec<Sum>, LedgerError> {
         let asked = self.ask(Operation::Sums)?;
-        asked.end(each!(self, ledger => ledger.sums(period, backends, writer).await))
+        asked.end(each!(self, ledger => ledger.sums(period, subjects, writer).await))
     }
 
-    /// What all writers have counted, one row per period and backend, of the periods from `first` to `last`, both included; in
+    /// What all writers have counted, one row per period and subject, of the periods from `first` to `last`, both included; in
     /// the order of period and name.
     pub async fn report(&self, first: Period, last: Period) -> Result<Vec<Row>, LedgerError> {
         let asked = self.ask(Operation::Report)?;
@@ -139,6 +139,14 @@ impl Ledger {
     pub async fn compact(&self, before: Period) -> Result<u64, LedgerError> {
         let asked = self.ask(Operation::Compact)?;
         asked.end(each!(self, ledger => ledger.compact(before).await))
+    }
+
+    /// An instant by which a period has been over for at least 35 days, in every zone and on every anchor day: what a store that
+    /// forgets by itself is told to keep it until.
+    #[must_use]
+    pub fn kept_until(period: Period) -> Time {
+        const KEPT: Duration = Duration::from_secs(35 * 24 * 60 * 60);
+        period.over_by().after(KEPT)
     }
 
     /// Whether the ledger can be reached and used.

@@ -1,6 +1,6 @@
 use crate::{Amount, Field};
 
-/// How much a backend may use in a period. Zero is unlimited, field by field.
+/// How much a subject may use in a period. Zero is unlimited, field by field.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Limits {
     /// Requests.

@@ -1,4 +1,4 @@
-use crate::{Backend, Field, Period};
+use crate::{Field, Period, Subject};
 
 /// So much of a limit is used up, for the first time in this period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -30,11 +30,11 @@ impl Milestone {
     }
 }
 
-/// A milestone was reached: told once per backend, period and field, also over restarts if there are checkpoints.
+/// A milestone was reached: told once per subject, period and field, also over restarts if there are checkpoints.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reached {
     /// Whose limit.
-    pub backend: Backend,
+    pub subject: Subject,
     /// When.
     pub period: Period,
     /// Of what.

@@ -1,6 +1,6 @@
 use std::num::NonZeroU32;
 
-/// How strictly a backend's limits are kept. Usage is counted in every mode.
+/// How strictly a subject's limits are kept. Usage is counted in every mode.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Mode {

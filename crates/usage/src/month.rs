@@ -3,15 +3,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 
 use crate::{
-    Amount, Backend, Calendar, Cell, Milestone, Period, Reason, Timestamp, Totals, WriterId, count::Shards, gate::Gate,
+    Amount, Calendar, Cell, Milestone, Period, Reason, Subject, Time, Totals, WriterId, count::Shards, gate::Gate,
 };
 
-/// One backend in one period, as this process sees it.
+/// One subject in one period, as this process sees it.
 #[derive(Debug)]
 pub(crate) struct Month {
     pub(crate) period: Period,
-    start: Timestamp,
-    end: Timestamp,
+    start: Time,
+    end: Time,
     shards: Shards,
     gate: Mutex<Gate>,
     book: Mutex<Book>,
@@ -59,11 +59,11 @@ impl Month {
     }
 
     #[inline]
-    pub(crate) fn contains(&self, at: Timestamp) -> bool {
+    pub(crate) fn contains(&self, at: Time) -> bool {
         self.start <= at && at < self.end
     }
 
-    pub(crate) fn end(&self) -> Timestamp {
+    pub(crate) fn end(&self) -> Time {
         self.end
     }
 
@@ -101,10 +101,10 @@ impl Month {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn cell(&self, writer: WriterId, backend: &Backend) -> Cell {
+    pub(crate) fn cell(&self, writer: WriterId, subject: &Subject) -> Cell {
         Cell {
             writer,
-            backend: backend.clone(),
+            subject: subject.clone(),
             period: self.period,
             totals: self.totals(),
         }

@@ -1,11 +1,11 @@
 use std::collections::BTreeMap;
 
-use crate::{Backend, Period, Totals, entries::Entries};
+use crate::{Period, Subject, Totals, entries::Entries};
 
 /// What a process had counted at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reading {
-    totals: BTreeMap<(Backend, Period), Totals>,
+    totals: BTreeMap<(Subject, Period), Totals>,
 }
 
 impl Reading {
@@ -15,23 +15,23 @@ impl Reading {
             for month in entry.months() {
                 let counted = month.totals();
                 if counted != Totals::ZERO {
-                    totals.insert((entry.backend.clone(), month.period), counted);
+                    totals.insert((entry.subject.clone(), month.period), counted);
                 }
             }
         }
         Reading { totals }
     }
 
-    /// Of one backend in one period.
-    pub fn get(&self, backend: &Backend, period: Period) -> Totals {
-        self.totals.get(&(backend.clone(), period)).copied().unwrap_or_default()
+    /// Of one subject in one period.
+    pub fn get(&self, subject: &Subject, period: Period) -> Totals {
+        self.totals.get(&(subject.clone(), period)).copied().unwrap_or_default()
     }
 
-    /// Of every backend in every period, where there is anything.
-    pub fn iter(&self) -> impl Iterator<Item = (&Backend, Period, Totals)> {
+    /// Of every subject in every period, where there is anything.
+    pub fn iter(&self) -> impl Iterator<Item = (&Subject, Period, Totals)> {
         self.totals
             .iter()
-            .map(|((backend, period), totals)| (backend, *period, *totals))
+            .map(|((subject, period), totals)| (subject, *period, *totals))
     }
 
     /// What was counted since an earlier reading of the same process.

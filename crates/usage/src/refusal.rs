@@ -1,13 +1,13 @@
 use std::time::Duration;
 
-use crate::{Amount, Backend, Field, Limits};
+use crate::{Amount, Field, Limits, Subject};
 
 /// Not admitted: there would be more than the limit.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{backend} may not use more {field} in this period: {used} of {limit} are used or reserved")]
+#[error("{subject} may not use more {field} in this period: {used} of {limit} are used or reserved")]
 pub struct Refusal {
     /// Whose limit.
-    pub backend: Backend,
+    pub subject: Subject,
     /// Which one; the first, if there are several.
     pub field: Field,
     /// How much may be used.
@@ -30,7 +30,7 @@ pub enum Reason {
     Lost,
 }
 
-/// What is known of one backend in one period.
+/// What is known of one subject in one period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing {
     /// How much it may use.

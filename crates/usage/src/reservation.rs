@@ -1,4 +1,4 @@
-use crate::{Amount, Meter, Period, Refusal, Timestamp};
+use crate::{Amount, Period, Refusal, Time, UsageHandle};
 
 /// Something was admitted and is under way: what was proposed for it is held, until what it really used is told.
 ///
@@ -6,26 +6,26 @@ use crate::{Amount, Meter, Period, Refusal, Timestamp};
 #[derive(Debug)]
 #[must_use = "dropping it gives back what was reserved"]
 pub struct Reservation {
-    meter: Meter,
+    handle: UsageHandle,
     /// None if nothing is held: in modes that do not reserve, or by whom no limit stops.
     held: Option<(Period, Amount)>,
 }
 
 impl Reservation {
-    pub(crate) fn of_nothing(meter: Meter) -> Self {
-        Reservation { meter, held: None }
+    pub(crate) fn of_nothing(handle: UsageHandle) -> Self {
+        Reservation { handle, held: None }
     }
 
-    pub(crate) fn of(meter: Meter, period: Period, amount: Amount) -> Self {
+    pub(crate) fn of(handle: UsageHandle, period: Period, amount: Amount) -> Self {
         Reservation {
-            meter,
+            handle,
             held: Some((period, amount)),
         }
     }
 
     /// Whose use.
-    pub fn meter(&self) -> &Meter {
-        &self.meter
+    pub fn handle(&self) -> &UsageHandle {
+        &self.handle
     }
 
     /// What is held.
@@ -34,7 +34,7 @@ impl Reservation {
     }
 
     /// Holds more, for what turns out to be larger than was proposed; to be asked before it is used. Of bytes, all that is under
-    /// way for a backend may together go beyond the limit by `overrun_bytes_max`, so that what has begun can end. Refused, it
+    /// way for a subject may together go beyond the limit by `overrun_bytes_max`, so that what has begun can end. Refused, it
     /// still holds what it held.
     ///
     /// Whoever never uses more than is held never lets the use go beyond the limit by more than that setting.
@@ -42,7 +42,7 @@ impl Reservation {
         let Some((period, held)) = &mut self.held else {
             return Ok(());
         };
-        let entry = &self.meter.entry;
+        let entry = &self.handle.entry;
         let overrun_bytes = entry.context.settings.overrun_bytes_max;
         let overrun = Amount {
             api_requests: 0,
@@ -54,7 +54,7 @@ impl Reservation {
         let mut gate = entry.gate_at(month, now);
         let used = month.totals_within(&gate).used();
         if let Some(field) = gate.lacks(used, more, overrun) {
-            return Err(self.meter.refusal(now, month, &gate, field));
+            return Err(self.handle.refusal(now, month, &gate, field));
         }
         gate.reserved = gate.reserved.plus(more);
         *held = held.plus(more);
@@ -63,14 +63,14 @@ impl Reservation {
 
     /// Counts what was really used, by something that ended now, and gives back the rest.
     pub fn settle(self, actual: Amount) {
-        let now = self.meter.entry.context.settings.clock.now();
+        let now = self.handle.entry.context.settings.clock.now();
         self.settle_at(now, actual);
     }
 
     /// Counts what was really used, by something that ended then, and gives back the rest.
     #[inline]
-    pub fn settle_at(mut self, at: Timestamp, actual: Amount) {
-        let entry = &self.meter.entry;
+    pub fn settle_at(mut self, at: Time, actual: Amount) {
+        let entry = &self.handle.entry;
         let ended_in = entry.month_at(at);
         match self.held.take() {
             Some((period, held)) if period == ended_in.period => {
@@ -80,7 +80,7 @@ impl Reservation {
             }
             Some((period, held)) => {
                 ended_in.record(actual);
-                release(&self.meter, period, held);
+                release(&self.handle, period, held);
             }
             None => ended_in.record(actual),
         }
@@ -91,12 +91,12 @@ impl Reservation {
 impl Drop for Reservation {
     fn drop(&mut self) {
         if let Some((period, held)) = self.held.take() {
-            release(&self.meter, period, held);
+            release(&self.handle, period, held);
         }
     }
 }
 
-fn release(meter: &Meter, period: Period, held: Amount) {
-    let mut gate = meter.entry.month(period).gate();
+fn release(handle: &UsageHandle, period: Period, held: Amount) {
+    let mut gate = handle.entry.month(period).gate();
     gate.reserved = gate.reserved.minus(held);
 }

@@ -17,7 +17,7 @@ pub struct Settings {
     pub checkpoint_interval: Duration,
     /// How often the shared ledger is told, and asked what the others have used. Default: 200 ms.
     pub push_interval: Duration,
-    /// The same while any backend is near a limit. Default: 50 ms.
+    /// The same while any subject is near a limit. Default: 50 ms.
     pub push_fast_interval: Duration,
     /// How much of a limit is near it. Default: 80 %.
     pub near_percent: u8,
@@ -31,10 +31,10 @@ pub struct Settings {
     /// The most of a limit that is leased at once. Near the limit it is less: half of what is left. Default: 5 %.
     pub lease_percent_max: u8,
     /// How far bytes of requests under way may go beyond a limit by [`Reservation::extend`](crate::Reservation::extend), all
-    /// requests of a backend together. Default: 1 MiB.
+    /// requests of a subject together. Default: 1 MiB.
     pub overrun_bytes_max: u64,
-    /// How many backends there may be. Default: 100 000.
-    pub backends_max: usize,
+    /// How many subjects there may be. Default: 100 000.
+    pub subjects_max: usize,
     /// How many milestones wait for a reader who is slow; then the oldest are dropped, and the reader is told how many.
     /// Default: 1024.
     pub milestones_waiting_max: usize,
@@ -77,7 +77,7 @@ impl Default for Settings {
             lease_valid_for: Duration::from_secs(30),
             lease_percent_max: 5,
             overrun_bytes_max: 1 << 20,
-            backends_max: 100_000,
+            subjects_max: 100_000,
             milestones_waiting_max: 1024,
         }
     }
@@ -107,7 +107,7 @@ impl Settings {
             }
         }
         for (name, value) in [
-            ("backends_max", self.backends_max),
+            ("subjects_max", self.subjects_max),
             ("milestones_waiting_max", self.milestones_waiting_max),
         ] {
             if value == 0 {

@@ -1,4 +1,4 @@
-use crate::{Cell, Timestamp};
+use crate::{Cell, Time};
 
 /// How the counting is doing, for metrics. Counts are of this process, from its start on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub struct Status {
     pub misdated: u64,
     /// For each process before this one that ended without its last checkpoint: when it had made the last that there is. What it
     /// counted later than that, at most one checkpoint interval before it died, is lost.
-    pub crashed: Vec<Timestamp>,
+    pub crashed: Vec<Time>,
 }
 
 /// What became of a close.

@@ -1,6 +1,6 @@
 use crate::{Amount, Field};
 
-/// What one writer has counted since it began, of one backend in one period.
+/// What one writer has counted since it began, of one subject in one period.
 ///
 /// Two amounts that only ever grow, so that of two readings the larger is the later one, field by field, and a repeat changes
 /// nothing.

@@ -5,12 +5,12 @@ use std::{
 };
 
 use crate::{
-    Amount, AtStart, Backend, Closed, Field, Ledger, LedgerError, Limits, Meter, Mode, OpenError, Period, Reached,
-    Reading, Refusal, RegisterError, Settings, Status, Timestamp, Totals, UnknownBackend, WriterId, context::Context,
+    Amount, AtStart, Closed, Field, Ledger, LedgerError, Limits, Mode, OpenError, Period, Reached, Reading, Refusal,
+    RegisterError, Settings, Status, Subject, Time, Totals, UnknownSubject, UsageHandle, WriterId, context::Context,
     entries::Entries, gate::Link, keeper::Keeper, ledger::Ended,
 };
 
-/// The usage of all backends of one process. Cheap to clone; all clones are one.
+/// The usage of all subjects of one process. Cheap to clone; all clones are one.
 ///
 /// It runs on Tokio: a task of it keeps checkpoints, another one tells the shared ledger. Dropped without [`close`](Usage::close), it
 /// stops as if it had crashed.
@@ -24,7 +24,7 @@ struct Shared {
     context: Arc<Context>,
     entries: Arc<Entries>,
     keeper: Keeper,
-    crashed: Vec<Timestamp>,
+    crashed: Vec<Time>,
     closed: tokio::sync::OnceCell<Closed>,
 }
 
@@ -78,54 +78,54 @@ impl Usage {
         })
     }
 
-    /// Begins to count a backend, or goes on with one that was removed. One that is there already gets these limits.
-    pub fn register(&self, backend: &Backend, mode: Mode, limits: Limits) -> Result<Meter, RegisterError> {
+    /// Begins to count a subject, or goes on with one that was removed. One that is there already gets these limits.
+    pub fn register(&self, subject: &Subject, mode: Mode, limits: Limits) -> Result<UsageHandle, RegisterError> {
         let entry = self
             .shared
             .entries
-            .register(backend, mode, limits, &self.shared.context)?;
-        Ok(Meter { entry })
+            .register(subject, mode, limits, &self.shared.context)?;
+        Ok(UsageHandle { entry })
     }
 
-    /// A backend is not found by its name any more. What was counted of it is kept and pushed as ever; whoever has a meter of it
+    /// A subject is not found by its name any more. What was counted of it is kept and pushed as ever; whoever has a handle of it
     /// still counts.
-    pub fn remove(&self, name: &str) -> Result<(), UnknownBackend> {
-        self.meter(name)?.entry.listed.store(false, Ordering::Release);
+    pub fn remove(&self, name: &str) -> Result<(), UnknownSubject> {
+        self.handle(name)?.entry.listed.store(false, Ordering::Release);
         Ok(())
     }
 
-    /// The meter of a backend.
-    pub fn meter(&self, name: &str) -> Result<Meter, UnknownBackend> {
+    /// The handle of a subject.
+    pub fn handle(&self, name: &str) -> Result<UsageHandle, UnknownSubject> {
         let entry = self.shared.entries.find(name)?;
-        Ok(Meter { entry })
+        Ok(UsageHandle { entry })
     }
 
-    /// The meters of all backends, in the order of their names.
-    pub fn meters(&self) -> Vec<Meter> {
+    /// The handles of all subjects, in the order of their names.
+    pub fn handles(&self) -> Vec<UsageHandle> {
         let entries = self.shared.entries.listed();
-        entries.into_iter().map(|entry| Meter { entry }).collect()
+        entries.into_iter().map(|entry| UsageHandle { entry }).collect()
     }
 
-    /// Counts one field of a backend, now; below zero takes back.
-    pub fn add(&self, name: &str, field: Field, value: i64) -> Result<(), UnknownBackend> {
-        self.meter(name)?.add_at(self.now(), field, value);
+    /// Counts one field of a subject, now; below zero takes back.
+    pub fn add(&self, name: &str, field: Field, value: i64) -> Result<(), UnknownSubject> {
+        self.handle(name)?.add_at(self.now(), field, value);
         Ok(())
     }
 
-    /// Counts all fields of a backend, now.
-    pub fn add_all(&self, name: &str, amount: Amount) -> Result<(), UnknownBackend> {
-        self.meter(name)?.record_at(self.now(), amount);
+    /// Counts all fields of a subject, now.
+    pub fn add_all(&self, name: &str, amount: Amount) -> Result<(), UnknownSubject> {
+        self.handle(name)?.record_at(self.now(), amount);
         Ok(())
     }
 
-    /// What this process has counted of one field of a backend in the current period, less what was taken back.
-    pub fn load(&self, name: &str, field: Field) -> Result<i64, UnknownBackend> {
+    /// What this process has counted of one field of a subject in the current period, less what was taken back.
+    pub fn load(&self, name: &str, field: Field) -> Result<i64, UnknownSubject> {
         self.load_all(name).map(|totals| totals.net(field))
     }
 
-    /// What this process has counted of a backend in the current period.
-    pub fn load_all(&self, name: &str) -> Result<Totals, UnknownBackend> {
-        Ok(self.meter(name)?.totals(self.current_period()))
+    /// What this process has counted of a subject in the current period.
+    pub fn load_all(&self, name: &str) -> Result<Totals, UnknownSubject> {
+        Ok(self.handle(name)?.totals(self.current_period()))
     }
 
     /// What this process has counted of everything so far. What came between two readings is [`Reading::since`]: nothing is reset,
@@ -134,52 +134,52 @@ impl Usage {
         Reading::of(&self.shared.entries)
     }
 
-    /// Sets the limits of several backends; those of all others stay. None is set if any is unknown.
-    pub fn set_limits(&self, limits: &HashMap<Backend, Limits>) -> Result<(), UnknownBackend> {
-        let meters = limits
+    /// Sets the limits of several subjects; those of all others stay. None is set if any is unknown.
+    pub fn set_limits(&self, limits: &HashMap<Subject, Limits>) -> Result<(), UnknownSubject> {
+        let handles = limits
             .iter()
-            .map(|(backend, limits)| Ok((self.meter(backend.as_str())?, *limits)));
-        for (meter, limits) in meters.collect::<Result<Vec<_>, _>>()? {
-            meter.set_limits(limits);
+            .map(|(subject, limits)| Ok((self.handle(subject.as_str())?, *limits)));
+        for (handle, limits) in handles.collect::<Result<Vec<_>, _>>()? {
+            handle.set_limits(limits);
         }
         Ok(())
     }
 
-    /// The limits of all backends.
-    pub fn limits(&self) -> BTreeMap<Backend, Limits> {
-        self.meters()
+    /// The limits of all subjects.
+    pub fn limits(&self) -> BTreeMap<Subject, Limits> {
+        self.handles()
             .into_iter()
-            .map(|meter| (meter.backend().clone(), meter.limits()))
+            .map(|handle| (handle.subject().clone(), handle.limits()))
             .collect()
     }
 
-    /// Those of these backends that may use so much more now, in the order in which they are given.
-    pub fn within_limits(&self, names: &[&str], proposed: Amount) -> Result<Vec<Meter>, UnknownBackend> {
+    /// Those of these subjects that may use so much more now, in the order in which they are given.
+    pub fn within_limits(&self, names: &[&str], proposed: Amount) -> Result<Vec<UsageHandle>, UnknownSubject> {
         let now = self.now();
-        let meters = names
+        let handles = names
             .iter()
-            .map(|name| self.meter(name))
+            .map(|name| self.handle(name))
             .collect::<Result<Vec<_>, _>>()?;
-        Ok(meters
+        Ok(handles
             .into_iter()
-            .filter(|meter| meter.within_limits_at(now, proposed).is_ok())
+            .filter(|handle| handle.within_limits_at(now, proposed).is_ok())
             .collect())
     }
 
-    /// Asks for admission by one backend after the other, and takes the first that admits. If none does, the refusal of each.
+    /// Asks for admission by one subject after the other, and takes the first that admits. If none does, the refusal of each.
     pub async fn admit_by_first(
         &self,
         names: &[&str],
         proposed: Amount,
-    ) -> Result<Result<crate::Reservation, Vec<Refusal>>, UnknownBackend> {
+    ) -> Result<Result<crate::Reservation, Vec<Refusal>>, UnknownSubject> {
         let now = self.now();
-        let meters = names
+        let handles = names
             .iter()
-            .map(|name| self.meter(name))
+            .map(|name| self.handle(name))
             .collect::<Result<Vec<_>, _>>()?;
         let mut refusals = Vec::new();
-        for meter in meters {
-            match meter.admit_at(now, proposed).await {
+        for handle in handles {
+            match handle.admit_at(now, proposed).await {
                 Ok(reservation) => return Ok(Ok(reservation)),
                 Err(refusal) => refusals.push(refusal),
             }
@@ -187,14 +187,14 @@ impl Usage {
         Ok(Err(refusals))
     }
 
-    /// Whether any backend is near any of its limits.
+    /// Whether any subject is near any of its limits.
     pub fn is_any_near_limit(&self) -> bool {
         self.shared.entries.is_any_near(&self.shared.context)
     }
 
-    /// The cells of these backends are not pushed until the next call; nothing of them is lost by that.
-    pub fn hold_back(&self, backends: HashSet<Backend>) {
-        self.shared.keeper.hold_back(backends);
+    /// The cells of these subjects are not pushed until the next call; nothing of them is lost by that.
+    pub fn hold_back(&self, subjects: HashSet<Subject>) {
+        self.shared.keeper.hold_back(subjects);
     }
 
     /// Makes a checkpoint. What was counted before the call is acknowledged by its answer: a crash does not lose it.
@@ -275,7 +275,7 @@ impl Usage {
         }
     }
 
-    fn now(&self) -> Timestamp {
+    fn now(&self) -> Time {
         self.shared.context.settings.clock.now()
     }
 }

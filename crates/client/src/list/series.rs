@@ -12,8 +12,8 @@ use crate::{Client, Error, number::Spelled};
 /// The series of a hub; made by [`Client::list`].
 ///
 /// They come a page at a time, as they are asked for: nothing is sent before the first [`List::next`], and what is not
-/// asked for is not sent. Metrics come by name; the series of one in the hub's own order. Pages are not of one moment: a series that
-/// is made or deleted meanwhile may be there or not, and no other is left out or comes twice.
+/// asked for is not sent. Metrics come by name, the series of one by their labels. Pages are not of one moment: a series that is made
+/// or deleted meanwhile may be there or not; no other is left out or comes twice, even if the hub is started anew in between.
 ///
 /// ```no_run
 /// # async fn example(client: nexus_client::Client) -> Result<(), nexus_client::Error> {

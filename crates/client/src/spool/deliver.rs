@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use super::{
     Key, SpoolError, Turn, aside,
-    files::{BATCHES, read},
+    files::BATCHES,
     key::{BatchName, Tried},
     recover::{batches, recover},
     seal::seal,
@@ -100,7 +100,7 @@ impl Turn<'_> {
         };
         let mut queue: BTreeSet<BatchName> = batches(files)?.into_iter().collect();
         while let Some(batch) = queue.pop_first() {
-            let body = read(&files.path(BATCHES, &batch.to_string()))?;
+            let body = files.read(&files.path(BATCHES, &batch.to_string()))?;
             let items: Vec<String> = String::from_utf8_lossy(&body).lines().map(str::to_owned).collect();
             let Some(marked) = self.mark(&batch, delivery, now_ms())? else {
                 report.uncertain_items += items.len();

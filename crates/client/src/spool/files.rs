@@ -1,12 +1,15 @@
-//! The few things that a spool asks of a disk.
+//! The spool's directory, and what happens to the files in it.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
-    io::{self, Write as _},
-    os::unix::fs::{DirBuilderExt, FileExt as _, MetadataExt, OpenOptionsExt, fchown},
+    fs,
+    io::Read as _,
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
+
+use nexus_segments::{Held, LockError, SharedDisk, SharedFile, files};
 
 use super::SpoolError;
 
@@ -23,37 +26,26 @@ pub(crate) enum Sync {
 /// The spool's directory and what is in it.
 #[derive(Debug)]
 pub(super) struct Files {
+    disk: Arc<dyn SharedDisk>,
     directory: PathBuf,
-    /// Whose directory it is: root leaves no files in it that its owner could not use.
-    owner: (u32, u32),
-    #[cfg(test)]
-    pub(super) fuse: super::tests::Fuse,
 }
 
 pub(super) const BATCHES: &str = "batches";
 pub(super) const REFUSED: &str = "refused";
 pub(super) const UNCERTAIN: &str = "uncertain";
 pub(super) const SEALING: &str = ".sealing";
-const OPEN: &str = "open";
+pub(super) const OPEN: &str = "open";
 const TEMPORARY: &str = ".tmp";
 
 impl Files {
-    pub(super) fn open(directory: &Path) -> Result<Self, SpoolError> {
+    pub(super) fn open(disk: Arc<dyn SharedDisk>, directory: &Path) -> Result<Self, SpoolError> {
         for part in ["", BATCHES, REFUSED, UNCERTAIN] {
             let path = directory.join(part);
-            let made = DirBuilder::new().recursive(true).mode(0o700).create(&path);
+            let made = disk.create_directory(&path);
             made.map_err(SpoolError::io("make the directory", &path))?;
         }
-        let metadata = fs::metadata(directory).map_err(SpoolError::io("look at", directory))?;
-        if metadata.mode() & 0o022 != 0 {
-            return Err(SpoolError::Writable(directory.to_owned()));
-        }
-        Ok(Files {
-            directory: directory.to_owned(),
-            owner: (metadata.uid(), metadata.gid()),
-            #[cfg(test)]
-            fuse: super::tests::Fuse::default(),
-        })
+        let directory = directory.to_owned();
+        Ok(Files { disk, directory })
     }
 
     pub(super) fn directory(&self) -> &Path {
@@ -64,66 +56,49 @@ impl Files {
         self.directory.join(part).join(name)
     }
 
-    /// The log that is appended to, locked; it is made if it is missing.
-    pub(super) fn lock_log(&self) -> Result<File, SpoolError> {
+    /// The log that is appended to, for nobody else until it is unlocked; it is made if it is missing.
+    pub(super) fn open_log(&self) -> Result<Box<dyn SharedFile>, SpoolError> {
         let path = self.directory.join(OPEN);
-        loop {
-            let file = self.private(OpenOptions::new().read(true).append(true), &path)?;
-            file.lock().map_err(SpoolError::io("lock", &path))?;
-            // It may have been sealed while this process waited.
-            if same_file(&file, &path).map_err(SpoolError::io("look at", &path))? {
-                return Ok(file);
-            }
-        }
+        self.disk.open_alone(&path).map_err(SpoolError::io("lock", &path))
     }
 
     /// Appends to the log in one piece, or not at all.
-    pub(super) fn append(&self, log: &File, bytes: &[u8]) -> Result<(), SpoolError> {
+    pub(super) fn append(&self, log: &mut dyn SharedFile, bytes: &[u8]) -> Result<(), SpoolError> {
         let path = self.directory.join(OPEN);
-        let failed = || SpoolError::io("append to", &path);
-        let length = log.metadata().map_err(failed())?.len();
+        let length = log.length().map_err(SpoolError::io("look at", &path))?;
+        let mut whole = Vec::with_capacity(bytes.len() + 1);
         if length == 0 {
             // Whoever comes later finds records in it, and takes it for granted that a crash does not take the file.
             self.sync_directory("")?;
-        }
-        let mut last = [b'\n'];
-        if length > 0 {
-            log.read_exact_at(&mut last, length - 1).map_err(failed())?;
-        }
-        let mut whole = Vec::with_capacity(bytes.len() + 1);
-        if last != [b'\n'] {
+        } else {
+            // What stands before may be torn, or become so: what a failed sync has left may lose its end.
             whole.push(b'\n');
         }
         whole.extend_from_slice(bytes);
-        #[cfg(test)]
-        self.fuse.cut(&mut whole);
-        let mut writer = log;
-        if let Err(error) = writer.write_all(&whole) {
-            // Whatever was written of it would be a torn record.
-            let _ = log.set_len(length);
-            return Err(failed()(error));
-        }
-        self.step()
+        log.append(&whole).map_err(|error| {
+            // Whatever was written of it would be torn records, or the first ones of several.
+            let _ = log.cut(length);
+            SpoolError::io("append to", &path)(error)
+        })
     }
 
-    pub(super) fn sync(&self, log: &File) -> Result<(), SpoolError> {
-        log.sync_data()
-            .map_err(SpoolError::io("sync", &self.directory.join(OPEN)))?;
-        self.step()
+    pub(super) fn sync(&self, log: &mut dyn SharedFile) -> Result<(), SpoolError> {
+        log.sync().map_err(SpoolError::io("sync", &self.directory.join(OPEN)))
     }
 
     /// Gives the log that is appended to another name, if it has anything in it.
     pub(super) fn seal_log(&self, name: &str) -> Result<(), SpoolError> {
         let from = self.directory.join(OPEN);
-        if !from.exists() {
+        let looked_at = || SpoolError::io("look at", &from);
+        if !self.disk.is_there(&from).map_err(looked_at())? {
             return Ok(());
         }
-        let log = self.lock_log()?;
-        if log.metadata().map_err(SpoolError::io("look at", &from))?.len() == 0 {
+        let mut log = self.open_log()?;
+        if log.length().map_err(looked_at())? == 0 {
             return Ok(());
         }
         // What was appended without a sync is of no use to a delivery that survives a loss of power.
-        sync(&log).map_err(SpoolError::io("sync", &from))?;
+        self.sync(&mut *log)?;
         self.rename(&from, &self.directory.join(name))?;
         self.sync_directory("")
     }
@@ -131,45 +106,45 @@ impl Files {
     /// Makes a file with these bytes, whole and durable; its name is durable once the directory is synced.
     pub(super) fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), SpoolError> {
         let temporary = path.with_added_extension(TEMPORARY.trim_start_matches('.'));
-        let mut file = self.private(OpenOptions::new().write(true).truncate(true), &temporary)?;
-        let written = file.write_all(bytes).and_then(|()| sync(&file));
+        self.remove(&temporary)?;
+        let written = self.disk.create(&temporary).and_then(|mut file| {
+            file.append(bytes)?;
+            file.sync()
+        });
         written.map_err(SpoolError::io("write", &temporary))?;
-        self.step()?;
         self.rename(&temporary, path)
     }
 
     pub(super) fn rename(&self, from: &Path, to: &Path) -> Result<(), SpoolError> {
-        fs::rename(from, to).map_err(SpoolError::io("rename", from))?;
-        self.step()
+        self.disk.rename(from, to).map_err(SpoolError::io("rename", from))
     }
 
     pub(super) fn remove(&self, path: &Path) -> Result<(), SpoolError> {
-        match fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(SpoolError::io("remove", path)(error)),
-            _ => self.step(),
-        }
+        self.disk.remove(path).map_err(SpoolError::io("remove", path))
     }
 
     pub(super) fn sync_directory(&self, part: &str) -> Result<(), SpoolError> {
-        let path = self.directory.join(part);
-        let synced = File::open(&path).and_then(|directory| sync(&directory));
-        synced.map_err(SpoolError::io("sync", &path))
+        // Without a name at the end, whatever the part is.
+        let path: PathBuf = self.directory.join(part).components().collect();
+        self.disk.sync_directory(&path).map_err(SpoolError::io("sync", &path))
+    }
+
+    pub(super) fn read(&self, path: &Path) -> Result<Vec<u8>, SpoolError> {
+        let mut bytes = Vec::new();
+        let read = self.disk.open(path).and_then(|mut file| file.read_to_end(&mut bytes));
+        read.map_err(SpoolError::io("read", path))?;
+        Ok(bytes)
     }
 
     /// The names of the files in a part, sorted, and how long they are.
     pub(super) fn list(&self, part: &str) -> Result<Vec<(String, u64)>, SpoolError> {
-        let path = self.directory.join(part);
+        let path: PathBuf = self.directory.join(part).components().collect();
         let failed = || SpoolError::io("list", &path);
         let mut files = Vec::new();
-        for entry in fs::read_dir(&path).map_err(failed())? {
-            let entry = entry.map_err(failed())?;
-            let metadata = match entry.metadata() {
-                // Somebody delivers meanwhile.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                metadata => metadata.map_err(failed())?,
-            };
-            if metadata.is_file() {
-                files.push((entry.file_name().to_string_lossy().into_owned(), metadata.len()));
+        for name in self.disk.list(&path).map_err(failed())? {
+            // Not there any more: somebody delivers meanwhile.
+            if let Some(length) = self.disk.length(&path.join(&name)).map_err(failed())? {
+                files.push((name.to_string_lossy().into_owned(), length));
             }
         }
         files.sort_unstable();
@@ -188,13 +163,11 @@ impl Files {
         Ok(())
     }
 
-    pub(super) fn take_turn(&self) -> Result<Option<File>, SpoolError> {
-        let path = self.directory.join("lock");
-        let file = self.private(OpenOptions::new().write(true), &path)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(file)),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(SpoolError::io("lock", &path)(error)),
+    pub(super) fn take_turn(&self) -> Result<Option<Held>, SpoolError> {
+        match self.disk.try_lock(&self.directory.join("lock")) {
+            Ok(lock) => Ok(Some(lock)),
+            Err(LockError::Held { .. }) => Ok(None),
+            Err(LockError::Io(path, error)) => Err(SpoolError::io("lock", &path)(error)),
         }
     }
 
@@ -202,7 +175,7 @@ impl Files {
         let path = self.directory.join("tried");
         let failed = || SpoolError::io("look at", &path);
         let is_first = !path.exists();
-        let file = self.private(OpenOptions::new().write(true), &path)?;
+        let file = files::open_private(fs::OpenOptions::new().write(true).create(true), &path).map_err(failed())?;
         let last = file
             .metadata()
             .and_then(|metadata| metadata.modified())
@@ -215,44 +188,13 @@ impl Files {
         }
         Ok(due)
     }
-
-    /// Opens a file that nobody else may read, and makes it if it is missing.
-    fn private(&self, options: &mut OpenOptions, path: &Path) -> Result<File, SpoolError> {
-        let file = options.create(true).mode(0o600).open(path);
-        let file = file.map_err(SpoolError::io("open", path))?;
-        let metadata = file.metadata().map_err(SpoolError::io("look at", path))?;
-        let (uid, gid) = self.owner;
-        if metadata.uid() != uid {
-            fchown(&file, Some(uid), Some(gid)).map_err(SpoolError::io("give to its owner", path))?;
-        }
-        Ok(file)
-    }
-
-    /// Where a test lets the process die.
-    #[cfg_attr(
-        not(test),
-        expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "only a test cuts it short")
-    )]
-    fn step(&self) -> Result<(), SpoolError> {
-        #[cfg(test)]
-        self.fuse.burn()?;
-        Ok(())
-    }
 }
 
-pub(super) fn read(path: &Path) -> Result<Vec<u8>, SpoolError> {
-    fs::read(path).map_err(SpoolError::io("read", path))
-}
-
-/// The tests of this module let processes die, not machines, and are many.
-fn sync(file: &File) -> io::Result<()> {
-    if cfg!(test) { Ok(()) } else { file.sync_all() }
-}
-
-fn same_file(file: &File, path: &Path) -> io::Result<bool> {
-    let ours = file.metadata()?;
-    match fs::metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        theirs => theirs.map(|theirs| (theirs.dev(), theirs.ino()) == (ours.dev(), ours.ino())),
+/// Others could put records into it, or take them away.
+pub(super) fn must_not_be_writable(directory: &Path) -> Result<(), SpoolError> {
+    let metadata = fs::metadata(directory).map_err(SpoolError::io("look at", directory))?;
+    match metadata.mode() & 0o022 {
+        0 => Ok(()),
+        _ => Err(SpoolError::Writable(directory.to_owned())),
     }
 }

@@ -2,17 +2,19 @@
 
 use std::fmt::Write as _;
 
+use nexus_segments::checksum;
+
 use super::{
     Limits, SpoolError, Sync,
-    files::{BATCHES, Files},
+    files::{BATCHES, Files, OPEN, SEALING},
 };
 
 pub(super) fn append(files: &Files, limits: &Limits, items: &[String], sync: Sync) -> Result<(), SpoolError> {
     let mut records = String::new();
     for item in items {
-        let _ = writeln!(records, "{:08x} {item}", crc32fast::hash(item.as_bytes()));
+        let _ = writeln!(records, "{:08x} {item}", checksum(&[item.as_bytes()]));
     }
-    let log = files.lock_log()?;
+    let mut log = files.open_log()?;
     let waiting = waiting_bytes(files)?;
     if waiting + records.len() as u64 > limits.bytes_max {
         return Err(SpoolError::Full {
@@ -21,21 +23,19 @@ pub(super) fn append(files: &Files, limits: &Limits, items: &[String], sync: Syn
             max: limits.bytes_max,
         });
     }
-    files.append(&log, records.as_bytes())?;
+    files.append(&mut *log, records.as_bytes())?;
     // Others append while this one waits for the disk.
     let _ = log.unlock();
     match sync {
-        Sync::Sync => files.sync(&log),
+        Sync::Sync => files.sync(&mut *log),
         Sync::Flush => Ok(()),
     }
 }
 
 fn waiting_bytes(files: &Files) -> Result<u64, SpoolError> {
-    let mut bytes = 0;
-    for part in ["", BATCHES] {
-        bytes += files.list(part)?.iter().map(|(_, length)| length).sum::<u64>();
-    }
-    Ok(bytes)
+    let is_log = |(name, _): &(String, u64)| name == OPEN || name.ends_with(SEALING);
+    let logs = files.list("")?.into_iter().filter(is_log);
+    Ok(logs.chain(files.list(BATCHES)?).map(|(_, length)| length).sum())
 }
 
 /// What a log holds.
@@ -58,9 +58,9 @@ pub(super) fn read(log: &[u8]) -> Records {
 }
 
 fn record(line: &[u8]) -> Option<String> {
-    let (checksum, item) = std::str::from_utf8(line).ok()?.split_once(' ')?;
-    let checksum = u32::from_str_radix(checksum, 16).ok()?;
-    (crc32fast::hash(item.as_bytes()) == checksum).then(|| item.to_owned())
+    let (expected, item) = std::str::from_utf8(line).ok()?.split_once(' ')?;
+    let expected = u32::from_str_radix(expected, 16).ok()?;
+    (checksum(&[item.as_bytes()]) == expected).then(|| item.to_owned())
 }
 
 #[cfg(test)]
@@ -73,7 +73,7 @@ mod tests {
             let found = read(log);
             assert_eq!((found.items, found.damaged), (owned(items), owned(damaged)));
         };
-        let owned_record = |item: &str| format!("{:08x} {item}\n", crc32fast::hash(item.as_bytes()));
+        let owned_record = |item: &str| format!("{:08x} {item}\n", checksum(&[item.as_bytes()]));
         let (one, two) = (owned_record(r#"{"op":"inc"}"#), owned_record("{}"));
         check(b"", &[], &[]);
         check(format!("{one}{two}").as_bytes(), &[r#"{"op":"inc"}"#, "{}"], &[]);

@@ -12,6 +12,8 @@ use super::{
 /// batch is sent only when what it was made from is gone.
 pub(super) fn recover(files: &Files) -> Result<(), SpoolError> {
     files.remove_temporary()?;
+    // What is gone must stay gone once something made out of it was sent. Whoever removed it may have died before this.
+    files.sync_directory("")?;
     let mut there: HashSet<String> = HashSet::new();
     for (name, _) in files.list("")? {
         there.extend(name.strip_suffix(SEALING).map(str::to_owned));

@@ -5,7 +5,7 @@ use std::io;
 use super::{
     Key, Limits, SpoolError, aside,
     coalesce::coalesce,
-    files::{BATCHES, Files, SEALING, read},
+    files::{BATCHES, Files, SEALING},
     key::BatchName,
     log,
     recover::batches,
@@ -37,7 +37,7 @@ fn cut_sealed(files: &Files, limits: &Limits) -> Result<usize, SpoolError> {
 
 fn cut(files: &Files, limits: &Limits, key: &Key, name: &str) -> Result<usize, SpoolError> {
     let path = files.path("", name);
-    let records = log::read(&read(&path)?);
+    let records = log::read(&files.read(&path)?);
     if !records.damaged.is_empty() {
         let lines: Vec<String> = records.damaged.iter().map(|record| aside::damaged(record)).collect();
         aside::refuse(files, limits, key, &lines)?;

@@ -1,63 +1,28 @@
-//! The spool against a hub that is made up: each try may be lost on either side, and the process may die after any step.
+//! The spool against a hub that is made up: each try may be lost on either side, and the process or the machine may die at any
+//! operation.
 
+mod found;
 mod histories;
 mod hub;
+mod steps;
 
-use std::{
-    io,
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use nexus_segments::testing::CrashDisk;
 
 use super::{
-    Delivery, Key, Limits, Report, Spool, SpoolError, Sync,
-    files::{BATCHES, REFUSED, UNCERTAIN, read},
+    files::{BATCHES, REFUSED, UNCERTAIN},
+    *,
 };
 use hub::{Fate, Hub};
-
-/// After how many steps on the disk the process dies.
-#[derive(Debug, Default)]
-pub(super) struct Fuse(Mutex<Option<u32>>);
-
-impl Fuse {
-    fn set(&self, steps: Option<u32>) {
-        *self.lock() = steps;
-    }
-
-    pub(super) fn burn(&self) -> Result<(), SpoolError> {
-        match &mut *self.lock() {
-            None => Ok(()),
-            Some(0) => Err(SpoolError::io("outlive", "the crash".as_ref())(
-                io::ErrorKind::Other.into(),
-            )),
-            Some(left) => {
-                *left -= 1;
-                Ok(())
-            }
-        }
-    }
-
-    /// Dying in the middle of a write leaves a part of it.
-    pub(super) fn cut(&self, bytes: &mut Vec<u8>) {
-        if *self.lock() == Some(0) {
-            bytes.truncate(bytes.len() / 2);
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<u32>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 const HOUR_MS: u64 = 3_600_000;
 const TARGET: u64 = 1;
 
-fn open(directory: &tempfile::TempDir) -> Spool {
-    open_with(directory, Limits::default())
+fn open(disk: &CrashDisk) -> Spool {
+    open_with(disk, Limits::default())
 }
 
-fn open_with(directory: &tempfile::TempDir, limits: Limits) -> Spool {
-    Spool::open(&directory.path().join("spool"), limits).unwrap()
+fn open_with(disk: &CrashDisk, limits: Limits) -> Spool {
+    Spool::open_on(Arc::new(disk.clone()), Path::new("spool"), limits).unwrap()
 }
 
 fn inc(metric: &str) -> String {
@@ -104,7 +69,7 @@ fn files(spool: &Spool, part: &str) -> Vec<(String, String)> {
     let names = spool.files.list(part).unwrap().into_iter();
     names
         .map(|(name, _)| {
-            let bytes = read(&spool.files.path(part, &name)).unwrap();
+            let bytes = spool.files.read(&spool.files.path(part, &name)).unwrap();
             (name, String::from_utf8(bytes).unwrap())
         })
         .collect()
@@ -112,8 +77,8 @@ fn files(spool: &Spool, part: &str) -> Vec<(String, String)> {
 
 #[test]
 fn what_was_appended_is_counted_once_and_the_spool_is_empty_again() {
-    let directory = tempfile::tempdir().unwrap();
-    let (spool, hub) = (open(&directory), Hub::default());
+    let disk = CrashDisk::default();
+    let (spool, hub) = (open(&disk), Hub::default());
     append(&spool, &["a", "b", "a"]);
     let report = deliver(&spool, &hub, TARGET).unwrap();
     assert_eq!((report.items, report.batches, report.stopped), (2, 1, None));
@@ -126,8 +91,8 @@ fn what_was_appended_is_counted_once_and_the_spool_is_empty_again() {
 
 #[test]
 fn a_lost_answer_is_asked_for_again_under_the_same_key() {
-    let directory = tempfile::tempdir().unwrap();
-    let (spool, hub) = (open(&directory), Hub::default());
+    let disk = CrashDisk::default();
+    let (spool, hub) = (open(&disk), Hub::default());
     append(&spool, &["a"]);
     hub.expect([Fate::AnswerLost]);
     assert!(deliver(&spool, &hub, TARGET).unwrap().stopped.is_some());
@@ -138,8 +103,8 @@ fn a_lost_answer_is_asked_for_again_under_the_same_key() {
 
 #[test]
 fn a_record_that_the_hub_refuses_is_put_aside_and_blocks_nothing() {
-    let directory = tempfile::tempdir().unwrap();
-    let (spool, hub) = (open(&directory), Hub::default());
+    let disk = CrashDisk::default();
+    let (spool, hub) = (open(&disk), Hub::default());
     append(&spool, &["a", "unknown", "b", "forbidden", "c"]);
     let report = deliver(&spool, &hub, TARGET).unwrap();
     assert_eq!((report.items, report.refused_items, report.stopped), (3, 2, None));
@@ -158,8 +123,8 @@ fn a_record_that_the_hub_refuses_is_put_aside_and_blocks_nothing() {
 #[test]
 fn what_the_hub_would_not_know_as_a_repeat_is_not_repeated() {
     let check = |fate: Fate, hours: u64, target: u64, expected: usize| {
-        let directory = tempfile::tempdir().unwrap();
-        let (spool, hub) = (open(&directory), Hub::default());
+        let disk = CrashDisk::default();
+        let (spool, hub) = (open(&disk), Hub::default());
         append(&spool, &["a"]);
         hub.expect([fate]);
         deliver(&spool, &hub, TARGET).unwrap();
@@ -184,8 +149,8 @@ fn what_the_hub_would_not_know_as_a_repeat_is_not_repeated() {
 
 #[test]
 fn a_clock_that_was_set_back_tells_nothing() {
-    let directory = tempfile::tempdir().unwrap();
-    let (spool, hub) = (open(&directory), Hub::default());
+    let disk = CrashDisk::default();
+    let (spool, hub) = (open(&disk), Hub::default());
     hub.advance(48 * HOUR_MS);
     append(&spool, &["a"]);
     hub.expect([Fate::AnswerLost]);
@@ -196,16 +161,16 @@ fn a_clock_that_was_set_back_tells_nothing() {
 
 #[test]
 fn a_full_spool_takes_nothing_and_keeps_what_it_has() {
-    let directory = tempfile::tempdir().unwrap();
+    let disk = CrashDisk::default();
     let limits = Limits {
         bytes_max: 100,
         ..Limits::default()
     };
-    let (spool, hub) = (open_with(&directory, limits), Hub::default());
+    let (spool, hub) = (open_with(&disk, limits), Hub::default());
     append(&spool, &["a", "a"]);
     let error = spool.append(&[inc("a")], Sync::Sync).unwrap_err().to_string();
     assert!(
-        error.contains("is full: 70 bytes wait to be delivered, at most 100 are kept"),
+        error.contains("is full: 71 bytes wait to be delivered, at most 100 are kept"),
         "{error}"
     );
     deliver(&spool, &hub, TARGET).unwrap();
@@ -216,12 +181,12 @@ fn a_full_spool_takes_nothing_and_keeps_what_it_has() {
 
 #[test]
 fn what_was_put_aside_is_bounded_and_the_oldest_goes() {
-    let directory = tempfile::tempdir().unwrap();
+    let disk = CrashDisk::default();
     let limits = Limits {
         bytes_max: 200,
         ..Limits::default()
     };
-    let (spool, hub) = (open_with(&directory, limits), Hub::default());
+    let (spool, hub) = (open_with(&disk, limits), Hub::default());
     for _ in 0..4 {
         append(&spool, &["unknown", "a"]);
         deliver(&spool, &hub, TARGET).unwrap();
@@ -232,7 +197,8 @@ fn what_was_put_aside_is_bounded_and_the_oldest_goes() {
 #[test]
 fn one_delivers_at_a_time() {
     let directory = tempfile::tempdir().unwrap();
-    let (one, other) = (open(&directory), open(&directory));
+    let open = || Spool::open(&directory.path().join("spool"), Limits::default()).unwrap();
+    let (one, other) = (open(), open());
     let turn = one.turn().unwrap();
     assert!(turn.is_some() && other.turn().unwrap().is_none());
     drop(turn);
@@ -244,8 +210,8 @@ fn a_directory_that_others_may_write_to_is_refused() {
     use std::os::unix::fs::PermissionsExt as _;
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("spool");
-    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    let spool = open(&directory);
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let spool = Spool::open(&path, Limits::default()).unwrap();
     append(&spool, &["a"]);
     assert_eq!(
         (mode(&path), mode(&path.join("open")), mode(&path.join(BATCHES))),
@@ -258,12 +224,12 @@ fn a_directory_that_others_may_write_to_is_refused() {
 
 #[test]
 fn batches_are_cut_at_the_hub_s_limits() {
-    let directory = tempfile::tempdir().unwrap();
+    let disk = CrashDisk::default();
     let limits = Limits {
         batch_items_max: 2,
         ..Limits::default()
     };
-    let (spool, hub) = (open_with(&directory, limits), Hub::default());
+    let (spool, hub) = (open_with(&disk, limits), Hub::default());
     append(&spool, &["a", "b", "c", "d", "e", "a"]);
     let report = deliver(&spool, &hub, TARGET).unwrap();
     assert_eq!((report.items, report.batches), (5, 3));

@@ -1,19 +1,19 @@
-use std::{fmt, num::NonZeroU32, time::Duration};
+//! How many requests of one key are taken, changed while the hub runs.
+
+use std::{num::NonZeroU32, time::Duration};
 
 use arc_swap::ArcSwapOption;
-use governor::{
-    Quota, RateLimiter,
-    clock::{Clock, MonotonicClock},
-    middleware::NoOpMiddleware,
-    state::{InMemoryState, NotKeyed},
-};
-
-type Limiter = RateLimiter<NotKeyed, InMemoryState, MonotonicClock, NoOpMiddleware<std::time::Instant>>;
 
 /// How many requests a second, as far as there is a limit: a second's worth at once, then evenly.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct RequestRate {
-    limiter: ArcSwapOption<(u64, Limiter)>,
+    limit: ArcSwapOption<Limit>,
+}
+
+#[derive(Debug)]
+struct Limit {
+    requests_per_second: u64,
+    rate: nexus_throttle::RequestRate,
 }
 
 /// There were too many requests.
@@ -28,34 +28,26 @@ pub(crate) struct TooFast {
 impl RequestRate {
     /// Sets the limit; 0 is none. The same limit again forgets nothing.
     pub(super) fn set(&self, requests_per_second: u64) {
-        if self.limiter.load().as_ref().map_or(0, |limiter| limiter.0) == requests_per_second {
+        let limit = self.limit.load();
+        if limit.as_ref().map_or(0, |limit| limit.requests_per_second) == requests_per_second {
             return;
         }
         let rate = u32::try_from(requests_per_second).unwrap_or(u32::MAX);
-        let limiter = NonZeroU32::new(rate).map(|rate| {
-            let limiter = RateLimiter::direct_with_clock(Quota::per_second(rate), MonotonicClock);
-            (requests_per_second, limiter).into()
+        let limit = NonZeroU32::new(rate).map(|rate| Limit {
+            requests_per_second,
+            rate: nexus_throttle::RequestRate::per_second(rate),
         });
-        self.limiter.store(limiter);
+        self.limit.store(limit.map(Into::into));
     }
 
     /// Takes one request.
     pub(super) fn take(&self) -> Result<(), TooFast> {
-        let limiter = self.limiter.load();
-        let Some((requests_per_second, limiter)) = limiter.as_deref() else {
-            return Ok(());
-        };
-        limiter.check().map_err(|until| TooFast {
-            requests_per_second: *requests_per_second,
-            wait: until.wait_time_from(MonotonicClock.now()),
+        let limit = self.limit.load();
+        let Some(limit) = limit.as_deref() else { return Ok(()) };
+        limit.rate.take().map_err(|wait| TooFast {
+            requests_per_second: limit.requests_per_second,
+            wait,
         })
-    }
-}
-
-impl fmt::Debug for RequestRate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let rate = self.limiter.load().as_ref().map(|limiter| limiter.0);
-        f.debug_tuple("RequestRate").field(&rate).finish()
     }
 }
 

@@ -10,8 +10,11 @@
 //! `X-API-Key` wins over `Authorization`, which a proxy in front may use for itself. A header that is there twice is
 //! refused rather than chosen from.
 
-use super::base64;
 use axum::http::{HeaderMap, HeaderName, header::AUTHORIZATION};
+use base64::{
+    Engine as _, alphabet,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
 use std::{borrow::Cow, fmt};
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
@@ -89,8 +92,23 @@ fn present(key: &str) -> Result<Credential<'_>, CredentialError> {
     }
 }
 
+/// Padding may be left out, as some clients do, but not in part.
+fn decode(text: &str) -> Option<Vec<u8>> {
+    const PADDED: GeneralPurpose = base64(DecodePaddingMode::RequireCanonical);
+    const BARE: GeneralPurpose = base64(DecodePaddingMode::RequireNone);
+    let engine = if text.ends_with('=') { PADDED } else { BARE };
+    engine.decode(text).ok()
+}
+
+const fn base64(padding: DecodePaddingMode) -> GeneralPurpose {
+    let config = GeneralPurposeConfig::new()
+        .with_decode_padding_mode(padding)
+        .with_decode_allow_trailing_bits(true);
+    GeneralPurpose::new(&alphabet::STANDARD, config)
+}
+
 fn password(encoded: &str) -> Result<Credential<'_>, CredentialError> {
-    let decoded = base64::decode(encoded).and_then(|bytes| String::from_utf8(bytes).ok());
+    let decoded = decode(encoded).and_then(|bytes| String::from_utf8(bytes).ok());
     let decoded = decoded.ok_or(Malformed("Basic is expected to be base64 of UTF-8"))?;
     let (_user, key) = decoded
         .split_once(':')
@@ -186,5 +204,28 @@ mod tests {
     #[test]
     fn debug_output_keeps_the_key_to_itself() {
         assert_eq!(format!("{:?}", Credential("K1".into())), "Credential(…)");
+    }
+
+    #[test]
+    fn the_vectors_of_the_rfc() {
+        fn check(text: &str, expected: &str) {
+            assert_eq!(decode(text).as_deref(), Some(expected.as_bytes()), "{text}");
+            let bare = text.trim_end_matches('=');
+            assert_eq!(decode(bare).as_deref(), Some(expected.as_bytes()), "{bare}");
+        }
+        check("", "");
+        check("Zg==", "f");
+        check("Zm8=", "fo");
+        check("Zm9v", "foo");
+        check("Zm9vYg==", "foob");
+        check("Zm9vYmE=", "fooba");
+        check("Zm9vYmFy", "foobar");
+    }
+
+    #[test]
+    fn what_is_not_base64_is_refused() {
+        for text in ["Z", "Z===", "Zg=", "Zm9v=", "Zm9vYg==Zg==", "=", "Zm-_", "Zm 9v", "ä"] {
+            assert_eq!(decode(text), None, "{text}");
+        }
     }
 }

@@ -13,17 +13,16 @@
 //! once both count; and replaced by a rename, so that a reader needs no lock.
 
 use super::{ApiKey, Digest, KeySource, NAME_RULE, Prefix, Scope, Scopes, Secret, check_name};
-use crate::files;
+use jiff::Timestamp;
+use nexus_segments::{LockFile, files};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::HashSet,
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io::{self, Read},
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use yaml_serde::Value;
 
 /// What stands above the list.
@@ -184,13 +183,12 @@ impl KeysFile {
             return Err(KeysError::TooMany);
         }
         let secret = Secret::generate().map_err(|error| self.io(error))?;
-        let now = OffsetDateTime::now_utc();
         keys.push(ApiKey {
             name: new.name,
             scopes: new.scopes,
             prefix: new.prefix,
             digest: secret.digest(),
-            created: Some(now.replace_nanosecond(0).unwrap_or(now)),
+            created: Timestamp::from_second(Timestamp::now().as_second()).ok(),
             source: KeySource::KeysFile,
         });
         Ok(secret)
@@ -202,24 +200,11 @@ impl KeysFile {
     }
 
     /// Held until it is dropped. Not on the file itself, since that one is replaced.
-    fn lock(&self) -> Result<File, KeysError> {
+    fn lock(&self) -> Result<LockFile, KeysError> {
         let path = self.path.with_extension("lock");
-        let lock = || {
-            files::create_directory(files::directory_of(&path))?;
-            let file = OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .mode(files::OWNER_ONLY)
-                .open(&path)?;
-            files::give_to_owner(&file, files::directory_of(&path))?;
-            file.lock()?;
-            Ok(file)
-        };
-        lock().map_err(|source| KeysError::Io {
-            path: path.clone(),
-            source,
-        })
+        let made = files::create_directory(files::directory_of(&path));
+        made.and_then(|()| LockFile::take(&path))
+            .map_err(|source| KeysError::Io { path, source })
     }
 
     fn io(&self, source: io::Error) -> KeysError {
@@ -256,7 +241,7 @@ struct Entry {
 }
 
 fn render(keys: &[ApiKey]) -> Result<String, String> {
-    let keys = keys.iter().map(Entry::of).collect::<Result<_, _>>()?;
+    let keys = keys.iter().map(Entry::of).collect();
     let yaml = yaml_serde::to_string(&Written { keys }).map_err(|error| error.to_string())?;
     Ok(format!("{HEADER}{yaml}"))
 }
@@ -315,15 +300,15 @@ fn read_entry(value: Value) -> Result<ApiKey, String> {
 }
 
 impl Entry {
-    fn of(key: &ApiKey) -> Result<Self, String> {
-        let created = key.created.unwrap_or(OffsetDateTime::UNIX_EPOCH);
-        Ok(Entry {
+    fn of(key: &ApiKey) -> Self {
+        let created = key.created.unwrap_or(Timestamp::UNIX_EPOCH);
+        Entry {
             name: key.name.to_string(),
             sha256: key.digest.to_hex(),
             scopes: key.scopes.iter().map(|scope| scope.to_string()).collect(),
             prefix: key.prefix.as_ref().map(ToString::to_string),
-            created: created.format(&Rfc3339).map_err(|error| error.to_string())?,
-        })
+            created: created.to_string(),
+        }
     }
 
     fn read(self) -> Result<ApiKey, String> {
@@ -343,7 +328,8 @@ impl Entry {
             prefix: prefix.map_err(|error: String| format!("prefix: {error}"))?,
             digest: Digest::from_hex(&self.sha256).ok_or("sha256: expected 64 hexadecimal digits")?,
             created: Some(
-                OffsetDateTime::parse(&self.created, &Rfc3339)
+                self.created
+                    .parse()
                     .map_err(|_| "created: expected a time such as 2026-11-01T12:00:00Z")?,
             ),
             source: KeySource::KeysFile,

@@ -1,11 +1,11 @@
 //! A key in the clear, for the moment between making and showing it.
 
 use super::digest::{Digest, hex};
-use std::{fmt, io};
+use std::io;
 
 /// A new API key: `mnx_` and 256 random bits in hexadecimal digits. Debug output does not show it.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Secret(String);
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Secret(nexus_usage::Secret);
 
 impl Secret {
     /// From the operating system's random numbers.
@@ -15,23 +15,17 @@ impl Secret {
     pub(crate) fn generate() -> io::Result<Self> {
         let mut bits = [0; 32];
         getrandom::fill(&mut bits).map_err(io::Error::other)?;
-        Ok(Secret(format!("mnx_{}", hex(&bits))))
+        Ok(Secret(nexus_usage::Secret::new(format!("mnx_{}", hex(&bits)))))
     }
 
     /// The key itself, to show it once.
     pub(crate) fn expose(&self) -> &str {
-        &self.0
+        self.0.expose()
     }
 
     /// What is kept of it.
     pub(crate) fn digest(&self) -> Digest {
-        Digest::of(&self.0)
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
+        Digest::of(self.0.expose())
     }
 }
 
@@ -47,6 +41,6 @@ mod tests {
         let digits = one.expose().strip_prefix("mnx_").unwrap();
         assert_eq!(digits.len(), 64);
         assert!(digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
-        assert_eq!(format!("{one:?}"), "Secret(…)");
+        assert_eq!(format!("{one:?}"), "Secret(Secret(…))");
     }
 }

@@ -89,13 +89,13 @@ impl<T> Paced<T> {
     }
 
     fn charge(&mut self, direction: Direction, bytes: usize) {
-        let meter = self.inner.meter_mut(direction);
-        meter.give_back();
-        meter.charge(bytes);
+        let permit = self.inner.permit_mut(direction);
+        permit.give_back();
+        permit.charge(bytes);
     }
 
     fn note_write(&mut self) {
-        let waiting = self.inner.meter_mut(Direction::Write).is_waiting();
+        let waiting = self.inner.permit_mut(Direction::Write).is_waiting();
         self.pace.waiting_to_write.store(waiting, Relaxed);
     }
 
@@ -118,7 +118,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Paced<T> {
             return read;
         }
         let read = Pin::new(&mut self.inner).poll_read(cx, buf);
-        let waiting = self.inner.meter_mut(Direction::Read).is_waiting();
+        let waiting = self.inner.permit_mut(Direction::Read).is_waiting();
         self.pace.waiting_to_read.store(waiting, Relaxed);
         read
     }

@@ -24,12 +24,12 @@ fn every_node_gets_its_rates_whenever_it_comes() {
     };
     let bandwidth = Bandwidth::new(&throttle(rates(1, 2), rates(3, 4), rates(5, 6)));
     let ci = bandwidth.of_key(&"ci".into());
-    let stranger = bandwidth.stranger();
+    let stranger = bandwidth.unauthenticated();
     let connection = ci.share.child();
     let check = |server, connections, own| {
         let other = bandwidth.of_key(&"other".into());
         assert_eq!(rates_of(&bandwidth.shared.server), server);
-        for node in [&stranger, &connection, &bandwidth.stranger(), &other.share.child()] {
+        for node in [&stranger, &connection, &bandwidth.unauthenticated(), &other.share.child()] {
             assert_eq!(rates_of(node), connections);
         }
         assert_eq!(rates_of(&ci.own), own);

@@ -10,7 +10,6 @@ use std::{
     io::{self, Write},
     sync::Arc,
 };
-use time::format_description::well_known::Rfc3339;
 
 /// Keeps the keys of `keys.yaml`. A running hub takes a change within a second.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
@@ -119,7 +118,7 @@ fn list(config: &Config, output: &mut dyn Write, notes: &mut dyn Write) -> Resul
 }
 
 fn row(key: &ApiKey) -> [String; 5] {
-    let created = key.created.and_then(|time| time.format(&Rfc3339).ok());
+    let created = key.created.map(|created| created.to_string());
     [
         key.name.to_string(),
         key.scopes.to_string(),

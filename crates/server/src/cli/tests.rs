@@ -44,7 +44,7 @@ fn serve_is_what_no_command_means() {
         "--config c.yaml --listen 127.0.0.1:0 --state s --durability flush --plain-http",
         &ServeArgs {
             config: Some("c.yaml".into()),
-            listen: Some("127.0.0.1:0".to_owned()),
+            listen: vec!["127.0.0.1:0".to_owned()],
             state: Some("s".into()),
             durability: Some("flush".to_owned()),
             plain_http: true,

@@ -20,7 +20,7 @@ const KEY_BYTES_MAX: usize = 4096;
 pub(super) fn read(top: &Section<'_>, warnings: &mut Vec<String>) -> Vec<ApiKey> {
     let items = top.list("keys");
     if items.len() > KEYS_MAX {
-        top.mistake("keys", format!("expected at most {KEYS_MAX} keys, got {}", items.len()));
+        top.error("keys", format!("expected at most {KEYS_MAX} keys, got {}", items.len()));
         return Vec::new();
     }
     let mut keys: Vec<ApiKey> = Vec::new();
@@ -36,9 +36,9 @@ pub(super) fn read(top: &Section<'_>, warnings: &mut Vec<String>) -> Vec<ApiKey>
         }
         let place = format!("keys[{index}]");
         if !fresh_digest {
-            top.mistake(&place, "the same key stands there already");
+            top.error(&place, "the same key stands there already");
         } else if !names.insert(Arc::clone(&key.name)) {
-            top.mistake(&place, format!("another key is named {} already", key.name));
+            top.error(&place, format!("another key is named {} already", key.name));
         }
         warnings.extend(warnings_of(&key));
         keys.push(key);
@@ -58,13 +58,13 @@ fn read_one(top: &Section<'_>, index: usize, item: &Value, warnings: &mut Vec<St
     let place = format!("keys[{index}]");
     let (name, digest, scopes, prefix) = match item {
         Value::String(text) => {
-            let key = plain_key(text).map_err(|text| top.mistake(&place, text)).ok()?;
+            let key = plain_key(text).map_err(|text| top.error(&place, text)).ok()?;
             warnings.extend(short(&place, text));
             (None, Digest::of(key), None, None)
         }
         Value::Mapping(_) => {
             let section = top.item("keys", index, item);
-            let name = section.get("name", |value| name(units::text(value)?));
+            let name = section.get("name", |value| name(units::string(value)?));
             let digest = digest(&section, &place, warnings);
             let scopes = section.get("scopes", scopes);
             let prefix = section.get("prefix", units::parsed::<Prefix>);
@@ -73,7 +73,7 @@ fn read_one(top: &Section<'_>, index: usize, item: &Value, warnings: &mut Vec<St
         }
         // Neither shown nor converted: 012 and 1e5 are numbers to YAML, and not the key that was meant.
         _ => {
-            top.mistake(
+            top.error(
                 &place,
                 "expected a key in quotes, or a mapping with name, key or sha256, scopes, prefix",
             );
@@ -94,7 +94,7 @@ fn digest(section: &Section<'_>, place: &str, warnings: &mut Vec<String>) -> Opt
     let both = section.has("key") && section.has("sha256");
     let neither = !section.has("key") && !section.has("sha256");
     if both || neither {
-        section.mistake_here("expected either `key` or `sha256`");
+        section.error_here("expected either `key` or `sha256`");
     }
     let key = section.get("key", |value| {
         let text = value.as_str().ok_or("expected a key in quotes")?;

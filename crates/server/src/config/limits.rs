@@ -111,10 +111,10 @@ impl Limits {
 
     fn check(&self, section: &Section<'_>) {
         if self.body_decompressed_bytes_max < self.body_bytes_max {
-            section.mistake("body_decompressed_bytes_max", "must not be less than `body_bytes_max`");
+            section.error("body_decompressed_bytes_max", "must not be less than `body_bytes_max`");
         }
         if self.queue_bytes_max < self.body_decompressed_bytes_max {
-            section.mistake("queue_bytes_max", "must not be less than `body_decompressed_bytes_max`");
+            section.error("queue_bytes_max", "must not be less than `body_decompressed_bytes_max`");
         }
     }
 

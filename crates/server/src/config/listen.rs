@@ -1,207 +1,293 @@
-//! `listen`, `plain_http`: where the hub is reached, and how.
+//! `listen`, `plain_http`: where the hub is reached, and what is spoken there.
 
-use super::{
-    section::{Section, describe, quote},
-    units,
-};
-use std::{
-    fmt,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    str::FromStr,
-};
+mod address;
+
+pub(crate) use address::Address;
+
+use super::{section::Section, units};
+use std::{slice, str::FromStr};
 use yaml_serde::Value;
 
-/// Where the hub listens. Setting `listen` (or metric-nexus's `host` and `port`), flag `--listen`, environment
-/// `METRIC_NEXUS_LISTEN`; `127.0.0.1:3000` where nothing is said.
-///
-/// The host may be a name: it is looked up when the hub binds, not before. Port 0 means any free one.
+/// The listeners of the hub. Setting `listen` (or metric-nexus's `host` and `port`), flag `--listen`, environment
+/// `METRIC_NEXUS_LISTEN`; `127.0.0.1:3000` where nothing is said. In the file one text or a list of texts and mappings, in the
+/// environment texts with commas between.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ListenAddress {
-    /// An address (IPv6 without brackets) or a name.
-    pub(crate) host: String,
-    /// 0 for any free one.
-    pub(crate) port: u16,
+pub(crate) struct Listen {
+    /// Setting `plain_http`, flag `--plain-http`, environment `METRIC_NEXUS_PLAIN_HTTP`: whether listeners that do not say
+    /// what they speak do without TLS. For a proxy on the same machine, and for trying things out.
+    pub(crate) plain_http: bool,
+    /// Never none.
+    listeners: Vec<Listener>,
 }
 
-impl ListenAddress {
-    const PORT: u16 = 3000;
+/// One of them, as it was said.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Listener {
+    protocol: Option<Protocol>,
+    address: Address,
+}
 
-    /// Whether only this machine can reach the address, as far as one can tell without looking up a name.
-    pub(crate) fn is_loopback(&self) -> bool {
-        match self.host.parse::<IpAddr>() {
-            Ok(address) => address.is_loopback(),
-            Err(_) => self.host.eq_ignore_ascii_case("localhost"),
+/// What is spoken on a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// HTTP/2 and HTTP/1.1 over TLS.
+    Https,
+    /// HTTP/1.1 without TLS: keys and values can be read on the way.
+    Http,
+    /// HTTP/2 without TLS, by prior knowledge: the client begins with it, and asks for no upgrade.
+    H2c,
+}
+
+const PROTOCOLS: [(&str, Protocol); 3] = [
+    ("https", Protocol::Https),
+    ("http", Protocol::Http),
+    ("h2c", Protocol::H2c),
+];
+
+impl Protocol {
+    /// As the setting has it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Protocol::Https => "https",
+            Protocol::Http => "http",
+            Protocol::H2c => "h2c",
         }
     }
 
-    /// From `listen`, or from `host` and `port`.
+    /// As a URL has it.
+    pub(crate) fn scheme(self) -> &'static str {
+        match self {
+            Protocol::Https => "https",
+            Protocol::Http | Protocol::H2c => "http",
+        }
+    }
+}
+
+impl Listen {
+    const LISTENERS_MAX: usize = 64;
+
+    /// Each, with what is spoken there: what it says, else plain HTTP on a unix socket, since nobody listens on the way, and
+    /// TLS elsewhere unless [`plain_http`](Self::plain_http) says otherwise.
+    pub(crate) fn listeners(&self) -> impl Iterator<Item = (Protocol, &Address)> {
+        self.listeners.iter().map(|listener| {
+            let protocol = listener.protocol.unwrap_or(match &listener.address {
+                Address::Unix { .. } => Protocol::Http,
+                Address::Tcp { .. } if self.plain_http => Protocol::Http,
+                Address::Tcp { .. } => Protocol::Https,
+            });
+            (protocol, &listener.address)
+        })
+    }
+
+    /// Whether a certificate is needed.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.listeners().any(|(protocol, _)| protocol == Protocol::Https)
+    }
+
+    /// What is legal but unwise.
+    pub(super) fn warnings(&self) -> impl Iterator<Item = String> {
+        let plain = self
+            .listeners()
+            .filter(|(protocol, address)| *protocol != Protocol::Https && !address.is_local());
+        plain.map(|(_, address)| {
+            format!("keys and values travel unencrypted: plain HTTP on {address}, which other machines reach")
+        })
+    }
+
+    /// From `listen`, or from `host` and `port`; and from `plain_http`.
     pub(super) fn read(top: &Section<'_>) -> Self {
-        let mut listen = ListenAddress::default();
+        let mut listen = Listen::default();
         let old = [("host", top.has("host")), ("port", top.has("port"))];
         if top.has("listen") {
             for (name, _) in old.into_iter().filter(|(_, there)| *there) {
-                top.mistake(name, "says the same as `listen`: give only one of them");
+                top.error(name, "says the same as `listen`: give only one of them");
             }
         }
-        top.set("listen", &mut listen, units::parsed);
-        top.set("host", &mut listen.host, |value| host(units::text(value)?));
-        top.set("port", &mut listen.port, port);
+        listen.read_list(top);
+        if let [Listener { address, .. }] = listen.listeners.as_mut_slice() {
+            if let Some(host) = top.get("host", |value| address::host(units::string(value)?)) {
+                address.set_host(host);
+            }
+            if let Some(port) = top.get("port", address::port) {
+                address.set_port(port);
+            }
+        }
+        top.set("plain_http", &mut listen.plain_http, units::bool);
         listen
     }
-}
 
-impl Default for ListenAddress {
-    fn default() -> Self {
-        ListenAddress {
-            host: Ipv4Addr::LOCALHOST.to_string(),
-            port: Self::PORT,
+    fn read_list(&mut self, top: &Section<'_>) {
+        let (items, alone) = match top.get("listen", Ok) {
+            None => return,
+            Some(Value::Sequence(items)) => (items.as_slice(), false),
+            Some(one) => (slice::from_ref(one), true),
+        };
+        let mut found = Vec::new();
+        for (index, item) in items.iter().enumerate().take(Self::LISTENERS_MAX) {
+            found.extend(match item {
+                Value::Mapping(_) => Listener::read(&top.item("listen", index, item)),
+                _ if alone => top.get("listen", units::parsed),
+                _ => {
+                    let parsed = units::parsed(item);
+                    parsed.map_err(|text| top.error(&format!("listen[{index}]"), text)).ok()
+                }
+            });
+        }
+        for text in wrong_together(&found, items.len()) {
+            top.error("listen", text);
+        }
+        self.put(found);
+    }
+
+    /// Takes texts from outside the file; or says all that is wrong with them.
+    pub(super) fn set_texts<'a>(&mut self, texts: impl Iterator<Item = &'a str>) -> Vec<String> {
+        let (mut found, mut wrong, mut said) = (Vec::new(), Vec::new(), 0);
+        for text in texts.take(Self::LISTENERS_MAX + 1) {
+            said += 1;
+            match text.trim().parse() {
+                Ok(listener) => found.push(listener),
+                Err(text) => wrong.push(text),
+            }
+        }
+        wrong.extend(wrong_together(&found, said));
+        self.put(found);
+        wrong
+    }
+
+    fn put(&mut self, found: Vec<Listener>) {
+        if !found.is_empty() {
+            self.listeners = found;
         }
     }
 }
 
-impl FromStr for ListenAddress {
+/// What is wrong with listeners of which each is right.
+fn wrong_together(listeners: &[Listener], said: usize) -> Vec<String> {
+    let max = Listen::LISTENERS_MAX;
+    if said == 0 {
+        return vec!["expected at least one address".to_owned()];
+    }
+    if said > max {
+        return vec![format!("expected at most {max} addresses, got more")];
+    }
+    let addresses = || listeners.iter().map(|listener| &listener.address).enumerate();
+    let pairs = addresses().flat_map(|(index, one)| addresses().skip(index + 1).map(move |(_, other)| (one, other)));
+    let overlapping = pairs.filter(|(one, other)| one.overlaps(other));
+    overlapping
+        .map(|(one, other)| match one == other {
+            true => format!("{one} stands there twice: one listener has it alone"),
+            false => format!("{one} and {other} overlap, so only one of them can be listened on: leave one out, or give it another port"),
+        })
+        .collect()
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        Listen {
+            plain_http: false,
+            listeners: vec![Listener::default()],
+        }
+    }
+}
+
+impl Listener {
+    /// `protocol`, `address`, and for a socket `mode`.
+    fn read(section: &Section<'_>) -> Option<Self> {
+        let protocol = section.get("protocol", |value| units::choice(units::string(value)?, &PROTOCOLS));
+        let address = section.get("address", units::parsed);
+        let has_address = section.has("address");
+        let mode = section.get("mode", address::mode);
+        if !has_address {
+            section.error("address", "missing: where to listen, such as 127.0.0.1:3000");
+        }
+        let mut listener = Listener {
+            protocol,
+            address: address?,
+        };
+        match (&mut listener.address, mode) {
+            (Address::Unix { mode: set, .. }, Some(mode)) => *set = mode,
+            (Address::Tcp { .. }, Some(_)) => section.error("mode", "only a unix socket has permissions"),
+            (_, None) => {}
+        }
+        Some(listener)
+    }
+}
+
+impl FromStr for Listener {
     type Err = String;
 
-    /// `host:port`, `[::1]:port`; `:port` is every IPv4 address of the machine.
+    /// An address, or what is spoken there before it: `https://127.0.0.1:3000`, `h2c://unix:/run/metric-nexus.sock`.
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("expected an address such as 127.0.0.1:3000, got {}", quote(text));
-        let (before, port) = text.rsplit_once(':').ok_or_else(wrong)?;
-        if port.is_empty() || !port.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(wrong());
-        }
-        let port = port.parse().map_err(|_| wrong())?;
-        let bracketed = before.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-        let host = match bracketed {
-            Some(inside) => inside.parse::<Ipv6Addr>().map_err(|_| wrong())?.to_string(),
-            None if before.contains(':') => {
-                return Err(format!(
-                    "expected an IPv6 address in brackets, as in [::1]:3000, got {}",
-                    quote(text)
-                ));
-            }
-            None => host(before).map_err(|_| wrong())?,
+        let (protocol, address) = match text.split_once("://") {
+            Some((protocol, address)) => (Some(units::choice(protocol, &PROTOCOLS)?), address),
+            None => (None, text),
         };
-        Ok(ListenAddress { host, port })
-    }
-}
-
-impl fmt::Display for ListenAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.contains(':') {
-            write!(f, "[{}]:{}", self.host, self.port)
-        } else {
-            write!(f, "{}:{}", self.host, self.port)
-        }
-    }
-}
-
-/// An address or a name; empty means, as in metric-nexus, every IPv4 address of the machine.
-fn host(text: &str) -> Result<String, String> {
-    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-    if text.is_empty() {
-        return Ok(Ipv4Addr::UNSPECIFIED.to_string());
-    }
-    let plain = text
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'))
-        .unwrap_or(text);
-    if let Ok(address) = plain.parse::<IpAddr>() {
-        return Ok(address.to_string());
-    }
-    if text.len() <= 253 && text.chars().all(legal) {
-        return Ok(text.to_owned());
-    }
-    Err(format!("expected an address or a host name, got {}", quote(text)))
-}
-
-/// A number, or the same as a text.
-fn port(value: &Value) -> Result<u16, String> {
-    let number = match value {
-        Value::String(text) => text.parse().ok(),
-        _ => value.as_u64(),
-    };
-    number
-        .and_then(|number| u16::try_from(number).ok())
-        .ok_or_else(|| format!("expected a port, 0 to 65535, got {}", describe(value)))
-}
-
-/// What is spoken on the connection. Setting `plain_http`, flag `--plain-http`, environment
-/// `METRIC_NEXUS_PLAIN_HTTP`; TLS where nothing is said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Transport {
-    /// HTTP/2 and HTTP/1.1 over TLS.
-    #[default]
-    Tls,
-    /// Without TLS: keys and values can be read on the way. For a proxy on the same machine, and for trying things out.
-    PlainHttp,
-}
-
-impl Transport {
-    pub(super) fn from_plain_http(plain: bool) -> Self {
-        if plain { Transport::PlainHttp } else { Transport::Tls }
-    }
-
-    pub(super) fn read(top: &Section<'_>) -> Self {
-        let mut transport = Transport::default();
-        top.set("plain_http", &mut transport, |value| {
-            units::truth(value).map(Transport::from_plain_http)
-        });
-        transport
+        let address = address.parse()?;
+        Ok(Listener { protocol, address })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::super::tests::{listening, load, mistakes};
 
     #[test]
-    fn addresses() {
-        fn check(text: &str, host: &str, port: u16, shown: &str) {
-            let address: ListenAddress = text.parse().unwrap();
-            assert_eq!((address.host.as_str(), address.port), (host, port), "{text}");
-            assert_eq!(address.to_string(), shown);
-            assert_eq!(shown.parse(), Ok(address));
+    fn listeners_say_what_they_speak_or_it_is_what_their_address_is_for() {
+        fn check(yaml: &str, expected: &[&str]) {
+            assert_eq!(listening(&load(yaml).unwrap()), expected, "{yaml}");
         }
-        check("127.0.0.1:0", "127.0.0.1", 0, "127.0.0.1:0");
-        check("0.0.0.0:65535", "0.0.0.0", 65_535, "0.0.0.0:65535");
-        check("[::1]:3000", "::1", 3000, "[::1]:3000");
-        check(":3000", "0.0.0.0", 3000, "0.0.0.0:3000");
-        check("localhost:80", "localhost", 80, "localhost:80");
-        check("hub-1.example.org:80", "hub-1.example.org", 80, "hub-1.example.org:80");
+        check("", &["https://127.0.0.1:3000"]);
+        check("plain_http: true", &["http://127.0.0.1:3000"]);
+        check("listen: ':80'", &["https://0.0.0.0:80"]);
+        check("host: ''\nport: '80'", &["https://0.0.0.0:80"]);
+        check("listen: 'unix:/run/x'", &["http://unix:/run/x"]);
+        check("listen: 'h2c://localhost:80'", &["h2c://localhost:80"]);
+        check(
+            "listen: ['127.0.0.1:1', 'http://127.0.0.1:2', 'https://unix:/run/x', 'unix:/run/y']\nplain_http: true",
+            &[
+                "http://127.0.0.1:1",
+                "http://127.0.0.1:2",
+                "https://unix:/run/x",
+                "http://unix:/run/y",
+            ],
+        );
+        check(
+            "listen:\n- {protocol: https, address: '[::]:443'}\n- {protocol: h2c, address: 'unix:/run/x', mode: '0600'}\n- {address: '127.0.0.1:80'}",
+            &["https://[::]:443", "h2c://unix:/run/x", "https://127.0.0.1:80"],
+        );
     }
 
     #[test]
-    fn what_is_no_address_is_refused_by_name() {
-        for text in [
-            "",
-            "3000",
-            "host",
-            "host:",
-            "host:x",
-            "host:+1",
-            "host:65536",
-            "a b:1",
-            "[x]:1",
-            "[127.0.0.1]:1",
-        ] {
-            let expected = format!("expected an address such as 127.0.0.1:3000, got {text:?}");
-            assert_eq!(text.parse::<ListenAddress>(), Err(expected));
+    fn all_that_is_wrong_with_listeners_is_said_at_once() {
+        fn check(yaml: &str, expected: &[&str]) {
+            assert_eq!(mistakes(yaml), expected, "{yaml}");
         }
-        let expected = r#"expected an IPv6 address in brackets, as in [::1]:3000, got "::1:3000""#;
-        assert_eq!("::1:3000".parse::<ListenAddress>(), Err(expected.to_owned()));
-    }
-
-    #[test]
-    fn which_addresses_only_this_machine_reaches() {
-        fn check(text: &str, expected: bool) {
-            assert_eq!(text.parse::<ListenAddress>().unwrap().is_loopback(), expected, "{text}");
-        }
-        check("127.0.0.1:1", true);
-        check("127.1.2.3:1", true);
-        check("[::1]:1", true);
-        check("localhost:1", true);
-        check(":1", false);
-        check("[::]:1", false);
-        check("example.org:1", false);
+        check("listen: []", &["listen: expected at least one address"]);
+        check("listen: 3000", &["listen: expected a text, got 3000"]);
+        check(
+            "listen: ['ftp://127.0.0.1:1', {protocol: quic, address: here, mode: 0o660, port: 1}, {protocol: http}, {address: '127.0.0.1:2', mode: '0600'}]",
+            &[
+                r#"listen[0]: expected https or http or h2c, got "ftp""#,
+                r#"listen[1].protocol: expected https or http or h2c, got "quic""#,
+                r#"listen[1].address: expected an address such as 127.0.0.1:3000, got "here""#,
+                r#"listen[1].mode: expected permissions such as "0660", got 432"#,
+                "listen[1].port: unknown setting; known here: protocol, address, mode",
+                "listen[2].address: missing: where to listen, such as 127.0.0.1:3000",
+                "listen[3].mode: only a unix socket has permissions",
+            ],
+        );
+        check(
+            "listen: ['127.0.0.1:1', 'http://127.0.0.1:1', '0.0.0.0:1']",
+            &[
+                "listen: 127.0.0.1:1 stands there twice: one listener has it alone",
+                "listen: 127.0.0.1:1 and 0.0.0.0:1 overlap, so only one of them can be listened on: leave one out, or give it another port",
+                "listen: 127.0.0.1:1 and 0.0.0.0:1 overlap, so only one of them can be listened on: leave one out, or give it another port",
+            ],
+        );
+        let many: Vec<String> = (1..=65).map(|port| format!("'127.0.0.1:{port}'")).collect();
+        check(
+            &format!("listen: [{}]", many.join(", ")),
+            &["listen: expected at most 64 addresses, got more"],
+        );
     }
 }

@@ -42,11 +42,11 @@ impl Log {
         let mut log = Log::default();
         section.set("format", &mut log.format, |value| {
             choice(
-                units::text(value)?,
+                units::string(value)?,
                 &[("text", LogFormat::Text), ("json", LogFormat::Json)],
             )
         });
-        section.set("level", &mut log.level, |value| level(units::text(value)?));
+        section.set("level", &mut log.level, |value| level(units::string(value)?));
         section.finish();
         log
     }

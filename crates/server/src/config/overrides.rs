@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 /// Settings that win over the environment and the file. [`super::Config::find_and_load`] gives them their meaning, so that all
-/// mistakes are reported at once.
+/// errors are reported at once.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Overrides {
     /// The configuration file.
     pub(crate) config: Option<PathBuf>,
-    /// Where to listen.
-    pub(crate) listen: Option<String>,
+    /// Where to listen; as the configuration says if there is none.
+    pub(crate) listen: Vec<String>,
     /// The state directory, or metric-nexus's state file.
     pub(crate) state: Option<PathBuf>,
     /// What an acknowledged write survives.

@@ -36,7 +36,7 @@ impl Scrape {
         let section = top.section("scrape");
         let mut scrape = Scrape::default();
         section.set("created", &mut scrape.created, |value| {
-            units::truth(value).map(|exposed| if exposed { Created::Exposed } else { Created::Hidden })
+            units::bool(value).map(|exposed| if exposed { Created::Exposed } else { Created::Hidden })
         });
         section.set("gzip_parts_bytes_max", &mut scrape.gzip_parts_bytes_max, |value| {
             units::size(value, &(0..=1 << 40))

@@ -1,9 +1,10 @@
-//! Walks the YAML of a configuration file: asks for settings by name, collects every mistake, knows what was not
+//! Walks the YAML of a configuration file: asks for settings by name, collects every error, knows what was not
 //! asked for.
 
-use super::mistake::Mistakes;
+use super::error::Errors;
 use crate::feature::Feature;
 use std::{cell::RefCell, fmt::Write as _};
+use strsim::levenshtein;
 use yaml_serde::{Mapping, Value};
 
 /// One mapping of the file.
@@ -16,28 +17,28 @@ pub(super) struct Section<'a> {
     path: String,
     entries: Option<&'a Mapping>,
     asked_for: RefCell<Vec<&'static str>>,
-    mistakes: &'a Mistakes,
+    errors: &'a Errors,
 }
 
 impl<'a> Section<'a> {
     /// The whole file.
-    pub(super) fn top(file: &'a str, value: &'a Value, mistakes: &'a Mistakes) -> Self {
-        Section::new(file, String::new(), Some(value), mistakes)
+    pub(super) fn top(file: &'a str, value: &'a Value, errors: &'a Errors) -> Self {
+        Section::new(file, String::new(), Some(value), errors)
     }
 
-    fn new(file: &'a str, path: String, value: Option<&'a Value>, mistakes: &'a Mistakes) -> Self {
+    fn new(file: &'a str, path: String, value: Option<&'a Value>, errors: &'a Errors) -> Self {
         let mut section = Section {
             file,
             path,
             entries: None,
             asked_for: RefCell::default(),
-            mistakes,
+            errors,
         };
         match value {
             None | Some(Value::Null) => {}
             Some(Value::Mapping(entries)) => section.entries = Some(entries),
             // A text is not shown: a file with nothing but a key in it may have been named by mistake.
-            Some(other) => section.mistake_here(format!(
+            Some(other) => section.error_here(format!(
                 "expected a mapping of settings, got {}",
                 if other.is_string() {
                     "a text".to_owned()
@@ -51,20 +52,20 @@ impl<'a> Section<'a> {
 
     /// The mapping at `name`; an empty one if there is none.
     pub(super) fn section(&self, name: &'static str) -> Section<'a> {
-        Section::new(self.file, self.path_of(name), self.value(name), self.mistakes)
+        Section::new(self.file, self.path_of(name), self.value(name), self.errors)
     }
 
     /// The mapping at `name` whose own names are not settings but somebody's: each with the mapping behind it.
-    pub(super) fn named(&self, name: &'static str) -> Vec<(String, Section<'a>)> {
+    pub(super) fn map(&self, name: &'static str) -> Vec<(String, Section<'a>)> {
         let section = self.section(name);
         let mut found = Vec::new();
         for (name, value) in section.entries.into_iter().flatten() {
             match name.as_str() {
                 Some(name) => found.push((
                     name.to_owned(),
-                    Section::new(self.file, section.path_of(name), Some(value), self.mistakes),
+                    Section::new(self.file, section.path_of(name), Some(value), self.errors),
                 )),
-                None => section.mistake_here(format!("expected a name in text, got {}", describe(name))),
+                None => section.error_here(format!("expected a name in text, got {}", describe(name))),
             }
         }
         found
@@ -73,7 +74,7 @@ impl<'a> Section<'a> {
     /// The item `index` of the list at `name`, as a mapping.
     pub(super) fn item(&self, name: &str, index: usize, value: &'a Value) -> Section<'a> {
         let path = format!("{}[{index}]", self.path_of(name));
-        Section::new(self.file, path, Some(value), self.mistakes)
+        Section::new(self.file, path, Some(value), self.errors)
     }
 
     /// The items of the list at `name`.
@@ -83,7 +84,7 @@ impl<'a> Section<'a> {
             Some(Value::Sequence(items)) => items,
             Some(_) => {
                 // Not described: what stands in place of a list of keys may be a key.
-                self.mistake(name, "expected a list");
+                self.error(name, "expected a list");
                 &[]
             }
         }
@@ -96,7 +97,7 @@ impl<'a> Section<'a> {
 
     /// The setting `name` as `parse` understands it; nothing if it is absent, or wrong and thereby reported.
     pub(super) fn get<T>(&self, name: &'static str, parse: impl FnOnce(&'a Value) -> Result<T, String>) -> Option<T> {
-        parse(self.value(name)?).map_err(|text| self.mistake(name, text)).ok()
+        parse(self.value(name)?).map_err(|text| self.error(name, text)).ok()
     }
 
     /// Puts the setting `name` into `target`, if it is there and right.
@@ -114,7 +115,7 @@ impl<'a> Section<'a> {
     /// Reports the setting `name` if this build has not what it needs.
     pub(super) fn needs(&self, name: &str, feature: Feature) {
         if !feature.is_built_in() {
-            self.mistake(name, feature.to_string());
+            self.error(name, feature.to_string());
         }
     }
 
@@ -124,19 +125,18 @@ impl<'a> Section<'a> {
     }
 
     /// Reports that something is wrong with the setting `name`.
-    pub(super) fn mistake(&self, name: &str, text: impl Into<String>) {
-        self.mistakes
-            .add(format!("{}: {}", self.file, self.path_of(name)), text);
+    pub(super) fn error(&self, name: &str, text: impl Into<String>) {
+        self.errors.add(format!("{}: {}", self.file, self.path_of(name)), text);
     }
 
     /// Reports that something is wrong with this mapping.
-    pub(super) fn mistake_here(&self, text: impl Into<String>) {
+    pub(super) fn error_here(&self, text: impl Into<String>) {
         let place = if self.path.is_empty() {
             self.file.to_owned()
         } else {
             format!("{}: {}", self.file, self.path)
         };
-        self.mistakes.add(place, text);
+        self.errors.add(place, text);
     }
 
     /// Reports every entry that was not asked for.
@@ -144,18 +144,18 @@ impl<'a> Section<'a> {
         let asked_for = self.asked_for.borrow();
         for name in self.entries.into_iter().flat_map(Mapping::keys) {
             let Some(name) = name.as_str() else {
-                self.mistake_here(format!(
+                self.error_here(format!(
                     "expected settings named by text, got {} as a name",
                     describe(name)
                 ));
                 continue;
             };
             if !asked_for.contains(&name) {
-                self.mistake(name, unknown(name, &asked_for));
+                self.error(name, unknown(name, &asked_for));
             }
         }
         #[cfg(test)]
-        self.mistakes
+        self.errors
             .asked_for
             .borrow_mut()
             .extend(asked_for.iter().map(|name| self.path_of(name)));
@@ -203,9 +203,10 @@ pub(super) fn quote(text: &str) -> String {
 
 fn unknown(name: &str, known: &[&str]) -> String {
     let mut text = "unknown setting".to_owned();
+    let start: String = name.chars().take(64).collect();
     let closest = known
         .iter()
-        .map(|known| (edits(name, known), known))
+        .map(|known| (levenshtein(&start, known), known))
         .min()
         .filter(|(edits, known)| *edits <= 1 + known.len() / 4);
     match closest {
@@ -215,43 +216,9 @@ fn unknown(name: &str, known: &[&str]) -> String {
     text
 }
 
-/// How many characters must be put in, taken out or changed to get from one word to the other (Levenshtein).
-fn edits(from: &str, to: &str) -> usize {
-    let mut row: Vec<usize> = (0..=to.chars().count()).collect();
-    for (index, left) in from.chars().take(64).enumerate() {
-        let mut diagonal = index;
-        let mut before = index + 1;
-        for (cell, right) in row.iter_mut().zip(std::iter::once(None).chain(to.chars().map(Some))) {
-            let Some(right) = right else {
-                *cell = before;
-                continue;
-            };
-            let changed = diagonal + usize::from(left != right);
-            diagonal = *cell;
-            before = changed.min(before + 1).min(*cell + 1);
-            *cell = before;
-        }
-    }
-    row.last().copied().unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_distance_of_words() {
-        fn check(from: &str, to: &str, expected: usize) {
-            assert_eq!(edits(from, to), expected, "{from} → {to}");
-            assert_eq!(edits(to, from), expected, "{to} → {from}");
-        }
-        check("", "", 0);
-        check("", "abc", 3);
-        check("listen", "listen", 0);
-        check("lisen", "listen", 1);
-        check("listne", "listen", 2);
-        check("kitten", "sitting", 3);
-    }
 
     #[test]
     fn an_unknown_name_is_met_with_the_closest_or_with_all() {

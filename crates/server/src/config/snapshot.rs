@@ -30,7 +30,7 @@ impl Snapshot {
         section.set("interval", &mut snapshot.interval, |value| {
             units::duration(value, &range)
         });
-        section.set("time_share_max", &mut snapshot.time_share_max, units::share);
+        section.set("time_share_max", &mut snapshot.time_share_max, units::ratio);
         section.finish();
         snapshot
     }

@@ -66,7 +66,7 @@ impl StatePaths {
             return Self::in_directory(path);
         }
         let file = Self::beside_file(path);
-        let ours = Self::in_directory(crate::files::directory_of(path));
+        let ours = Self::in_directory(nexus_segments::files::directory_of(path));
         if path.file_name() == ours.snapshot.file_name() && ours.journal_dir().is_dir() && !file.directory.exists() {
             return ours;
         }
@@ -105,11 +105,6 @@ impl StatePaths {
     /// Who asked for what.
     pub(crate) fn usage_log_file(&self) -> PathBuf {
         self.directory.join("usage-log.db")
-    }
-
-    /// Locked by whoever writes it.
-    pub(crate) fn usage_log_lock_file(&self) -> PathBuf {
-        self.directory.join("usage-log.db.lock")
     }
 
     /// What waits to be stored there.

@@ -17,6 +17,14 @@ fn load_all(yaml: &str, variables: &[(&str, &str)], flags: &Overrides) -> Result
     Config::load(flags, &find, Some(&file("config.yaml", yaml)))
 }
 
+/// What is spoken where.
+pub(crate) fn listening(config: &Config) -> Vec<String> {
+    let listeners = config.listen.listeners();
+    listeners
+        .map(|(protocol, address)| format!("{}://{address}", protocol.name()))
+        .collect()
+}
+
 fn file(path: &str, text: &str) -> ConfigFile {
     ConfigFile {
         path: path.into(),
@@ -25,10 +33,10 @@ fn file(path: &str, text: &str) -> ConfigFile {
 }
 
 /// The mistakes in a file, without the file's name.
-fn mistakes(yaml: &str) -> Vec<String> {
+pub(crate) fn mistakes(yaml: &str) -> Vec<String> {
     let errors = load(yaml).unwrap_err();
-    let inside = |mistake: &mistake::Mistake| mistake.to_string().strip_prefix("config.yaml: ").unwrap().to_owned();
-    errors.mistakes().iter().map(inside).collect()
+    let inside = |error: &error::ConfigError| error.to_string().strip_prefix("config.yaml: ").unwrap().to_owned();
+    errors.errors().iter().map(inside).collect()
 }
 
 #[test]
@@ -46,9 +54,9 @@ fn without_a_word_all_is_default() {
 fn the_example_is_the_default_and_has_every_setting() {
     assert_eq!(load(EXAMPLE), Ok(Config::default()));
 
-    let mistakes = Mistakes::default();
-    Config::from_file(&file("all", "keys: [{sha256: x}]"), &mistakes);
-    let asked_for = mistakes.asked_for.take();
+    let errors = Errors::default();
+    Config::from_file(&file("all", "keys: [{sha256: x}]\nlisten: [{address: x}]"), &errors);
+    let asked_for = errors.asked_for.take();
     assert!(asked_for.len() > 40, "{asked_for:?}");
     let example: Value = yaml_serde::from_str(EXAMPLE).unwrap();
     for path in asked_for {
@@ -58,8 +66,11 @@ fn the_example_is_the_default_and_has_every_setting() {
             ("host" | "port" | "cert" | "key", None) => {
                 assert!(EXAMPLE.contains(&format!("`{first}`")), "{path}");
             }
-            ("keys[0]", Some(name)) => {
-                assert!(EXAMPLE.contains(&format!("#     {name}: ")) || name == "name", "{path}");
+            ("keys[0]" | "listen[0]", Some(name)) => {
+                assert!(
+                    EXAMPLE.contains(&format!("#     {name}: ")) || ["name", "protocol"].contains(&name),
+                    "{path}"
+                );
             }
             (_, None) => assert!(!example[first].is_null(), "{path}"),
             (_, Some(second)) => assert!(!example[first][second].is_null(), "{path}"),
@@ -76,7 +87,7 @@ fn a_configuration_of_metric_nexus_works_unchanged() {
         state.display()
     );
     let config = load(&yaml).unwrap();
-    assert_eq!(config.listen, ListenAddress::default());
+    assert_eq!(config.listen, Listen::default());
     assert_eq!(config.state, StatePaths::beside_file(&state));
     assert_eq!(config.tls, Tls::default());
     assert_eq!(config.keys.len(), 2);
@@ -145,8 +156,7 @@ log: { format: json, level: 'warn,nexus_server=debug' }
 ";
     let config = load(yaml).unwrap();
     let expected = Config {
-        listen: "[::1]:0".parse().unwrap(),
-        transport: Transport::PlainHttp,
+        listen: load("listen: '[::1]:0'\nplain_http: true").unwrap().listen,
         state: StatePaths::in_directory("/nowhere/state"),
         durability: Durability::Flush,
         tls: Tls {
@@ -238,58 +248,38 @@ fn flags_win_over_the_environment_and_that_over_the_file() {
     ];
     let flags = Overrides {
         config: None,
-        listen: Some("h:3".to_owned()),
+        listen: vec!["h:3".to_owned()],
         state: Some("/nowhere/3".into()),
         durability: Some("sync".to_owned()),
         plain_http: true,
     };
-    let check =
-        |variables: &[(&str, &str)], flags: &Overrides, port: u16, state: &str, durability, transport, level: &str| {
-            let config = load_all(yaml, variables, flags).unwrap();
-            assert_eq!(config.listen.port, port);
-            assert_eq!(config.state, StatePaths::in_directory(state));
-            assert_eq!(config.durability, durability);
-            assert_eq!(config.transport, transport);
-            assert_eq!(config.log.level, level);
-        };
+    let check = |variables: &[(&str, &str)], flags: &Overrides, listen: &str, state: &str, durability, level: &str| {
+        let config = load_all(yaml, variables, flags).unwrap();
+        assert_eq!(listening(&config), [listen]);
+        assert_eq!(config.state, StatePaths::in_directory(state));
+        assert_eq!(config.durability, durability);
+        assert_eq!(config.log.level, level);
+    };
     let none = Overrides::default();
-    check(
-        &[],
-        &none,
-        1,
-        "/nowhere/1",
-        Durability::Flush,
-        Transport::PlainHttp,
-        "warn",
-    );
+    check(&[], &none, "http://h:1", "/nowhere/1", Durability::Flush, "warn");
     check(
         &variables,
         &none,
-        2,
+        "https://h:2",
         "/nowhere/2",
         Durability::Snapshot,
-        Transport::Tls,
         "debug",
     );
     check(
         &variables,
         &flags,
-        3,
+        "http://h:3",
         "/nowhere/3",
         Durability::Sync,
-        Transport::PlainHttp,
         "debug",
     );
     let empty = variables.map(|(name, _)| (name, ""));
-    check(
-        &empty,
-        &none,
-        1,
-        "/nowhere/1",
-        Durability::Flush,
-        Transport::PlainHttp,
-        "warn",
-    );
+    check(&empty, &none, "http://h:1", "/nowhere/1", Durability::Flush, "warn");
 }
 
 #[test]
@@ -424,6 +414,80 @@ fn every_kind_of_mistake_in_the_file() {
             "usage_log.follow[2]: /a is named twice: leave one out",
         ],
     );
+    check(
+        "usage_log: {store: postgres}",
+        &["usage_log.store: postgres has settings: say store: {postgres: {url: …}}"],
+    );
+    check(
+        "usage_log: {store: 'postgres://user:hunter2@db/billing'}",
+        &["usage_log.store: expected sqlite, postgres: {url: …} or bigquery: {project: …}, got another text"],
+    );
+    check(
+        "usage_log: {store: {}}",
+        &["usage_log.store: expected sqlite, postgres: {url: …} or bigquery: {project: …}"],
+    );
+    #[cfg(feature = "postgres")]
+    check(
+        "usage_log: {store: {postgres: {url: 'postgres://db', ur: x}}}",
+        &["usage_log.store.postgres.ur: unknown setting; did you mean `url`?"],
+    );
+    #[cfg(not(feature = "postgres"))]
+    check(
+        "usage_log: {store: {postgres: {url: 'postgres://db'}}}",
+        &[
+            "usage_log.store.postgres: this metric-nexus was built without the feature postgres: build it with `--features postgres`, or take a package, which has all features",
+        ],
+    );
+    #[cfg(feature = "bigquery")]
+    check(
+        "usage_log: {store: {bigquery: {project: acme, table: ''}}}",
+        &[
+            "usage_log.store.bigquery.dataset: is missing",
+            "usage_log.store.bigquery.table: expected a text, got an empty one",
+            "usage_log.store.bigquery.token_file: is missing",
+        ],
+    );
+    #[cfg(not(feature = "bigquery"))]
+    check(
+        "usage_log: {store: {bigquery: {project: acme}}}",
+        &[
+            "usage_log.store.bigquery: this metric-nexus was built without the feature bigquery: build it with `--features bigquery`, or take a package, which has all features",
+        ],
+    );
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+fn the_url_of_the_usage_log_is_given_by_the_file_or_the_environment() {
+    let check = |yaml: &str, variable: Option<&str>, expected: Result<&str, &str>| {
+        let variables: Vec<_> = variable
+            .map(|url| ("METRIC_NEXUS_USAGE_LOG_POSTGRES_URL", url))
+            .into_iter()
+            .collect();
+        let found = load_all(yaml, &variables, &Default::default());
+        let url = match &found {
+            Ok(config) => match &config.usage_log.store {
+                UsageLogStore::Postgres(postgres) => Ok(postgres.url.expose().to_owned()),
+                other => panic!("{yaml}: {other:?}"),
+            },
+            Err(errors) => Err(errors
+                .errors()
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join("; ")),
+        };
+        assert_eq!(url.as_deref().map_err(|text| &**text), expected, "{yaml}");
+        assert!(!format!("{found:?}").contains("hunter2"), "{found:?}");
+    };
+    let url = "postgres://usage:hunter2@db/billing";
+    let given = format!("usage_log: {{store: {{postgres: {{url: '{url}'}}}}}}");
+    check(&given, None, Ok(url));
+    check(&given, Some("postgres://other"), Ok("postgres://other"));
+    let without = "usage_log: {store: {postgres: {ca: ''}}}";
+    check(without, Some(url), Ok(url));
+    let missing = "usage_log.store.postgres.url: is missing, and so is METRIC_NEXUS_USAGE_LOG_POSTGRES_URL";
+    check(without, None, Err(missing));
 }
 
 #[test]
@@ -524,9 +588,9 @@ fn the_file_is_found_by_flag_or_environment_and_must_be_there() {
         config: Some(two.clone()),
         ..Overrides::default()
     };
-    let port = |flags: &Overrides| Config::find_and_load(flags, &variable).unwrap().listen.port;
-    assert_eq!(port(&Overrides::default()), 1);
-    assert_eq!(port(&flags), 2);
+    let listen = |flags: &Overrides| listening(&Config::find_and_load(flags, &variable).unwrap());
+    assert_eq!(listen(&Overrides::default()), ["https://h:1"]);
+    assert_eq!(listen(&flags), ["https://h:2"]);
 
     fs::remove_file(&two).unwrap();
     let error = Config::find_and_load(&flags, &variable).unwrap_err().to_string();

@@ -35,7 +35,7 @@ impl Throttle {
             server: Rates::read(section.section("server")),
             connection: Rates::read(section.section("connection")),
             keys: section
-                .named("keys")
+                .map("keys")
                 .into_iter()
                 .map(|(name, rates)| (name, Rates::read(rates)))
                 .collect(),
@@ -49,10 +49,10 @@ impl Rates {
     fn read(section: Section<'_>) -> Self {
         let mut rates = Rates::default();
         section.set("read_bytes_per_second", &mut rates.read_bytes_per_second, |value| {
-            units::amount(value, &RATE)
+            units::size(value, &RATE)
         });
         section.set("write_bytes_per_second", &mut rates.write_bytes_per_second, |value| {
-            units::amount(value, &RATE)
+            units::size(value, &RATE)
         });
         section.finish();
         rates

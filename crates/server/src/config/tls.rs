@@ -48,7 +48,7 @@ impl Certificate {
         let read = |name: &'static str| {
             let (ours, old) = (section.get(name, units::path), top.get(name, units::path));
             if ours.is_some() && old.is_some() {
-                top.mistake(name, format!("says the same as `tls.{name}`: give only one of them"));
+                top.error(name, format!("says the same as `tls.{name}`: give only one of them"));
             }
             ours.or(old).flatten()
         };
@@ -56,11 +56,11 @@ impl Certificate {
             (Some(cert), Some(key)) => Certificate::Files { cert, key },
             (None, None) => Certificate::Generated,
             (Some(_), None) => {
-                section.mistake("key", "missing, since there is a `cert`: give both or neither");
+                section.error("key", "missing, since there is a `cert`: give both or neither");
                 Certificate::Generated
             }
             (None, Some(_)) => {
-                section.mistake("cert", "missing, since there is a `key`: give both or neither");
+                section.error("cert", "missing, since there is a `key`: give both or neither");
                 Certificate::Generated
             }
         }
@@ -70,7 +70,7 @@ impl Certificate {
 fn read_names(section: &Section<'_>) -> Vec<String> {
     let items = section.list("names");
     if items.len() > Tls::NAMES_MAX {
-        section.mistake(
+        section.error(
             "names",
             format!("expected at most {} names, got {}", Tls::NAMES_MAX, items.len()),
         );
@@ -82,7 +82,7 @@ fn read_names(section: &Section<'_>) -> Vec<String> {
             Some(name) if (1..=253).contains(&name.len()) && name.chars().all(legal) => {
                 names.push(name.to_owned());
             }
-            _ => section.mistake(
+            _ => section.error(
                 &format!("names[{index}]"),
                 format!(
                     "expected a host name or an address, got {}",

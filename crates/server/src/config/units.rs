@@ -1,16 +1,16 @@
 //! What single settings look like: whole numbers, sizes, durations, texts.
 
 use super::section::{describe, quote};
-use std::{ops::RangeInclusive, path::PathBuf, time::Duration};
+use std::{fmt::Display, ops::RangeInclusive, path::PathBuf, time::Duration};
 use yaml_serde::Value;
 
-pub(super) fn text(value: &Value) -> Result<&str, String> {
+pub(super) fn string(value: &Value) -> Result<&str, String> {
     value
         .as_str()
         .ok_or_else(|| format!("expected a text, got {}", describe(value)))
 }
 
-pub(super) fn truth(value: &Value) -> Result<bool, String> {
+pub(super) fn bool(value: &Value) -> Result<bool, String> {
     value
         .as_bool()
         .ok_or_else(|| format!("expected true or false, got {}", describe(value)))
@@ -18,7 +18,7 @@ pub(super) fn truth(value: &Value) -> Result<bool, String> {
 
 /// A path; nothing for the empty text, by which metric-nexus means *none*.
 pub(super) fn path(value: &Value) -> Result<Option<PathBuf>, String> {
-    let text = text(value)?;
+    let text = string(value)?;
     Ok((!text.is_empty()).then(|| PathBuf::from(text)))
 }
 
@@ -26,72 +26,45 @@ pub(super) fn path(value: &Value) -> Result<Option<PathBuf>, String> {
 pub(super) fn parsed<T>(value: &Value) -> Result<T, String>
 where
     T: std::str::FromStr,
-    T::Err: std::fmt::Display,
+    T::Err: Display,
 {
-    text(value)?.parse().map_err(|error: T::Err| error.to_string())
+    string(value)?.parse().map_err(|error: T::Err| error.to_string())
 }
 
 /// A whole number: `2000000`, `2_000_000`.
-pub(super) fn count(value: &Value, range: &RangeInclusive<usize>) -> Result<usize, String> {
+pub(super) fn count<T: Whole>(value: &Value, range: &RangeInclusive<T>) -> Result<T, String> {
     let number = match value {
         Value::String(text) => text.replace('_', "").parse::<u64>().ok(),
         _ => value.as_u64(),
     };
     let number = number.ok_or_else(|| format!("expected a whole number, got {}", describe(value)))?;
-    usize::try_from(number)
-        .ok()
-        .filter(|number| range.contains(number))
-        .ok_or_else(|| format!("expected {} to {}, got {number}", range.start(), range.end()))
+    within(number, range).ok_or_else(|| format!("expected {} to {}, got {number}", range.start(), range.end()))
 }
 
 /// A number of bytes: `65536`, `"64KiB"`, `"16 MiB"`; `kB`, `MB` and `GB` count in thousands.
-pub(super) fn size(value: &Value, range: &RangeInclusive<usize>) -> Result<usize, String> {
-    let expected = || format!("expected a size such as 65536 or 16MiB, got {}", describe(value));
-    let bytes = match value {
-        Value::Number(number) => number.as_u64(),
-        Value::String(text) => parse_size(text),
-        _ => None,
-    };
-    let bytes = bytes.ok_or_else(expected)?;
-    usize::try_from(bytes)
-        .ok()
-        .filter(|bytes| range.contains(bytes))
-        .ok_or_else(|| {
-            let (low, high) = (show_size(*range.start()), show_size(*range.end()));
-            format!("expected {low} to {high}, got {}", describe(value))
-        })
-}
-
-/// A whole number that need not fit into memory, as [`count`].
-pub(super) fn number(value: &Value, range: &RangeInclusive<u64>) -> Result<u64, String> {
-    let number = match value {
-        Value::String(text) => text.replace('_', "").parse().ok(),
-        _ => value.as_u64(),
-    };
-    let number = number.ok_or_else(|| format!("expected a whole number, got {}", describe(value)))?;
-    if range.contains(&number) {
-        return Ok(number);
-    }
-    Err(format!("expected {} to {}, got {number}", range.start(), range.end()))
-}
-
-/// A number of bytes that need not fit into memory, as [`size`].
-pub(super) fn amount(value: &Value, range: &RangeInclusive<u64>) -> Result<u64, String> {
+pub(super) fn size<T: Whole>(value: &Value, range: &RangeInclusive<T>) -> Result<T, String> {
     let bytes = match value {
         Value::Number(number) => number.as_u64(),
         Value::String(text) => parse_size(text),
         _ => None,
     };
     let bytes = bytes.ok_or_else(|| format!("expected a size such as 65536 or 16MiB, got {}", describe(value)))?;
-    if range.contains(&bytes) {
-        return Ok(bytes);
-    }
-    Err(format!(
-        "expected {} to {}, got {}",
-        range.start(),
-        range.end(),
-        describe(value)
-    ))
+    within(bytes, range).ok_or_else(|| {
+        let (low, high) = (show_size(*range.start()), show_size(*range.end()));
+        format!("expected {low} to {high}, got {}", describe(value))
+    })
+}
+
+/// What counts and sizes are kept as.
+pub(super) trait Whole: TryFrom<u64> + TryInto<u64> + PartialOrd + Copy + Display {}
+
+impl Whole for i8 {}
+impl Whole for u32 {}
+impl Whole for u64 {}
+impl Whole for usize {}
+
+fn within<T: Whole>(number: u64, range: &RangeInclusive<T>) -> Option<T> {
+    T::try_from(number).ok().filter(|number| range.contains(number))
 }
 
 /// A stretch of time: `"500ms"`, `"10s"`, `"1.5m"`, `"1h"`, `"7d"`. A bare number says no unit and is refused.
@@ -106,10 +79,10 @@ pub(super) fn duration(value: &Value, range: &RangeInclusive<Duration>) -> Resul
 }
 
 /// A part of a whole: above 0, at most 1.
-pub(super) fn share(value: &Value) -> Result<f64, String> {
+pub(super) fn ratio(value: &Value) -> Result<f64, String> {
     value
         .as_f64()
-        .filter(|share| *share > 0.0 && *share <= 1.0)
+        .filter(|ratio| *ratio > 0.0 && *ratio <= 1.0)
         .ok_or_else(|| format!("expected a number above 0 and at most 1, got {}", describe(value)))
 }
 
@@ -162,8 +135,9 @@ fn split(text: &str) -> Option<(&str, &str)> {
     (!number.is_empty()).then(|| (number, unit.trim_start_matches(' ')))
 }
 
-fn show_size(bytes: usize) -> String {
-    for (unit, name) in [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")] {
+fn show_size<T: Whole>(bytes: T) -> String {
+    let bytes = bytes.try_into().unwrap_or(u64::MAX);
+    for (unit, name) in [(1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")] {
         if bytes >= unit && bytes.is_multiple_of(unit) {
             return format!("{}{name}", bytes / unit);
         }
@@ -252,9 +226,9 @@ mod tests {
     }
 
     #[test]
-    fn shares() {
+    fn ratios() {
         fn check(text: &str, expected: Result<f64, &str>) {
-            assert_eq!(share(&yaml(text)), expected.map_err(str::to_owned), "{text}");
+            assert_eq!(ratio(&yaml(text)), expected.map_err(str::to_owned), "{text}");
         }
         check("0.1", Ok(0.1));
         check("1", Ok(1.0));

@@ -4,11 +4,11 @@ mod limits;
 mod shared;
 
 use super::{section::Section, units};
-use nexus_usage::{Calendar, Mode};
+use nexus_usage::{AnchorDay, Mode, UnknownZone, Zone};
 use std::{collections::BTreeMap, time::Duration};
 
 pub(crate) use limits::{KeyLimits, LIMIT_MAX, REQUESTS_PER_SECOND_MAX};
-pub(crate) use shared::{Password, PostgresStore, RedisStore, Shared, Store};
+pub(crate) use shared::{PostgresStore, RedisStore, Shared, Store};
 
 /// Settings of the usage: what the file says of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,8 +16,8 @@ pub(crate) struct Usage {
     /// `usage.mode`: how strictly monthly limits are kept: exactly, as far as this hub is concerned.
     pub(crate) mode: Mode,
     /// `usage.zone` and `usage.anchor_day`: in which time zone and on which day months begin: UTC, the first.
-    pub(crate) zone: String,
-    pub(crate) anchor_day: i8,
+    pub(crate) zone: Zone,
+    pub(crate) anchor_day: AnchorDay,
     /// `usage.push_interval`: how often the shared store is told, and asked about the others: 200 ms.
     pub(crate) push_interval: Duration,
     /// `usage.overrun_bytes_max`: how far bytes that are under way may together go beyond a limit: 1 MiB.
@@ -32,8 +32,8 @@ impl Default for Usage {
     fn default() -> Self {
         Usage {
             mode: Mode::Exact,
-            zone: "UTC".to_owned(),
-            anchor_day: 1,
+            zone: Zone::UTC,
+            anchor_day: AnchorDay::FIRST,
             push_interval: Duration::from_millis(200),
             overrun_bytes_max: 1 << 20,
             shared: None,
@@ -56,31 +56,33 @@ impl Usage {
         let section = top.section("usage");
         let mut usage = Usage::default();
         section.set("mode", &mut usage.mode, |value| {
-            units::choice(units::text(value)?, &MODES)
+            units::choice(units::string(value)?, &MODES)
         });
-        section.set("zone", &mut usage.zone, |value| zone(units::text(value)?));
+        section.set("zone", &mut usage.zone, |value| zone(units::string(value)?));
         section.set("anchor_day", &mut usage.anchor_day, |value| {
-            let day = units::number(value, &(1..=28))?;
-            i8::try_from(day).map_err(|error| error.to_string())
+            let day = units::count(value, &(1..=31))?;
+            anchor_day(day)
         });
         let interval = Duration::from_millis(1)..=Duration::from_secs(60);
         section.set("push_interval", &mut usage.push_interval, |value| {
             units::duration(value, &interval)
         });
         section.set("overrun_bytes_max", &mut usage.overrun_bytes_max, |value| {
-            units::amount(value, &(0..=LIMIT_MAX))
+            units::size(value, &(0..=LIMIT_MAX))
         });
         usage.shared = Shared::read(section.section("shared"));
-        let limits = section.named("limits").into_iter();
+        let limits = section.map("limits").into_iter();
         usage.limits = limits.map(|(name, limits)| (name, KeyLimits::read(limits))).collect();
         section.finish();
         usage
     }
 }
 
-fn zone(text: &str) -> Result<String, String> {
-    match Calendar::new(text, 1) {
-        Ok(_) => Ok(text.to_owned()),
-        Err(error) => Err(error.to_string()),
-    }
+fn zone(text: &str) -> Result<Zone, String> {
+    text.parse().map_err(|error: UnknownZone| error.to_string())
+}
+
+fn anchor_day(day: u64) -> Result<AnchorDay, String> {
+    let day = u8::try_from(day).unwrap_or(u8::MAX);
+    AnchorDay::try_from(day).map_err(|error| error.to_string())
 }

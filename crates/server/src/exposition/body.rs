@@ -1,33 +1,31 @@
+//! A scrape as it is sent: pieces of the body, one after the other.
+
 use std::{io, sync::Arc};
 
 #[cfg(feature = "zstd")]
 use super::zstd::Zstd;
 use super::{
     gzip::Gzip,
-    gzip_cache::GzipCache,
-    scrape::{CHUNK_BYTES, Scrape},
+    gzip_cache::{GzipCache, RenderedBlock},
+    scrape::{CHUNK_BYTES, Part, Scrape},
 };
 use crate::content_coding::ContentCoding;
 
-/// A scrape as it is sent: pieces of the body, one after the other.
+/// The body of a scrape.
 #[derive(Debug)]
 pub(crate) struct Body {
     scrape: Scrape,
     coding: Coding,
+    /// Whether the end was given out.
+    ended: bool,
 }
 
 #[derive(Debug)]
 enum Coding {
     Identity,
-    Gzip {
-        gzip: Option<Gzip>,
-        gzip_cache: GzipCache,
-        text: Vec<u8>,
-    },
+    Gzip(Box<GzipBody>),
     #[cfg(feature = "zstd")]
-    Zstd(Option<Zstd>),
-    /// The end was given out.
-    Ended,
+    Zstd(Zstd),
 }
 
 impl Body {
@@ -35,93 +33,109 @@ impl Body {
     pub(crate) fn new(scrape: Scrape, coding: ContentCoding, gzip_cache: GzipCache) -> io::Result<Self> {
         let coding = match coding {
             ContentCoding::Identity => Coding::Identity,
-            ContentCoding::Gzip => {
-                gzip_cache.sweep();
-                Coding::Gzip {
-                    gzip: None,
-                    gzip_cache,
-                    text: Vec::new(),
-                }
-            }
+            ContentCoding::Gzip => Coding::Gzip(Box::new(GzipBody::new(gzip_cache))),
             #[cfg(feature = "zstd")]
-            ContentCoding::Zstd => Coding::Zstd(Some(Zstd::new()?)),
+            ContentCoding::Zstd => Coding::Zstd(Zstd::new()?),
         };
-        Ok(Body { scrape, coding })
+        Ok(Body {
+            scrape,
+            coding,
+            ended: false,
+        })
     }
 
     /// The next piece; `None` at the end. Makes at most a few chunks of text meanwhile, or until some of the body is ready.
     pub(crate) fn next_piece(&mut self) -> io::Result<Option<Vec<u8>>> {
         let mut out = Vec::new();
-        while out.is_empty() {
-            let ended = match &mut self.coding {
-                Coding::Ended => return Ok(None),
+        while out.is_empty() && !self.ended {
+            self.ended = match &mut self.coding {
                 Coding::Identity => !self.scrape.next_chunk(&mut out),
-                Coding::Gzip { gzip, gzip_cache, text } => {
-                    gzip_piece(&mut self.scrape, gzip, gzip_cache, text, &mut out)?
-                }
+                Coding::Gzip(gzip) => gzip.piece(&mut self.scrape, &mut out)?,
                 #[cfg(feature = "zstd")]
                 Coding::Zstd(zstd) => zstd_piece(&mut self.scrape, zstd, &mut out)?,
             };
-            if ended {
-                self.coding = Coding::Ended;
-            }
         }
-        Ok(Some(out))
+        Ok((!out.is_empty()).then_some(out))
     }
 }
 
+/// Appends what is ready after one more chunk; says whether it was the last.
 #[cfg(feature = "zstd")]
-fn zstd_piece(scrape: &mut Scrape, zstd: &mut Option<Zstd>, out: &mut Vec<u8>) -> io::Result<bool> {
+fn zstd_piece(scrape: &mut Scrape, zstd: &mut Zstd, out: &mut Vec<u8>) -> io::Result<bool> {
     let mut chunk = Vec::new();
-    if scrape.next_chunk(&mut chunk) {
-        if let Some(zstd) = zstd {
-            *out = zstd.push(&chunk)?;
-        }
-        return Ok(false);
-    }
-    if let Some(zstd) = zstd.take() {
-        *out = zstd.finish()?;
-    }
-    Ok(true)
+    let ended = !scrape.next_chunk(&mut chunk);
+    *out = if ended { zstd.finish()? } else { zstd.push(&chunk)? };
+    Ok(ended)
 }
 
-/// Slabs worth it are chunks of their own, which stand in the next scrapes too unless they change; what is between them is
+/// Blocks worth it are chunks of their own, which stand in the next scrapes too unless they change; what is between them is
 /// compressed each time.
-fn gzip_piece(
-    scrape: &mut Scrape,
-    gzip: &mut Option<Gzip>,
-    gzip_cache: &GzipCache,
-    text: &mut Vec<u8>,
-    out: &mut Vec<u8>,
-) -> io::Result<bool> {
-    let gzip_now = gzip.get_or_insert_with(|| Gzip::begin(out));
-    let mut rendered = 0;
-    while !scrape.is_finished() && rendered < CHUNK_BYTES && out.len() < CHUNK_BYTES {
-        text.clear();
-        if let Some((slab, key)) = scrape.block() {
-            if let Some(part) = gzip_cache.find(&slab, key) {
-                scrape.skip_block();
-                gzip_now.append(out, &part);
-                continue;
-            }
-            // Before the text: if it changes meanwhile, the part is taken for older than it is, never for newer.
-            let version = slab.version();
-            scrape.step(text);
-            let part = Arc::new(gzip_now.compress(text)?);
-            gzip_now.append(out, &part);
-            gzip_cache.keep(&slab, key, version, part);
-        } else {
-            while !scrape.is_finished() && text.len() < CHUNK_BYTES && scrape.block().is_none() {
-                scrape.step(text);
-            }
-            let part = gzip_now.compress(text)?;
-            gzip_now.append(out, &part);
+#[derive(Debug)]
+struct GzipBody {
+    gzip: Gzip,
+    cache: GzipCache,
+    /// What is rendered and not compressed yet.
+    text: Vec<u8>,
+}
+
+impl GzipBody {
+    fn new(cache: GzipCache) -> Self {
+        cache.sweep();
+        GzipBody {
+            gzip: Gzip::new(),
+            cache,
+            text: Vec::new(),
         }
-        rendered += text.len();
     }
-    let finished = scrape.is_finished();
-    if finished && let Some(gzip) = gzip.take() {
-        gzip.finish(out);
+
+    /// Appends the next parts; says whether they were the last.
+    fn piece(&mut self, scrape: &mut Scrape, out: &mut Vec<u8>) -> io::Result<bool> {
+        let mut rendered = 0;
+        for part in scrape {
+            if let Some((block, style)) = part.whole_block() {
+                self.compress_text(out)?;
+                let key = RenderedBlock {
+                    block: block.id(),
+                    style,
+                };
+                // Before the text: if it changes meanwhile, the chunk is taken for older than it is, never for newer.
+                rendered += self.block(&part, key, block.version(), out)?;
+            } else {
+                let before = self.text.len();
+                part.render(&mut self.text);
+                rendered += self.text.len() - before;
+            }
+            if rendered >= CHUNK_BYTES || out.len() >= CHUNK_BYTES {
+                self.compress_text(out)?;
+                return Ok(false);
+            }
+        }
+        self.compress_text(out)?;
+        self.gzip.finish(out);
+        Ok(true)
     }
-    Ok(finished)
+
+    /// Appends the chunk of a block, made unless it is there; says how much was rendered for it.
+    fn block(&mut self, part: &Part, key: RenderedBlock, version: u64, out: &mut Vec<u8>) -> io::Result<usize> {
+        if let Some(chunk) = self.cache.find(&key, version) {
+            self.gzip.append(out, &chunk);
+            return Ok(0);
+        }
+        part.render(&mut self.text);
+        let rendered = self.text.len();
+        let chunk = Arc::new(self.gzip.compress(&self.text)?);
+        self.text.clear();
+        self.gzip.append(out, &chunk);
+        self.cache.keep(key, version, chunk);
+        Ok(rendered)
+    }
+
+    fn compress_text(&mut self, out: &mut Vec<u8>) -> io::Result<()> {
+        if !self.text.is_empty() {
+            let chunk = self.gzip.compress(&self.text)?;
+            self.text.clear();
+            self.gzip.append(out, &chunk);
+        }
+        Ok(())
+    }
 }

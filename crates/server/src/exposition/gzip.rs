@@ -29,6 +29,7 @@ impl DeflateChunk {
 #[derive(Debug)]
 pub(super) struct Gzip {
     deflate: Compress,
+    began: bool,
     checksum: crc32fast::Hasher,
     text_length: usize,
     /// Where a part is compressed, before its length is known.
@@ -36,10 +37,9 @@ pub(super) struct Gzip {
 }
 
 impl Gzip {
-    /// Begins a body.
-    pub(super) fn begin(out: &mut Vec<u8>) -> Self {
-        out.extend_from_slice(&HEADER);
+    pub(super) fn new() -> Self {
         Gzip {
+            began: false,
             // Metrics repeat themselves so much that the fastest level already gives nearly all there is to gain.
             deflate: Compress::new(Compression::fast(), false),
             checksum: crc32fast::Hasher::new(),
@@ -75,15 +75,23 @@ impl Gzip {
 
     /// Appends a part.
     pub(super) fn append(&mut self, out: &mut Vec<u8>, part: &DeflateChunk) {
+        self.begin(out);
         out.extend_from_slice(&part.deflated);
         self.checksum.combine(&part.checksum);
         self.text_length = self.text_length.wrapping_add(part.text_length);
     }
 
+    fn begin(&mut self, out: &mut Vec<u8>) {
+        if !std::mem::replace(&mut self.began, true) {
+            out.extend_from_slice(&HEADER);
+        }
+    }
+
     /// Ends the body.
-    pub(super) fn finish(self, out: &mut Vec<u8>) {
+    pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
+        self.begin(out);
         out.extend_from_slice(&LAST_BLOCK);
-        out.extend_from_slice(&self.checksum.finalize().to_le_bytes());
+        out.extend_from_slice(&self.checksum.clone().finalize().to_le_bytes());
         #[expect(clippy::cast_possible_truncation, reason = "gzip keeps the length modulo 2^32")]
         out.extend_from_slice(&(self.text_length as u32).to_le_bytes());
     }
@@ -100,7 +108,7 @@ mod tests {
 
     fn body(texts: &[Vec<u8>]) -> Vec<u8> {
         let mut out = Vec::new();
-        let mut gzip = Gzip::begin(&mut out);
+        let mut gzip = Gzip::new();
         for text in texts {
             let part = gzip.compress(text).unwrap();
             gzip.append(&mut out, &part);
@@ -126,7 +134,7 @@ mod tests {
     #[test]
     fn a_part_may_stand_in_many_bodies() {
         let mut out = Vec::new();
-        let mut gzip = Gzip::begin(&mut out);
+        let mut gzip = Gzip::new();
         let part = gzip.compress(&b"jobs_total 1\n".repeat(10_000)).unwrap();
         for _ in 0..3 {
             gzip.append(&mut out, &part);

@@ -1,23 +1,22 @@
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use nexus_metric::text::{Escaping, Format};
 use tokio::time::Instant;
 
-use super::{gzip::DeflateChunk, render::Created};
-use crate::state::Slab;
+use super::{gzip::DeflateChunk, scrape::Style};
+use crate::store::view::BlockId;
 
 /// A chunk that no scrape asked for goes after that: twice the longest scrape interval that Prometheus works with.
 const UNUSED_MAX: Duration = Duration::from_secs(600);
 /// What a chunk takes beside its bytes.
 const OVERHEAD_BYTES: usize = 192;
 
-/// The compressed lines of slabs that may be the same at the next scrape. Cheap to clone; all clones are one.
+/// The compressed lines of blocks that may be the same at the next scrape. Cheap to clone; all clones are one.
 ///
-/// A chunk is right as long as its slab's version stays. What does not fit is not kept: scrapes come round and round, and
+/// A chunk is right as long as its block's version stays. What does not fit is not kept: scrapes come round and round, and
 /// whatever made room would be asked for again before the chunk that took it.
 #[derive(Debug, Clone)]
 pub(crate) struct GzipCache {
@@ -26,29 +25,20 @@ pub(crate) struct GzipCache {
 
 #[derive(Debug)]
 struct Kept {
-    chunks: HashMap<Key, Entry, foldhash::fast::FixedState>,
+    chunks: HashMap<RenderedBlock, Entry, foldhash::fast::FixedState>,
     bytes: usize,
     bytes_max: usize,
 }
 
-/// How a slab's lines are spelled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct RenderKey {
-    pub(super) format: Format,
-    pub(super) escaping: Escaping,
-    pub(super) created: Created,
-}
-
-/// A slab is known by its address, which stays its own as long as the entry has a weak pointer to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Key {
-    slab: usize,
-    render: RenderKey,
+/// A block, and how its lines are spelled.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct RenderedBlock {
+    pub(super) block: BlockId,
+    pub(super) style: Style,
 }
 
 #[derive(Debug)]
 struct Entry {
-    slab: Weak<Slab>,
     version: u64,
     chunk: Arc<DeflateChunk>,
     used: Instant,
@@ -73,40 +63,36 @@ impl GzipCache {
         }
     }
 
-    /// The chunk of a slab, if the slab has not changed since.
-    pub(super) fn find(&self, slab: &Arc<Slab>, render: RenderKey) -> Option<Arc<DeflateChunk>> {
+    /// The chunk of a block that has this version.
+    pub(super) fn find(&self, key: &RenderedBlock, version: u64) -> Option<Arc<DeflateChunk>> {
         let mut kept = self.lock();
-        let entry = kept.chunks.get_mut(&key(slab, render))?;
-        if entry.version != slab.version() {
-            return None;
-        }
+        let entry = kept.chunks.get_mut(key).filter(|entry| entry.version == version)?;
         entry.used = Instant::now();
         Some(entry.chunk.clone())
     }
 
-    /// Keeps the chunk of a slab, made after the slab had this version, in place of an older one.
-    pub(super) fn keep(&self, slab: &Arc<Slab>, render: RenderKey, version: u64, chunk: Arc<DeflateChunk>) {
+    /// Keeps the chunk of a block, made after the block had this version, in place of an older one.
+    pub(super) fn keep(&self, key: RenderedBlock, version: u64, chunk: Arc<DeflateChunk>) {
         let entry = Entry {
-            slab: Arc::downgrade(slab),
             version,
             chunk,
             used: Instant::now(),
         };
         let mut kept = self.lock();
-        kept.remove(&key(slab, render));
+        kept.remove(&key);
         if kept.bytes + entry.bytes() <= kept.bytes_max {
             kept.bytes += entry.bytes();
-            kept.chunks.insert(key(slab, render), entry);
+            kept.chunks.insert(key, entry);
         }
     }
 
-    /// Forgets the chunks of slabs that are gone, and those that nobody asks for any more.
+    /// Forgets the chunks of blocks that are gone, and those that nobody asks for any more.
     pub(super) fn sweep(&self) {
         let mut kept = self.lock();
         let now = Instant::now();
         let mut bytes = 0;
-        kept.chunks.retain(|_, entry| {
-            let stays = entry.slab.strong_count() > 0 && now.duration_since(entry.used) <= UNUSED_MAX;
+        kept.chunks.retain(|key, entry| {
+            let stays = !key.block.is_gone() && now.duration_since(entry.used) <= UNUSED_MAX;
             bytes += if stays { entry.bytes() } else { 0 };
             stays
         });
@@ -120,89 +106,110 @@ impl GzipCache {
 }
 
 impl Kept {
-    fn remove(&mut self, key: &Key) {
+    fn remove(&mut self, key: &RenderedBlock) {
         if let Some(old) = self.chunks.remove(key) {
             self.bytes -= old.bytes();
         }
     }
 }
 
-fn key(slab: &Arc<Slab>, render: RenderKey) -> Key {
-    Key {
-        slab: Arc::as_ptr(slab).addr(),
-        render,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::exposition::gzip::Gzip;
+    use nexus_metric::text::{Escaping, Format};
 
-    const SPELLING: RenderKey = RenderKey {
+    use super::*;
+    use crate::{
+        exposition::{gzip::Gzip, render::Created},
+        ingest,
+        state::State,
+        store::view::Block,
+        write::Write,
+    };
+
+    const STYLE: Style = Style {
         format: Format::OpenMetrics,
         escaping: Escaping::Underscores,
         created: Created::Hidden,
     };
 
-    fn part() -> Arc<DeflateChunk> {
-        Arc::new(Gzip::begin(&mut Vec::new()).compress(b"jobs_total 1\n").unwrap())
+    fn chunk() -> Arc<DeflateChunk> {
+        Arc::new(Gzip::new().compress(b"jobs_total 1\n").unwrap())
+    }
+
+    /// A state of so many blocks, each the only one of its family.
+    fn state(blocks: usize) -> State {
+        let mut state = State::default();
+        for n in 0..blocks {
+            let body = format!(r#"[{{"op": "set", "metric": "b{n}", "type": "gauge", "value": 1}}]"#);
+            let changes = ingest::batch::parse(body.as_bytes(), 1).unwrap();
+            state.apply(&Write::of("", changes), 1 + n as u64, 0);
+        }
+        state
+    }
+
+    fn block(state: &State, n: usize) -> Block {
+        state.family(&format!("b{n}")).unwrap().block(0).unwrap()
+    }
+
+    fn key(block: &Block) -> RenderedBlock {
+        RenderedBlock {
+            block: block.id(),
+            style: STYLE,
+        }
     }
 
     #[test]
-    fn a_part_is_found_until_its_slab_changes_and_under_its_spelling_only() {
-        let (gzip_cache, slab) = (GzipCache::new(1 << 20), Arc::new(Slab::numbers(1)));
-        gzip_cache.keep(&slab, SPELLING, slab.version(), part());
-        assert!(gzip_cache.find(&slab, SPELLING).is_some());
-        let other = RenderKey {
-            format: Format::Prometheus,
-            ..SPELLING
-        };
-        assert!(gzip_cache.find(&slab, other).is_none());
-        assert!(gzip_cache.find(&Arc::new(Slab::numbers(1)), SPELLING).is_none());
-        slab.changed();
-        assert!(gzip_cache.find(&slab, SPELLING).is_none());
+    fn a_chunk_is_found_until_its_block_changes_and_under_its_style_only() {
+        let (gzip_cache, state) = (GzipCache::new(1 << 20), state(2));
+        let (block, another) = (block(&state, 0), block(&state, 1));
+        gzip_cache.keep(key(&block), block.version(), chunk());
+        assert!(gzip_cache.find(&key(&block), block.version()).is_some());
+        let mut other_style = key(&block);
+        other_style.style.format = Format::Prometheus;
+        assert!(gzip_cache.find(&other_style, block.version()).is_none());
+        assert!(gzip_cache.find(&key(&another), another.version()).is_none());
+        assert!(gzip_cache.find(&key(&block), block.version() + 1).is_none());
     }
 
     #[test]
     fn what_does_not_fit_is_not_kept_and_what_is_replaced_or_gone_gives_its_room_back() {
-        let room = part().len() + OVERHEAD_BYTES;
+        let room = chunk().len() + OVERHEAD_BYTES;
         let gzip_cache = GzipCache::new(2 * room);
-        let slabs: Vec<_> = std::iter::repeat_with(|| Arc::new(Slab::numbers(1))).take(3).collect();
-        let keep = |slab: &Arc<Slab>| gzip_cache.keep(slab, SPELLING, slab.version(), part());
+        let mut state = state(4);
+        let blocks: Vec<_> = (0..3).map(|n| block(&state, n)).collect();
+        let keep = |block: &Block| gzip_cache.keep(key(block), block.version(), chunk());
         let found = || {
-            slabs
-                .iter()
-                .map(|slab| gzip_cache.find(slab, SPELLING).is_some())
-                .collect::<Vec<_>>()
+            let is_found = |block: &Block| gzip_cache.find(&key(block), block.version()).is_some();
+            blocks.iter().map(is_found).collect::<Vec<_>>()
         };
-        slabs.iter().for_each(keep);
+        blocks.iter().for_each(keep);
         assert_eq!(found(), [true, true, false]);
-        keep(&slabs[0]);
+        keep(&blocks[0]);
         assert_eq!(found(), [true, true, false]);
-        let gone = Arc::new(Slab::numbers(1));
-        gzip_cache.lock().remove(&key(&slabs[0], SPELLING));
-        keep(&gone);
-        drop(gone);
-        keep(&slabs[2]);
+        gzip_cache.lock().remove(&key(&blocks[0]));
+        keep(&block(&state, 3));
+        state.undefine("b3");
+        keep(&blocks[2]);
         assert_eq!(found(), [false, true, false]);
         gzip_cache.sweep();
-        keep(&slabs[2]);
+        keep(&blocks[2]);
         assert_eq!(found(), [false, true, true]);
         assert_eq!(gzip_cache.lock().bytes, 2 * room);
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_nobody_asks_for_goes() {
-        let (gzip_cache, slab) = (GzipCache::new(1 << 20), Arc::new(Slab::numbers(1)));
-        gzip_cache.keep(&slab, SPELLING, slab.version(), part());
+        let (gzip_cache, state) = (GzipCache::new(1 << 20), state(1));
+        let block = block(&state, 0);
+        let is_found = || gzip_cache.find(&key(&block), block.version()).is_some();
+        gzip_cache.keep(key(&block), block.version(), chunk());
         for _ in 0..3 {
             tokio::time::advance(UNUSED_MAX).await;
             gzip_cache.sweep();
-            assert!(gzip_cache.find(&slab, SPELLING).is_some());
+            assert!(is_found());
         }
         tokio::time::advance(UNUSED_MAX + Duration::from_secs(1)).await;
         gzip_cache.sweep();
-        assert!(gzip_cache.find(&slab, SPELLING).is_none());
+        assert!(!is_found());
     }
 }

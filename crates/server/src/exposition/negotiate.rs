@@ -1,6 +1,11 @@
+//! Which format and which content coding a scraper gets.
+
 use nexus_metric::text::{Escaping, Format};
 
-use crate::content_coding::ContentCoding;
+use crate::{
+    accept::{Acceptable, elements},
+    content_coding::ContentCoding,
+};
 
 /// What a scraper gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,6 +17,13 @@ pub(crate) struct Negotiated {
 }
 
 impl Negotiated {
+    /// What every scraper reads.
+    const DEFAULT: Self = Negotiated {
+        format: Format::Prometheus,
+        escaping: Escaping::Underscores,
+        escaping_asked: false,
+    };
+
     pub(crate) fn content_type(self) -> &'static str {
         if self.escaping_asked {
             self.format.content_type(self.escaping)
@@ -24,96 +36,62 @@ impl Negotiated {
 /// Chooses by `Accept`: what has the highest quality, the first of equals; text 0.0.4 if nothing fits, which every scraper
 /// reads. Scrapers that do not ask for an escaping know no UTF-8 names and get underscores.
 pub(crate) fn negotiate(accept: &str) -> Negotiated {
-    let mut best: Option<(u16, Negotiated)> = None;
-    for (media, quality) in list(accept) {
-        let format = match media.name {
-            "application/openmetrics-text" => {
-                matches!(media.parameter("version"), None | Some("1.0.0" | "0.0.1")).then_some(Format::OpenMetrics)
-            }
-            "text/plain" => matches!(media.parameter("version"), None | Some("0.0.4")).then_some(Format::Prometheus),
-            "text/*" | "*/*" => Some(Format::Prometheus),
-            _ => None,
-        };
-        let escaping: Option<Escaping> = media.parameter("escaping").and_then(|escaping| escaping.parse().ok());
-        let Some(format) = format.filter(|_| quality > 0 && best.is_none_or(|(best, _)| quality > best)) else {
-            continue;
-        };
-        best = Some((
-            quality,
-            Negotiated {
+    let is_named = |format: &Format| elements(accept).any(|element| format_of(&element) == Some(*format));
+    let mut best = (0, Negotiated::DEFAULT);
+    for element in elements(accept).filter(|element| element.quality > 0) {
+        let format = format_of(&element).or_else(|| {
+            // What is named elsewhere has its quality there.
+            let candidates: &[Format] = match element.name {
+                "*/*" => &[Format::Prometheus, Format::OpenMetrics],
+                "text/*" => &[Format::Prometheus],
+                "application/*" => &[Format::OpenMetrics],
+                _ => &[],
+            };
+            candidates.iter().find(|format| !is_named(format)).copied()
+        });
+        let escaping: Option<Escaping> = element.parameter("escaping").and_then(|escaping| escaping.parse().ok());
+        if let Some(format) = format.filter(|_| element.quality > best.0) {
+            let negotiated = Negotiated {
                 format,
                 escaping: escaping.unwrap_or(Escaping::Underscores),
                 escaping_asked: escaping.is_some(),
-            },
-        ));
+            };
+            best = (element.quality, negotiated);
+        }
     }
-    best.map_or(
-        Negotiated {
-            format: Format::Prometheus,
-            escaping: Escaping::Underscores,
-            escaping_asked: false,
-        },
-        |(_, chosen)| chosen,
-    )
+    best.1
+}
+
+/// The format that an element names, in a version that we write.
+fn format_of(element: &Acceptable<'_>) -> Option<Format> {
+    let version = element.parameter("version");
+    if element.is("application/openmetrics-text") {
+        matches!(version, None | Some("1.0.0" | "0.0.1")).then_some(Format::OpenMetrics)
+    } else if element.is("text/plain") {
+        matches!(version, None | Some("0.0.4")).then_some(Format::Prometheus)
+    } else {
+        None
+    }
 }
 
 /// Chooses by `Accept-Encoding`: the highest quality, [`ContentCoding::PREFERRED`] among equals.
 pub(crate) fn accepted_encoding(accept_encoding: &str) -> ContentCoding {
     let mut best = (0, ContentCoding::Identity);
     // `*` is what is not named: a client may refuse gzip and take anything else.
-    let names_gzip = list(accept_encoding).any(|(coding, _)| matches!(coding.name, "gzip" | "x-gzip"));
-    for (coding, quality) in list(accept_encoding) {
-        let encoding = match coding.name {
+    let named = |element: &Acceptable<'_>| ContentCoding::named(&element.name.to_ascii_lowercase());
+    let names_gzip = elements(accept_encoding).any(|element| named(&element) == Some(ContentCoding::Gzip));
+    for element in elements(accept_encoding) {
+        let encoding = match element.name {
             "*" if !names_gzip => Some(ContentCoding::Gzip),
-            name => ContentCoding::named(name),
+            _ => named(&element),
         };
         let Some(encoding) = encoding else { continue };
+        let quality = element.quality;
         if quality > best.0 || (quality == best.0 && quality > 0 && encoding == ContentCoding::PREFERRED) {
             best = (quality, encoding);
         }
     }
     best.1
-}
-
-/// One element of a header that lists what is acceptable, with its parameters.
-struct Acceptable<'a> {
-    name: &'a str,
-    parameters: &'a str,
-}
-
-impl Acceptable<'_> {
-    fn parameter(&self, name: &str) -> Option<&str> {
-        self.parameters.split(';').find_map(|parameter| {
-            let (found, value) = parameter.split_once('=')?;
-            found
-                .trim()
-                .eq_ignore_ascii_case(name)
-                .then(|| value.trim().trim_matches('"'))
-        })
-    }
-}
-
-/// The elements with their quality in thousandths (RFC 9110, 12.4.2).
-fn list(header: &str) -> impl Iterator<Item = (Acceptable<'_>, u16)> {
-    header.split(',').map(|element| {
-        let (name, parameters) = element.split_once(';').unwrap_or((element, ""));
-        let acceptable = Acceptable {
-            name: name.trim(),
-            parameters,
-        };
-        let quality = acceptable.parameter("q").map_or(1000, quality);
-        (acceptable, quality)
-    })
-}
-
-fn quality(text: &str) -> u16 {
-    let digits: String = text
-        .chars()
-        .filter(char::is_ascii_digit)
-        .chain("000".chars())
-        .take(4)
-        .collect();
-    digits.parse::<u16>().map_or(0, |quality| quality.min(1000))
 }
 
 #[cfg(test)]
@@ -145,6 +123,14 @@ mod tests {
             text,
         );
         check("application/openmetrics-text;q=0", text);
+        check("Application/OpenMetrics-Text", open);
+        check("application/*", open);
+        check("text/*, */*", text);
+        check("*/*, text/plain;q=0", open);
+        check("application/openmetrics-text;q=0, */*", text);
+        check("application/openmetrics-text;q=0.5, */*", text);
+        check("application/openmetrics-text;q=0.5, */*;q=0.1", open);
+        check("application/openmetrics-text;q=.5, text/plain;q=0.4", open);
         check("application/openmetrics-text; version=9.0.0", text);
         check(
             "text/plain; version=0.0.4; escaping=dots",
@@ -165,5 +151,8 @@ mod tests {
         check("br", ContentCoding::Identity);
         check("*", ContentCoding::Gzip);
         check("gzip;q=0, *", ContentCoding::Identity);
+        check("GZip", ContentCoding::Gzip);
+        check("gzip;q=0.001", ContentCoding::Gzip);
+        check("gzip;q=nonsense", ContentCoding::Identity);
     }
 }

@@ -1,9 +1,8 @@
 use nexus_metric::text::{Extra, Lines, Suffix, number};
 
-use super::filter::Shown;
 use crate::{
     own_metrics::{OwnFamily, OwnSample, OwnValue},
-    state::{Cells, FamilyData, Histogram},
+    store::view::{Histogram, Sample, Shown, ShownBlock},
 };
 
 /// Whether `_created` samples are shown.
@@ -13,42 +12,26 @@ pub(crate) enum Created {
     Hidden,
 }
 
-/// Appends the lines of one slab of a family; says whether there were any.
-pub(super) fn slab(
-    out: &mut Vec<u8>,
-    lines: &Lines<'_>,
-    family: &FamilyData,
-    slab: usize,
-    shown: &Shown<'_>,
-    created: Created,
-) -> Option<bool> {
-    let slab = family.slab(slab)?;
-    let before = out.len();
-    slab.with_read(|fixed| {
-        for (offset, entry, labels) in fixed.iter().filter(|(_, _, labels)| shown.shows(labels)) {
-            match &slab.cells {
-                Cells::Numbers(cells) => {
-                    if let Some(cell) = cells.get(offset) {
-                        lines.value(out, labels, cell.value());
-                    }
-                }
-                Cells::Histograms(cells) => {
-                    if let Some(cell) = cells.get(offset) {
-                        let value = cell.with(|histogram| histogram.clone());
-                        histogram(out, lines, labels, family.family.buckets.bounds(), &value);
-                    }
-                }
-            }
-            if created == Created::Shown {
-                #[expect(
-                    clippy::cast_precision_loss,
-                    reason = "milliseconds since 1970 stay below 2^53 for 280 000 years"
-                )]
-                lines.created(out, labels, entry.created_ms as f64 / 1000.0);
-            }
+/// Appends the lines of a block's series, without the family's header.
+pub(super) fn block(out: &mut Vec<u8>, lines: &Lines<'_>, stored: &ShownBlock, created: Created) {
+    let bounds = stored.family.family.buckets.bounds();
+    stored.block.for_each(|series| {
+        if !stored.shown.shows(series.labels) {
+            return;
+        }
+        match series.sample() {
+            Some(Sample::Number(value)) => lines.value(out, series.labels, value),
+            Some(Sample::Histogram(value)) => histogram(out, lines, series.labels, bounds, &value),
+            None => return,
+        }
+        if created == Created::Shown {
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "milliseconds since 1970 stay below 2^53 for 280 000 years"
+            )]
+            lines.created(out, series.labels, series.created_ms as f64 / 1000.0);
         }
     });
-    Some(out.len() > before)
 }
 
 fn histogram(out: &mut Vec<u8>, lines: &Lines<'_>, labels: &str, bounds: &[f64], value: &Histogram) {
@@ -69,7 +52,7 @@ fn histogram(out: &mut Vec<u8>, lines: &Lines<'_>, labels: &str, bounds: &[f64],
 }
 
 /// Appends a family of the hub's own, header included.
-pub(super) fn own(out: &mut Vec<u8>, lines: &Lines<'_>, family: &OwnFamily, shown: &Shown<'_>) {
+pub(super) fn own(out: &mut Vec<u8>, lines: &Lines<'_>, family: &OwnFamily, shown: &Shown) {
     let samples: Vec<&OwnSample> = family
         .samples
         .iter()

@@ -1,163 +1,160 @@
-use std::sync::Arc;
+//! A scrape: part after part, each of which is rendered by itself.
+
+use std::{iter::Peekable, vec};
 
 use nexus_metric::text::{self, Escaping, Format, Header, Lines};
 
-use super::{
-    filter::{Filter, Shown},
-    gzip_cache::RenderKey,
-    render::{self, Created},
-};
+use super::render::{self, Created};
 use crate::{
     own_metrics::OwnFamily,
-    state::{Catalog, Cells, FamilyData, Slab},
+    store::view::{Block, Blocks, Filter, Shown, ShownBlock, View},
 };
 
 /// A chunk is given out when it has this many bytes.
 pub(crate) const CHUNK_BYTES: usize = 1 << 18;
-/// A compressed part has at least so many lines: each begins without what the ones before it could tell the algorithm.
-const BLOCK_LINES_MIN: usize = 448;
+/// A compressed chunk has at least so many lines: each begins without what the ones before it could tell the algorithm.
+const CACHED_LINES_MIN: usize = 448;
 
-/// A scrape on its way: the families as they were at its start, series and values as they are when their turn comes.
+/// A scrape on its way: the families as they were at its start, series and values as they are when their part is rendered.
 #[derive(Debug)]
 pub(crate) struct Scrape {
-    format: Format,
-    escaping: Escaping,
-    created: Created,
+    style: Style,
     filter: Filter,
-    families: std::vec::IntoIter<Exposed>,
-    /// The family that is being written, the next of its slabs, and whether its header is out.
-    current: Option<(Exposed, usize, bool)>,
-    finished: bool,
+    blocks: Peekable<Blocks>,
+    own: Peekable<vec::IntoIter<OwnFamily>>,
+    ended: bool,
+}
+
+/// How samples are spelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Style {
+    pub(super) format: Format,
+    pub(super) escaping: Escaping,
+    pub(super) created: Created,
+}
+
+/// What of a scrape is rendered at once.
+#[derive(Debug)]
+pub(crate) struct Part {
+    style: Style,
+    content: Content,
 }
 
 #[derive(Debug)]
-enum Exposed {
-    Stored(Arc<FamilyData>),
-    Own(OwnFamily),
-}
-
-impl Exposed {
-    fn name(&self) -> &str {
-        match self {
-            Exposed::Stored(family) => family.family.name.as_str(),
-            Exposed::Own(family) => &family.name,
-        }
-    }
+enum Content {
+    /// The header comes before the family's first block.
+    Stored(ShownBlock),
+    Own(OwnFamily, Shown),
+    /// What ends the whole.
+    End,
 }
 
 impl Scrape {
     /// Begins a scrape. Own metrics stand among the families by name; no stored family can have their names.
     pub(crate) fn begin(
-        catalog: &Catalog,
-        own: Vec<OwnFamily>,
+        view: &View,
+        mut own: Vec<OwnFamily>,
         filter: Filter,
         format: Format,
         escaping: Escaping,
     ) -> Self {
-        let stored = catalog.families().into_iter().map(Exposed::Stored);
-        let mut families: Vec<Exposed> = stored.chain(own.into_iter().map(Exposed::Own)).collect();
-        families.sort_by(|a, b| a.name().cmp(b.name()));
+        own.sort_by(|a, b| a.name.cmp(&b.name));
         Scrape {
-            format,
-            escaping,
-            created: Created::Hidden,
+            style: Style {
+                format,
+                escaping,
+                created: Created::Hidden,
+            },
+            blocks: view.blocks(filter.clone()).peekable(),
             filter,
-            families: families.into_iter(),
-            current: None,
-            finished: false,
+            own: own.into_iter().peekable(),
+            ended: false,
         }
     }
 
     /// Shows when each series came into being, in the formats that can.
     pub(crate) fn show_created(mut self) -> Self {
-        self.created = Created::Shown;
+        self.style.created = Created::Shown;
         self
     }
 
     /// Appends the next chunk; `false` if there is none.
     pub(crate) fn next_chunk(&mut self, out: &mut Vec<u8>) -> bool {
         let start = out.len();
-        while !self.finished && out.len() - start < CHUNK_BYTES {
-            self.step(out);
+        while out.len() - start < CHUNK_BYTES
+            && let Some(part) = self.next()
+        {
+            part.render(out);
         }
         out.len() > start
     }
+}
 
-    /// Whether all is written.
-    pub(super) fn is_finished(&self) -> bool {
-        self.finished
+impl Iterator for Scrape {
+    type Item = Part;
+
+    fn next(&mut self) -> Option<Part> {
+        let stored = self.blocks.peek().map(|block| block.family.family.name.as_str());
+        let own = self
+            .own
+            .next_if(|own| stored.is_none_or(|stored| own.name.as_str() < stored));
+        let content = if let Some(own) = own {
+            let shown = self.filter.shown_names(&own.name, own.kind);
+            Content::Own(own, shown)
+        } else if let Some(block) = self.blocks.next() {
+            Content::Stored(block)
+        } else if std::mem::replace(&mut self.ended, true) {
+            return None;
+        } else {
+            Content::End
+        };
+        Some(Part {
+            style: self.style,
+            content,
+        })
     }
+}
 
-    /// The slab that is written next, if it is shown whole and long enough for a compressed part of its own.
-    pub(super) fn block(&self) -> Option<(Arc<Slab>, RenderKey)> {
-        let (Exposed::Stored(family), slab, true) = self.current.as_ref()? else {
+impl Part {
+    /// The block, if all of it and nothing else is shown, and it is long enough for a compressed chunk of its own; and how.
+    pub(super) fn whole_block(&self) -> Option<(&Block, Style)> {
+        let Content::Stored(ShownBlock {
+            family,
+            block,
+            shown: Shown::Everything,
+            is_first: false,
+        }) = &self.content
+        else {
             return None;
         };
-        let slab = family.slab(*slab)?;
-        let lines = match &slab.cells {
-            Cells::Numbers(cells) => cells.len(),
+        let lines = match family.family.buckets.bounds().len() {
+            0 => block.capacity(),
             // The buckets with `+Inf`, sum and count.
-            Cells::Histograms(cells) => cells.len() * (family.family.buckets.bounds().len() + 3),
+            bounds => block.capacity() * (bounds + 3),
         };
-        let whole = matches!(self.filter.shown(family), Shown::Everything);
-        let key = RenderKey {
-            format: self.format,
-            escaping: self.escaping,
-            created: self.created,
-        };
-        (whole && lines >= BLOCK_LINES_MIN).then_some((slab, key))
+        (lines >= CACHED_LINES_MIN).then_some((block, self.style))
     }
 
-    /// Leaves out what [`Scrape::block`] gave.
-    pub(super) fn skip_block(&mut self) {
-        if let Some((_, slab, _)) = &mut self.current {
-            *slab += 1;
-        }
-    }
-
-    /// Writes the next slab, or whole family of the hub's own.
-    pub(super) fn step(&mut self, out: &mut Vec<u8>) {
-        let current = self
-            .current
-            .take()
-            .or_else(|| self.families.next().map(|family| (family, 0, false)));
-        match current {
-            None => {
-                text::finish(out, self.format);
-                self.finished = true;
-            }
-            Some((Exposed::Own(family), ..)) => {
-                let lines = Lines::new(family.header(), self.format, self.escaping);
-                render::own(
-                    out,
-                    &lines,
-                    &family,
-                    &self.filter.shown_names(&family.name, family.kind),
-                );
-            }
-            Some((Exposed::Stored(family), slab, header_out)) => self.stored(out, family, slab, header_out),
-        }
-    }
-
-    /// Writes one slab of a family; the header comes before the first line, if there ever is one.
-    fn stored(&mut self, out: &mut Vec<u8>, family: Arc<FamilyData>, slab: usize, header_out: bool) {
-        let shown = self.filter.shown(&family);
-        if matches!(shown, Shown::Nothing) {
-            return;
-        }
-        let lines = Lines::new(Header::from(&family.family), self.format, self.escaping);
-        let before = out.len();
-        if !header_out {
-            lines.header(out);
-        }
-        match render::slab(out, &lines, &family, slab, &shown, self.created) {
-            None => out.truncate(if header_out { out.len() } else { before }),
-            Some(wrote) => {
-                if !wrote && !header_out {
-                    out.truncate(before);
+    /// Appends the text.
+    pub(super) fn render(&self, out: &mut Vec<u8>) {
+        let Style {
+            format,
+            escaping,
+            created,
+        } = self.style;
+        match &self.content {
+            Content::Stored(stored) => {
+                let lines = Lines::new(Header::from(&stored.family.family), format, escaping);
+                if stored.is_first {
+                    lines.header(out);
                 }
-                self.current = Some((Exposed::Stored(family), slab + 1, header_out || wrote));
+                render::block(out, &lines, stored, created);
             }
+            Content::Own(family, shown) => {
+                let lines = Lines::new(family.header(), format, escaping);
+                render::own(out, &lines, family, shown);
+            }
+            Content::End => text::finish(out, format),
         }
     }
 }

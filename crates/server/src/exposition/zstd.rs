@@ -24,7 +24,8 @@ impl Zstd {
     }
 
     /// Gives the rest of the body.
-    pub(super) fn finish(self) -> io::Result<Vec<u8>> {
-        self.0.finish()
+    pub(super) fn finish(&mut self) -> io::Result<Vec<u8>> {
+        self.0.do_finish()?;
+        Ok(std::mem::take(self.0.get_mut()))
     }
 }

@@ -1,4 +1,5 @@
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use crate::{
     auth::credentials,
@@ -39,7 +40,7 @@ fn encoding_was_asked_for(header: &str) {
         #[cfg(feature = "zstd")]
         ContentCoding::Zstd => &["zstd"],
     };
-    let header = header.replace([' ', '\t'], "");
+    let header = header.replace([' ', '\t'], "").to_ascii_lowercase();
     let elements = || {
         header
             .split(',')
@@ -55,22 +56,8 @@ fn password_is_found(text: &str) {
     let Some((_, password)) = text.split_once(':') else {
         return;
     };
-    let header = HeaderValue::from_str(&format!("Basic {}", base64(text.as_bytes()))).expect("base64 is ASCII");
+    let header = HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(text))).expect("base64 is ASCII");
     let map = HeaderMap::from_iter([(AUTHORIZATION, header)]);
     let found = credentials(&map);
     assert_eq!(found.as_ref().map_or("", |key| key.as_str()), password);
-}
-
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::new();
-    for chunk in bytes.chunks(3) {
-        let byte = |at: usize| u32::from(chunk.get(at).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for place in 0..4 {
-            let digit = char::from(DIGITS[(bits >> (18 - 6 * place) & 63) as usize]);
-            out.push(if place > chunk.len() { '=' } else { digit });
-        }
-    }
-    out
 }

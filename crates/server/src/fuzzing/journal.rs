@@ -1,9 +1,10 @@
 use std::path::Path;
 
+use nexus_segments::{checksum, testing::MemoryDisk};
+
 use super::state::snapshot_reads_back;
 use crate::{
     damage::Tolerance,
-    disk::memory::MemoryDisk,
     journal::{
         SEQUENCE_MAX,
         recovery::{self, Position},
@@ -108,17 +109,15 @@ fn repaired(segment: &[u8]) -> Vec<u8> {
         return segment.to_vec();
     };
     let mut out = header.to_vec();
-    let checksum = crc32fast::hash(&out[..28]);
-    out[28..].copy_from_slice(&checksum.to_le_bytes());
+    let header_checksum = checksum(&[&out[..28]]);
+    out[28..].copy_from_slice(&header_checksum.to_le_bytes());
     for frame in parts(frames, FRAME_MAGIC) {
         let mut frame = frame.to_vec();
         if frame.starts_with(FRAME_MAGIC) && frame.len() >= FRAME_HEADER_BYTES {
             let length = u32::try_from(frame.len() - FRAME_HEADER_BYTES).unwrap_or(u32::MAX);
             frame[4..8].copy_from_slice(&length.to_le_bytes());
-            let mut checksum = crc32fast::Hasher::new();
-            checksum.update(&frame[4..8]);
-            checksum.update(&frame[12..]);
-            frame[8..12].copy_from_slice(&checksum.finalize().to_le_bytes());
+            let checksum = checksum(&[&frame[4..8], &frame[12..]]);
+            frame[8..12].copy_from_slice(&checksum.to_le_bytes());
         }
         out.extend_from_slice(&frame);
     }

@@ -4,12 +4,12 @@
 use std::{fs, path::Path, sync::Arc};
 
 use nexus_metric::{Kind, Labels, Name};
+use nexus_segments::testing::MemoryDisk;
 
 use super::{journal, state, state::written};
 use crate::{
     clients::ClientSeen,
     config::Durability,
-    disk::memory::MemoryDisk,
     ingest,
     journal::{Frame, Journal},
     state::State,

@@ -1,14 +1,15 @@
 use std::{path::Path, sync::Arc};
 
 use nexus_metric::text::{Escaping, Format, parse};
+use nexus_segments::testing::MemoryDisk;
 
 use crate::{
     clients::ClientSeen,
     damage::Tolerance,
-    disk::memory::MemoryDisk,
-    exposition::{Filter, Scrape},
+    exposition::Scrape,
     snapshot::{self, Loaded},
     state::State,
+    store::view::{Filter, View},
 };
 
 const FILE: &str = "state.yaml";
@@ -35,7 +36,7 @@ pub fn state(input: &[u8]) -> bool {
     if !repaired.ends_with(b"\n") {
         repaired.push(b'\n');
     }
-    let checksum = format!("{CHECKSUM}{:08x}\n", crc32fast::hash(&repaired));
+    let checksum = format!("{CHECKSUM}{:08x}\n", nexus_segments::checksum(&[&repaired]));
     repaired.extend_from_slice(checksum.as_bytes());
     for loaded in [as_it_is.filter(|loaded| !loaded.foreign), load(&repaired)]
         .into_iter()
@@ -144,7 +145,14 @@ pub(super) fn exposes_what_can_be_read(state: &State) {
 }
 
 fn scrape(state: &State, format: Format, escaping: Escaping) -> Vec<u8> {
-    let mut scrape = Scrape::begin(&state.catalog(), Vec::new(), Filter::default(), format, escaping).show_created();
+    let mut scrape = Scrape::begin(
+        &View::of(state.catalog()),
+        Vec::new(),
+        Filter::default(),
+        format,
+        escaping,
+    )
+    .show_created();
     let mut text = Vec::new();
     while scrape.next_chunk(&mut text) {}
     text

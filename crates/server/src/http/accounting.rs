@@ -103,10 +103,10 @@ fn about(api: &Api, caller: &Caller, request: &Request) -> LogDimensions {
         .map_or("none", MatchedPath::as_str);
     LogDimensions {
         key: Arc::clone(&caller.key.name),
-        service: log.route("hub"),
-        route: log.route(route),
+        service: log.intern("hub"),
+        route: log.intern(route),
         client: super::authenticate::client_id(request).map_or_else(Arc::default, Arc::from),
-        method: log.route(known(request.method())),
+        method: log.intern(known(request.method())),
         heads: Heads::of(request),
     }
 }

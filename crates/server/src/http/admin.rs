@@ -8,7 +8,6 @@ use axum::{
     http::{HeaderMap, StatusCode},
 };
 use serde::{Deserialize, Serialize};
-use time::format_description::well_known::Rfc3339;
 use utoipa::ToSchema;
 
 use super::{Api, Caller, body, error::Problem};
@@ -98,7 +97,7 @@ fn describe(key: &ApiKey) -> Key {
             .map(Scope::as_str)
             .collect(),
         prefix: key.prefix.as_ref().map(|prefix| prefix.as_str().to_owned()),
-        created: key.created.and_then(|created| created.format(&Rfc3339).ok()),
+        created: key.created.map(|created| created.to_string()),
         source: match key.source {
             KeySource::Config => "config",
             KeySource::KeysFile => "keys.yaml",

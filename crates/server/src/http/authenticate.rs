@@ -11,7 +11,7 @@ use super::{Api, error::Problem};
 use crate::{
     auth::{ApiKey, Denied, Scope, credentials},
     clock::now_ms,
-    serve::ConnectionInfo,
+    serve::{ConnectionInfo, Peer},
 };
 
 /// Who sent the request.
@@ -45,15 +45,14 @@ pub(super) fn authenticate(api: &Api, request: &Request) -> Result<Caller, Probl
     Ok(Caller { key })
 }
 
-/// A client is told apart by the id that it sends, else by its address.
+/// A client is told apart by the id that it sends, else by its address; those that come by a unix socket have none.
 fn note_client(api: &Api, key: &ApiKey, request: &Request) {
-    match client_id(request) {
-        Some(id) => api.clients.note(&key.name, id, now_ms()),
-        None => {
-            if let Some(connection) = request.extensions().get::<ConnectionInfo>() {
-                api.clients.note_address(&key.name, connection.peer.ip(), now_ms());
-            }
-        }
+    let peer = || Some(request.extensions().get::<ConnectionInfo>()?.peer);
+    match (client_id(request), peer().map(Peer::ip)) {
+        (Some(id), _) => api.clients.note(&key.name, id, now_ms()),
+        (None, Some(Some(address))) => api.clients.note_address(&key.name, address, now_ms()),
+        (None, Some(None)) => api.clients.note(&key.name, "unix", now_ms()),
+        (None, None) => {}
     }
 }
 

@@ -18,6 +18,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
+    accept::{preferred, values_of},
     auth::{CredentialError, Denied, KeysError},
     content_coding::ContentCoding,
     feature::Feature,
@@ -201,11 +202,12 @@ pub(super) enum Form {
 
 impl Form {
     pub(super) fn accepted(headers: &HeaderMap) -> Self {
-        let names_json = |value: &HeaderValue| value.to_str().is_ok_and(|value| value.contains("json"));
-        match headers.get_all(ACCEPT).iter().any(names_json) {
-            true => Form::Json,
-            false => Form::Lines,
-        }
+        let offered = [
+            ("text/plain", Form::Lines),
+            ("application/problem+json", Form::Json),
+            ("application/json", Form::Json),
+        ];
+        preferred(&values_of(headers, ACCEPT), &offered).unwrap_or(Form::Lines)
     }
 }
 

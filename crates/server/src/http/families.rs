@@ -3,7 +3,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{Api, Caller, error::Problem, query::Parameters};
-use crate::{auth::Scope, state::FamilyData};
+use crate::{
+    auth::Scope,
+    store::view::{FamilyData, Filter},
+};
 
 /// The families that the key may see.
 #[derive(Debug, Serialize, ToSchema)]
@@ -52,12 +55,12 @@ pub(super) async fn families(
         parameters.one("after")?,
         parameters.limit(PAGE, PAGE_MAX)?,
     );
-    let families = api.store.catalog().families();
-    let mut shown = families.iter().filter(|family| {
-        let name = family.family.name.as_str();
-        caller.key.covers(name) && name.starts_with(prefix) && after.is_none_or(|after| name > after)
-    });
-    let families: Vec<Family> = shown.by_ref().take(limit).map(|family| describe(family)).collect();
+    let filter = Filter {
+        prefixes: vec![caller.prefix().into(), prefix.into()],
+        ..Filter::default()
+    };
+    let mut shown = api.store.view().families(&filter, after);
+    let families: Vec<Family> = shown.by_ref().take(limit).map(|family| describe(&family)).collect();
     let next = shown.next().and(families.last()).map(|family| family.name.clone());
     Ok(Json(Families { families, next }))
 }

@@ -33,15 +33,15 @@ pub(super) struct Status {
 #[utoipa::path(get, path = "/api/v1/hub", tag = "json", responses((status = 200, body = Status), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn hub(State(api): State<Api>, Extension(caller): Extension<Caller>) -> Result<Json<Status>, Problem> {
     caller.has(Scope::Read)?;
-    let (status, catalog) = (api.store.status(), api.store.catalog());
+    let (status, view) = (api.store.status(), api.store.view());
     Ok(Json(Status {
         version: env!("CARGO_PKG_VERSION"),
         started_ms: api.started_ms,
         durability: api.config.durability.to_string(),
         read_only: status.read_only(),
-        families: catalog.families_len(),
-        series: catalog.series_len(),
-        own_series: catalog.owners.series(&caller.key.name),
+        families: view.families_len(),
+        series: view.series_len(),
+        own_series: view.series_of(&caller.key.name),
         clients: api.clients.active(now_ms()),
         sequence: status.sequence(),
         journal_bytes: status.journal_bytes(),

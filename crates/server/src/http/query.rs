@@ -1,4 +1,4 @@
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use super::error::Problem;
 use crate::selector::Selector;
@@ -46,8 +46,9 @@ impl Parameters {
         }
     }
 
-    pub(super) fn selectors(&self) -> Result<Vec<Selector>, Problem> {
-        Ok(self.all("match[]").map(str::parse).collect::<Result<_, _>>()?)
+    pub(super) fn selectors(&self) -> Result<Vec<Arc<Selector>>, Problem> {
+        let selectors = self.all("match[]").map(|text| text.parse().map(Arc::new));
+        Ok(selectors.collect::<Result<_, _>>()?)
     }
 
     /// A number from 1 to `max`.

@@ -3,7 +3,7 @@ use axum::{
     body::Body,
     extract::State,
     http::{
-        HeaderMap, HeaderName, Uri,
+        HeaderMap, Uri,
         header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, VARY},
     },
     response::{IntoResponse, Response},
@@ -15,10 +15,12 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{Api, Caller, error::Problem, query::Parameters, simple};
 use crate::{
+    accept::values_of,
     auth::Scope,
     config::Created,
     content_coding::ContentCoding,
-    exposition::{self, Filter, Scrape, accepted_encoding, negotiate},
+    exposition::{self, Scrape, accepted_encoding, negotiate},
+    store::view::Filter,
 };
 
 /// What Prometheus scrapes: everything that the key may see.
@@ -42,10 +44,10 @@ pub(super) async fn scrape(
         prefixes: prefixes.map(Into::into).collect(),
         selectors: parameters.selectors()?,
     };
-    let negotiated = negotiate(&list_of(&headers, &ACCEPT));
-    let encoding = accepted_encoding(&list_of(&headers, &ACCEPT_ENCODING));
+    let negotiated = negotiate(&values_of(&headers, ACCEPT));
+    let encoding = accepted_encoding(&values_of(&headers, ACCEPT_ENCODING));
     let own = api.own.gather();
-    let scrape = Scrape::begin(api.store.catalog(), own, filter, negotiated.format, negotiated.escaping);
+    let scrape = Scrape::begin(api.store.view(), own, filter, negotiated.format, negotiated.escaping);
     let scrape = match api.config.scrape.created {
         Created::Exposed => scrape.show_created(),
         Created::Hidden => scrape,
@@ -90,16 +92,6 @@ pub(super) fn name_of_no_metric() -> Router<Api> {
         "/__metrics",
         post(simple::create).put(simple::set).delete(simple::delete),
     )
-}
-
-/// All lines of a header as one list.
-fn list_of(headers: &HeaderMap, name: &HeaderName) -> String {
-    let lines: Vec<&str> = headers
-        .get_all(name)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .collect();
-    lines.join(",")
 }
 
 /// A body that is made chunk by chunk as the scraper takes it: a slow one holds one chunk and no thread.

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{Extension, Json, extract::State, http::Uri, response::IntoResponse};
 use nexus_metric::{Labels, text::number};
@@ -8,9 +8,8 @@ use utoipa::ToSchema;
 use super::{Api, Caller, error::Problem, query::Parameters, submit, write_request::WriteRequest};
 use crate::{
     auth::Scope,
-    exposition::Filter,
     selector::Selector,
-    state::{FamilyData, Value, matching},
+    store::view::{self, Cursor, Filter, ListedSeries, Value},
     write::Change,
 };
 
@@ -75,7 +74,7 @@ const DRY_RUN_LISTED_MAX: usize = 100;
 #[utoipa::path(
     get, path = "/api/v1/series", tag = "json",
     params(("match[]" = Option<Vec<String>>, Query, description = "Selectors; a series that one of them matches is shown"),
-        ("after" = Option<String>, Query, description = "`next` of the page before"), ("limit" = Option<usize>, Query, description = "How many, 1000 if nothing is said")),
+        ("after" = Option<String>, Query, description = "`next` of the page before, as it is: it says nothing to anybody but a hub"), ("limit" = Option<usize>, Query, description = "How many, 1000 if nothing is said")),
     responses((status = 200, body = Page), (status = "4XX", body = Problem, content_type = "application/problem+json"))
 )]
 pub(super) async fn list(
@@ -90,87 +89,41 @@ pub(super) async fn list(
         selectors: parameters.selectors()?,
     };
     let limit = parameters.limit(PAGE, PAGE_MAX)?;
-    let after = parameters.one("after")?.map(Cursor::read).transpose()?;
-    Ok(Json(page(&api, &filter, after.as_ref(), limit)))
+    let after = parameters.one("after")?.map(cursor).transpose()?;
+    let background = api.background.clone();
+    let page = background.run(move || api.store.view().page(&filter, after.as_ref(), limit));
+    let page = page.await.map_err(|_| Problem::internal())?;
+    Ok(Json(Page {
+        series: page.series.iter().map(describe).collect(),
+        next: page.next.map(|next| next.to_string()),
+    }))
 }
 
-/// Where a page ends: a family's name, a slab and a place in it.
-struct Cursor {
-    family: String,
-    slab: usize,
-    offset: usize,
+fn cursor(text: &str) -> Result<Cursor, Problem> {
+    Cursor::read(text)
+        .map_err(|error| Problem::bad_request(format!("after {text:?} is {error}: begin again without `after`")))
 }
 
-impl Cursor {
-    fn read(text: &str) -> Result<Self, Problem> {
-        let read = || {
-            let (slab, rest) = text.split_once(':')?;
-            let (offset, family) = rest.split_once(':')?;
-            Some(Cursor {
-                family: family.to_owned(),
-                slab: slab.parse().ok()?,
-                offset: offset.parse().ok()?,
-            })
-        };
-        read().ok_or_else(|| Problem::bad_request(format!("after {text:?} is not the `next` of a page")))
-    }
-}
-
-fn page(api: &Api, filter: &Filter, after: Option<&Cursor>, limit: usize) -> Page {
-    let mut series = Vec::new();
-    let mut last = None;
-    for family in api.store.catalog().families() {
-        let name = family.family.name.as_str();
-        let shown = filter.shown(&family);
-        if after.is_some_and(|after| name < after.family.as_str()) {
-            continue;
-        }
-        let behind = after
-            .filter(|after| after.family == name)
-            .map(|after| (after.slab, after.offset));
-        for (number, slab) in family.slabs().iter().enumerate() {
-            let full = slab.with_read(|fixed| {
-                for (offset, entry, labels) in fixed.iter() {
-                    if behind.is_some_and(|behind| (number, offset) <= behind) || !shown.shows(labels) {
-                        continue;
-                    }
-                    if series.len() == limit {
-                        return true;
-                    }
-                    if let Some(value) = slab.value(offset) {
-                        series.push(describe(api, &family, entry, labels, &value));
-                        last = Some(format!("{number}:{offset}:{name}"));
-                    }
-                }
-                false
-            });
-            if full {
-                return Page { series, next: last };
-            }
-        }
-    }
-    Page { series, next: None }
-}
-
-fn describe(api: &Api, family: &FamilyData, entry: &crate::state::Entry, labels: &str, value: &Value) -> Series {
-    let (number, histogram) = match value {
+fn describe(series: &ListedSeries) -> Series {
+    let family = &series.family.family;
+    let (number, histogram) = match &series.value {
         Value::Number(value, _) => (Some(json_number(*value)), None),
-        Value::Histogram(histogram) => (None, Some(buckets(family.family.buckets.bounds(), histogram))),
+        Value::Histogram(histogram) => (None, Some(buckets(family.buckets.bounds(), histogram))),
     };
     Series {
-        name: family.family.name.to_string(),
-        labels: Labels::pairs_of(labels)
+        name: family.name.to_string(),
+        labels: Labels::pairs_of(&series.labels)
             .map(|(name, value)| (name.into_owned(), value.into_owned()))
             .collect(),
         value: number,
         histogram,
-        owner: api.store.catalog().owners.name(entry.owner).to_string(),
-        created_ms: entry.created_ms,
-        changed_ms: value.stamp().at_ms,
+        owner: series.owner.to_string(),
+        created_ms: series.created_ms,
+        changed_ms: series.value.stamp().at_ms,
     }
 }
 
-fn buckets(bounds: &[f64], histogram: &crate::state::Histogram) -> Histogram {
+fn buckets(bounds: &[f64], histogram: &view::Histogram) -> Histogram {
     let mut count = 0u64;
     let bounds = bounds.iter().copied().chain([f64::INFINITY]);
     let buckets = bounds.zip(&histogram.counts).map(|(bound, more)| {
@@ -216,7 +169,9 @@ pub(super) async fn delete(State(api): State<Api>, request: WriteRequest) -> Res
     }
     match parameters.one("dry_run")? {
         None | Some("false" | "0") => {}
-        Some("" | "true" | "1") => return Ok(Json(would_delete(&api, &request.caller, &selectors)).into_response()),
+        Some("" | "true" | "1") => {
+            return Ok(Json(would_delete(api, &request.caller, selectors).await?).into_response());
+        }
         Some(other) => {
             return Err(Problem::bad_request(format!(
                 "dry_run {other:?} is neither true nor false"
@@ -225,7 +180,7 @@ pub(super) async fn delete(State(api): State<Api>, request: WriteRequest) -> Res
     }
     let prefix = request.caller.prefix();
     let changes = selectors.into_iter().map(|selector| Change::DeleteMatching {
-        selector,
+        selector: Arc::unwrap_or_clone(selector),
         prefix: prefix.to_owned().into(),
     });
     let written = submit::all(&api, &request, changes.collect()).await?;
@@ -237,28 +192,13 @@ pub(super) async fn delete(State(api): State<Api>, request: WriteRequest) -> Res
     Ok((written.header(), Json(done)).into_response())
 }
 
-fn would_delete(api: &Api, caller: &Caller, selectors: &[Selector]) -> Deleted {
-    let mut found = std::collections::BTreeSet::new();
-    for family in api.store.catalog().families() {
-        let name = family.family.name.as_str();
-        for selector in selectors
-            .iter()
-            .filter(|selector| caller.key.covers(name) && selector.matches_name(name))
-        {
-            let labels = matching(&family, selector);
-            found.extend(labels.into_iter().map(|labels| {
-                if labels.is_empty() {
-                    name.to_owned()
-                } else {
-                    format!("{name}{{{labels}}}")
-                }
-            }));
-        }
-    }
-    let deleted = found.len() as u64;
-    Deleted {
-        deleted,
+async fn would_delete(api: Api, caller: &Caller, selectors: Vec<Arc<Selector>>) -> Result<Deleted, Problem> {
+    let (background, prefix) = (api.background.clone(), caller.prefix().to_owned());
+    let matching = background.run(move || api.store.view().matching(&prefix, &selectors, DRY_RUN_LISTED_MAX));
+    let matching = matching.await.map_err(|_| Problem::internal())?;
+    Ok(Deleted {
+        deleted: matching.series,
         dry_run: true,
-        series: found.into_iter().take(DRY_RUN_LISTED_MAX).collect(),
-    }
+        series: matching.first,
+    })
 }

@@ -20,7 +20,7 @@ use crate::{
     clients,
     clock::now_ms,
     ingest::rest::{self, Verb},
-    state::Value,
+    store::view::{Missing, Value},
 };
 
 /// metric-nexus' own clients write `/metric/` as often as `/metric`.
@@ -70,17 +70,13 @@ pub(super) async fn read(
     if name == clients::METRIC && labels.as_str().is_empty() {
         return Ok(api.clients.active(now_ms()).to_string().into_response());
     }
-    let family = api
-        .store
-        .catalog()
-        .family(name)
-        .ok_or_else(|| Problem::not_found(format!("there is no metric {name}")))?;
-    match family.value(labels.as_str()) {
-        None => Err(Problem::not_found(format!("there is no series {name}{labels}"))),
-        Some(Value::Histogram(_)) => Err(Problem::conflict(format!(
+    match api.store.view().value(name, labels.as_str()) {
+        Err(Missing::Family) => Err(Problem::not_found(format!("there is no metric {name}"))),
+        Err(Missing::Series) => Err(Problem::not_found(format!("there is no series {name}{labels}"))),
+        Ok(Value::Histogram(_)) => Err(Problem::conflict(format!(
             "{name} is a histogram, not one number: read /api/v1/series?match[]={name}"
         ))),
-        Some(Value::Number(value, _)) => {
+        Ok(Value::Number(value, _)) => {
             let mut text = Vec::new();
             number::write(&mut text, value);
             Ok(([("content-type", "text/plain; charset=utf-8")], text).into_response())

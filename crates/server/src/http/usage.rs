@@ -75,7 +75,7 @@ impl From<Row> for MonthOfKey {
     fn from(row: Row) -> Self {
         MonthOfKey {
             month: row.period.to_string(),
-            key: row.backend.to_string(),
+            key: row.subject.to_string(),
             used: row.totals.used().into(),
         }
     }
@@ -96,8 +96,8 @@ pub(super) async fn own(
     let usage = api.metering.usage();
     let (now, name) = (usage.current_period(), caller.key.name.to_string());
     let account = api.accounts.of(&caller.key.name);
-    let meter = account.meter().ok_or_else(Problem::internal)?;
-    let standing = meter.standing(now);
+    let own = account.usage().ok_or_else(Problem::internal)?;
+    let standing = own.standing(now);
     let left = Field::ALL
         .into_iter()
         .filter_map(|field| Some((field.name(), standing.left(field)?)));
@@ -105,11 +105,11 @@ pub(super) async fn own(
         None => Vec::new(),
         Some(_) => {
             let rows = report(&api, &parameters).await?;
-            let rows = rows.into_iter().filter(|row| row.backend.as_str() == name);
+            let rows = rows.into_iter().filter(|row| row.subject.as_str() == name);
             rows.map(MonthOfKey::from).collect()
         }
     };
-    let refused = meter.refused();
+    let refused = own.refused();
     Ok(Json(OwnUsage {
         month: now.to_string(),
         seconds_left: usage.until_period_end().as_secs(),

@@ -13,6 +13,7 @@ use nexus_usage_log::Format;
 
 use super::{Api, Caller, error::Problem, query::Parameters};
 use crate::{
+    accept::{preferred, values_of},
     auth::Scope,
     usage_log::{Asked, write_report},
 };
@@ -78,20 +79,17 @@ pub(super) async fn report(
         Some(format) => format
             .parse()
             .map_err(|error| Problem::bad_request(format!("format: {error}")))?,
-        None if headers
-            .get(ACCEPT)
-            .is_some_and(|accept| accept.as_bytes().starts_with(b"text/csv")) =>
-        {
-            Format::Csv
+        None => {
+            let offered = [("application/json", Format::Json), ("text/csv", Format::Csv)];
+            preferred(&values_of(&headers, ACCEPT), &offered).unwrap_or(Format::Json)
         }
-        None => Format::Json,
     };
     let background = api.background.clone();
     let made = background.run_long(move || {
-        let file = api.usage_log.file().ok_or_else(Problem::no_usage_log)?;
+        let place = api.usage_log.place().ok_or_else(Problem::no_usage_log)?;
         api.usage_log.flush(FLUSH);
         let mut body = Vec::new();
-        write_report(file, &query, format, &mut body)?;
+        write_report(place, &query, format, &mut body)?;
         Ok::<_, Problem>(body)
     });
     let body = made.await.map_err(|_| Problem::internal())??;

@@ -3,7 +3,7 @@ use std::path::Path;
 use super::{Hub, StartError};
 use crate::{
     auth::{ApiKey, Digest, KeySource, Scopes},
-    config::{Certificate, Config, Durability, StatePaths, Transport},
+    config::{Certificate, Config, Durability, StatePaths},
 };
 
 /// What a [`Hub`] is to be; see each method for what holds where nothing is said.
@@ -44,7 +44,7 @@ impl HubBuilder {
 
     /// Serves without TLS: keys and values can be read on the way.
     pub fn plain_http(mut self) -> Self {
-        self.config.transport = Transport::PlainHttp;
+        self.config.listen.plain_http = true;
         self
     }
 

@@ -4,7 +4,7 @@ use nexus_metric::{Labels, Name};
 
 use super::Hub;
 use crate::{
-    state::Value,
+    store::view::Value,
     write::{Change, Definition, Op, Outcome, Target, Write},
 };
 
@@ -73,11 +73,10 @@ impl Hub {
     /// # Errors
     /// There is no such metric, or it is a histogram.
     pub fn read(&self, key: &str) -> Result<f64, CallError> {
-        let family = self.shared.api.store.catalog().family(key);
-        match family.and_then(|family| family.value("")) {
-            Some(Value::Number(value, _)) => Ok(value),
-            Some(Value::Histogram(_)) => Err(CallError::Refused(format!("{key} is a histogram, not one number"))),
-            None => Err(CallError::Refused(format!("there is no metric {key}"))),
+        match self.shared.api.store.view().value(key, "") {
+            Ok(Value::Number(value, _)) => Ok(value),
+            Ok(Value::Histogram(_)) => Err(CallError::Refused(format!("{key} is a histogram, not one number"))),
+            Err(_) => Err(CallError::Refused(format!("there is no metric {key}"))),
         }
     }
 

@@ -5,12 +5,13 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use super::{process, sources::Lost};
 use crate::{
     bandwidth::{self, Bandwidth},
     clients::Clients,
     http::RequestMetrics,
     metering::{self, Metering},
-    own_metrics::{OwnFamily, OwnMetrics, gauge, of_prometheus, whole},
+    own_metrics::{OwnFamily, OwnMetrics, gauge, whole},
     reload::Reloader,
     serve::Counters,
     store::Store,
@@ -23,6 +24,7 @@ pub(super) struct Parts {
     pub(super) store: Store,
     pub(super) clients: Clients,
     pub(super) serving: Arc<Counters>,
+    pub(super) lost: Arc<Lost>,
     pub(super) bandwidth: Bandwidth,
     pub(super) metering: Metering,
     pub(super) usage_log: UsageLogHandle,
@@ -33,11 +35,12 @@ impl Parts {
     pub(super) fn register(self) -> OwnMetrics {
         OwnMetrics::new(vec![
             Box::new(move || self.requests.families()),
-            Box::new(process),
+            Box::new(process::families),
             Box::new(|| vec![build()]),
             Box::new(move || vec![self.clients.family()]),
             Box::new(move || self.store.families()),
             Box::new(move || self.serving.families()),
+            Box::new(move || vec![self.lost.family()]),
             Box::new(move || bandwidth::families(&self.bandwidth)),
             Box::new(move || metering::families(&self.metering)),
             Box::new(move || usage_log::families(&self.usage_log)),
@@ -59,19 +62,6 @@ fn build() -> OwnFamily {
         &[("version", env!("CARGO_PKG_VERSION"))],
         1.0,
     )
-}
-
-#[cfg(target_os = "linux")]
-fn process() -> Vec<OwnFamily> {
-    use prometheus::{core::Collector, process_collector::ProcessCollector};
-    let pid = i32::try_from(std::process::id()).unwrap_or(0);
-    let gathered = ProcessCollector::new(pid, "metric_nexus").collect();
-    gathered.iter().map(of_prometheus).collect()
-}
-
-#[cfg(not(target_os = "linux"))]
-fn process() -> Vec<OwnFamily> {
-    Vec::new()
 }
 
 fn certificate(expires: SystemTime) -> OwnFamily {

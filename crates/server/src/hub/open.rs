@@ -1,12 +1,13 @@
 use std::{
     io,
-    net::{SocketAddr, ToSocketAddrs},
     path::PathBuf,
     sync::Arc,
     time::{Duration, SystemTime},
 };
 
-use super::{Hub, Shared, metrics};
+use nexus_segments::{LockError, LockFile, RealDisk, files};
+
+use super::{Hub, Shared, listeners, metrics, sources::Lost};
 use crate::{
     accounts::Accounts,
     auth::{FirstKey, Keyring, KeysError, KeysFile, ensure_admin_key},
@@ -14,12 +15,9 @@ use crate::{
     bandwidth::Bandwidth,
     clients::Clients,
     clock::{Clock, now_ms},
-    config::{Certificate, Config, Transport},
-    disk::RealDisk,
+    config::{Address, Certificate, Config, Protocol, StatePaths},
     exposition::GzipCache,
-    files,
     http::{Api, RequestMetrics, Services},
-    lock::{Lock, LockError},
     metering::{Metering, MeteringError},
     reload::Reloader,
     serve::Counters,
@@ -44,8 +42,10 @@ pub(super) enum Reason {
     Directory(PathBuf, #[source] io::Error),
     #[error("cannot listen on {0}: {1}")]
     Address(String, #[source] io::Error),
+    #[error("another hub (process {pid}) runs on {directory}: stop it, or give this one another --state", directory = .directory.display())]
+    Taken { directory: PathBuf, pid: String },
     #[error(transparent)]
-    Lock(#[from] LockError),
+    Lock(LockError),
     #[error(transparent)]
     Keys(#[from] KeysError),
     #[error(transparent)]
@@ -79,13 +79,23 @@ impl Hub {
     }
 }
 
+fn take_lock(state: &StatePaths) -> Result<LockFile, Reason> {
+    LockFile::try_take(&state.lock_file()).map_err(|error| match error {
+        LockError::Held { pid, .. } => Reason::Taken {
+            directory: state.directory.clone(),
+            pid,
+        },
+        error @ LockError::Io(..) => Reason::Lock(error),
+    })
+}
+
 fn open(config: Config, terminal: bool) -> Result<Started, Reason> {
     let state = &config.state;
     let journal = state.journal_dir();
     for directory in [&state.directory, &journal] {
         files::create_directory(directory).map_err(|error| Reason::Directory(directory.clone(), error))?;
     }
-    let lock = Lock::take(&state.lock_file())?;
+    let lock = take_lock(state)?;
     let clients = Clients::new(config.limits.clients_max);
     let store = open_store(&config, clients.clone())?;
     let keys_file = KeysFile::at(state.keys_file());
@@ -94,19 +104,19 @@ fn open(config: Config, terminal: bool) -> Result<Started, Reason> {
     for warning in config.warnings.iter().chain(&warnings) {
         tracing::warn!("{warning}");
     }
-    let tls = match config.transport {
-        Transport::PlainHttp => None,
-        Transport::Tls => Some(Tls::open(&tls_settings(&config)?, SystemTime::now())?),
+    let tls = match config.listen.is_encrypted() {
+        true => Some(Tls::open(&tls_settings(&config)?, SystemTime::now())?),
+        false => None,
     };
     let serving = Arc::new(Counters::default());
     let requests = Arc::new(RequestMetrics::new()?);
     let settings = LiveSettings::open(&config.state, &config)?;
     let bandwidth = Bandwidth::new(&settings.throttle());
-    for file in [
-        config.state.usage_file(),
-        config.state.usage_log_file(),
-        config.state.usage_log_lock_file(),
-    ] {
+    let mut private = vec![config.state.usage_file()];
+    if config.usage_log.store.is_local() {
+        private.push(config.state.usage_log_file());
+    }
+    for file in private {
         // If it cannot be made, whoever opens it says why.
         let _ = files::reserve(&file);
     }
@@ -128,7 +138,9 @@ fn open(config: Config, terminal: bool) -> Result<Started, Reason> {
         bandwidth.clone(),
         accounts.clone(),
     );
+    let lost = Arc::new(Lost::default());
     let own = metrics::Parts {
+        lost: lost.clone(),
         requests: requests.clone(),
         store: store.clone(),
         clients: clients.clone(),
@@ -161,6 +173,7 @@ fn open(config: Config, terminal: bool) -> Result<Started, Reason> {
             api,
             tls,
             serving,
+            lost,
             _lock: lock,
         }),
     };
@@ -197,7 +210,7 @@ pub(crate) fn store_settings(config: &Config) -> Settings {
 }
 
 fn report(config: &Config, opened: &Opened) {
-    let (catalog, recovered) = (opened.store.catalog(), &opened.recovered);
+    let (view, recovered) = (opened.store.view(), &opened.recovered);
     for cut in &recovered.cut {
         tracing::warn!(
             file = %cut.file.display(),
@@ -210,8 +223,8 @@ fn report(config: &Config, opened: &Opened) {
         tracing::info!(file = %config.state.snapshot.display(), copy = %copy.display(), "took over a state file; the original is kept");
     }
     tracing::info!(
-        metrics = catalog.families_len(),
-        series = catalog.series_len(),
+        metrics = view.families_len(),
+        series = view.series_len(),
         replayed = recovered.writes,
         "the state is read"
     );
@@ -222,7 +235,14 @@ fn tls_settings(config: &Config) -> Result<tls::Settings, Reason> {
         Certificate::Generated => (None, None),
         Certificate::Files { cert, key } => (Some(cert.clone()), Some(key.clone())),
     };
-    let listen = listen_address(config).map_err(|error| Reason::Address(config.listen.to_string(), error))?;
+    let mut listen = Vec::new();
+    for (protocol, address) in config.listen.listeners() {
+        if let (Protocol::Https, Address::Tcp { host, port }) = (protocol, address) {
+            let resolved =
+                listeners::resolve(host, *port).map_err(|error| Reason::Address(address.to_string(), error))?;
+            listen.push(resolved.ip());
+        }
+    }
     Ok(tls::Settings {
         directory: config.state.tls_dir(),
         cert,
@@ -230,12 +250,4 @@ fn tls_settings(config: &Config) -> Result<tls::Settings, Reason> {
         names: config.tls.names.clone(),
         listen,
     })
-}
-
-/// The first address that the configured name stands for.
-pub(crate) fn listen_address(config: &Config) -> io::Result<SocketAddr> {
-    let found = (config.listen.host.as_str(), config.listen.port)
-        .to_socket_addrs()?
-        .next();
-    found.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the name has no address"))
 }

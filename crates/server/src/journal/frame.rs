@@ -1,12 +1,10 @@
-use super::SEQUENCE_MAX;
-use crate::write::{Applied, CodecError, Reader, RecordedWrite, put_number};
+use nexus_segments::{
+    frame::{self, TooLong},
+    join, take, varint,
+};
 
-/// Begins every frame, so that a reader can find the next one behind damage.
-pub(crate) const MAGIC: [u8; 4] = *b"NxF1";
-/// Magic, payload length, checksum, count, first sequence, synced sequence, time.
-pub(crate) const HEADER_BYTES: usize = 4 + 4 + 4 + 4 + 8 + 8 + 8;
-/// No frame is longer; a length beyond it is damage.
-pub(crate) const PAYLOAD_BYTES_MAX: usize = 1 << 30;
+use super::SEQUENCE_MAX;
+use crate::write::{Applied, CodecError, Reader, RecordedWrite};
 
 /// Writes that are made durable together, under one checksum.
 #[derive(Debug)]
@@ -31,6 +29,34 @@ pub(crate) struct FrameHeader {
     pub(crate) at_ms: u64,
 }
 
+impl frame::Header for FrameHeader {
+    const MAGIC: &'static [u8] = b"NxF1";
+    /// Count, first sequence, synced sequence, time.
+    type Fields = [u8; 4 + 8 + 8 + 8];
+
+    fn fields(&self) -> Self::Fields {
+        join(&[
+            &self.count.to_le_bytes(),
+            &self.first.to_le_bytes(),
+            &self.synced.to_le_bytes(),
+            &self.at_ms.to_le_bytes(),
+        ])
+    }
+
+    fn from_fields(fields: Self::Fields) -> Option<Self> {
+        let from = &mut &fields[..];
+        let count = u32::from_le_bytes(take(from)?);
+        let mut number = || take(from).map(u64::from_le_bytes);
+        let header = FrameHeader {
+            count,
+            first: number()?,
+            synced: number()?,
+            at_ms: number()?,
+        };
+        (count > 0 && header.last() <= SEQUENCE_MAX).then_some(header)
+    }
+}
+
 impl FrameHeader {
     /// The sequence of the frame's last change.
     pub(crate) fn last(&self) -> u64 {
@@ -45,7 +71,7 @@ impl Frame {
             first,
             count: 0,
             at_ms,
-            bytes: vec![0; HEADER_BYTES],
+            bytes: frame::begin::<FrameHeader>(),
         }
     }
 
@@ -68,8 +94,8 @@ impl Frame {
 
     /// Adds a write. A write without changes uses a sequence too, since its idempotency key is a fact of its own.
     pub(crate) fn push(&mut self, applied: &Applied, record: &[u8]) {
-        put_number(&mut self.bytes, applied.created);
-        put_number(&mut self.bytes, applied.deleted);
+        varint::put(&mut self.bytes, applied.created);
+        varint::put(&mut self.bytes, applied.deleted);
         self.bytes.extend_from_slice(record);
         self.count += sequences_of(applied.changes);
     }
@@ -79,73 +105,21 @@ impl Frame {
     }
 
     /// Fills in the header; gives the frame as it stands in the journal.
-    pub(crate) fn seal(&mut self, synced: u64) -> &[u8] {
-        let length = u32::try_from(self.bytes.len() - HEADER_BYTES).unwrap_or(u32::MAX);
-        let mut rest = Vec::with_capacity(HEADER_BYTES);
-        rest.extend_from_slice(&self.count.to_le_bytes());
-        rest.extend_from_slice(&self.first.to_le_bytes());
-        rest.extend_from_slice(&synced.to_le_bytes());
-        rest.extend_from_slice(&self.at_ms.to_le_bytes());
-        if let Some((header, payload)) = self.bytes.split_first_chunk_mut::<HEADER_BYTES>() {
-            let checksum = checksum(length, &rest, payload);
-            let parts = [&MAGIC[..], &length.to_le_bytes(), &checksum.to_le_bytes(), &rest];
-            header
-                .iter_mut()
-                .zip(parts.into_iter().flatten())
-                .for_each(|(to, from)| *to = *from);
-        }
-        &self.bytes
+    pub(crate) fn seal(&mut self, synced: u64) -> Result<&[u8], TooLong> {
+        let header = FrameHeader {
+            first: self.first,
+            count: self.count,
+            synced,
+            at_ms: self.at_ms,
+        };
+        frame::seal(&header, &mut self.bytes)?;
+        Ok(&self.bytes)
     }
 }
 
 /// How many sequences a write with so many changes uses.
 pub(crate) fn sequences_of(changes: u64) -> u32 {
     u32::try_from(changes.max(1)).unwrap_or(u32::MAX)
-}
-
-/// Covers the length too, so that a frame cannot be read with another one's end.
-fn checksum(length: u32, rest: &[u8], payload: &[u8]) -> u32 {
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(&length.to_le_bytes());
-    hasher.update(rest);
-    hasher.update(payload);
-    hasher.finalize()
-}
-
-/// Reads the frame at the start of `bytes`: its header, its payload, and its length in all. `None` if there is no sound one.
-pub(crate) fn read(bytes: &[u8]) -> Option<(FrameHeader, &[u8], usize)> {
-    let (header, payload) = bytes.split_first_chunk::<HEADER_BYTES>()?;
-    let length = payload_length(header)?;
-    let payload = payload.get(..length)?;
-    Some((check(header, payload)?, payload, HEADER_BYTES + length))
-}
-
-/// The length of the payload that a header announces, if it is a header at all.
-pub(crate) fn payload_length(header: &[u8; HEADER_BYTES]) -> Option<usize> {
-    let length = header.strip_prefix(&MAGIC)?.first_chunk()?;
-    let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
-    (length <= PAYLOAD_BYTES_MAX).then_some(length)
-}
-
-/// What the header says, if the checksum confirms it.
-fn check(header: &[u8; HEADER_BYTES], payload: &[u8]) -> Option<FrameHeader> {
-    let length = u32::try_from(payload.len()).ok()?;
-    let (expected, rest) = header.get(8..)?.split_first_chunk()?;
-    if checksum(length, rest, payload) != u32::from_le_bytes(*expected) {
-        return None;
-    }
-    let (count, rest) = rest.split_first_chunk()?;
-    let (first, rest) = rest.split_first_chunk()?;
-    let (synced, at_ms) = rest.split_first_chunk()?;
-    let (count, first) = (u32::from_le_bytes(*count), u64::from_le_bytes(*first));
-    let (synced, at_ms) = (u64::from_le_bytes(*synced), u64::from_le_bytes(*at_ms.first_chunk()?));
-    let header = FrameHeader {
-        first,
-        count,
-        synced,
-        at_ms,
-    };
-    (count > 0 && header.last() <= SEQUENCE_MAX).then_some(header)
 }
 
 /// One write of a frame, with what became of it.

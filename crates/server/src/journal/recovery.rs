@@ -7,19 +7,17 @@
 mod error;
 mod frames;
 
-use std::{
-    io::Read,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 pub(crate) use error::JournalError;
 
 use super::{
     frame::{self, FrameHeader, JournaledWrite},
-    segment::{self, HeaderError, SegmentHeader},
+    segment::{HeaderError, NAMES, SegmentHeader},
 };
-use crate::{config::Durability, damage::Tolerance, disk::Disk};
-use frames::{Found, Frames};
+use crate::{config::Durability, damage::Tolerance};
+use frames::Found;
+use nexus_segments::{Disk, read_header};
 
 /// What reading the journal gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,7 +125,7 @@ pub(crate) fn empty(disk: &dyn Disk, directory: &Path, position: u64) -> Result<
         {
             return Err(JournalError::Header(found.file.clone(), error));
         }
-        if found.header.is_ok() && Frames::open(disk, &found.file)?.next()?.is_some() {
+        if found.header.is_ok() && frames::next(&mut frames::open(disk, &found.file)?, &found.file)?.is_some() {
             return Ok(None);
         }
     }
@@ -167,7 +165,9 @@ fn next_number(segments: &[SegmentRead]) -> u64 {
 }
 
 fn open_all(disk: &dyn Disk, directory: &Path) -> Result<Vec<SegmentRead>, JournalError> {
-    let numbers = segment::list(disk, directory).map_err(|error| JournalError::Io(directory.to_owned(), error))?;
+    let numbers = NAMES
+        .list(disk, directory)
+        .map_err(|error| JournalError::Io(directory.to_owned(), error))?;
     numbers
         .into_iter()
         .map(|number| SegmentRead::open(disk, directory, number))
@@ -176,19 +176,13 @@ fn open_all(disk: &dyn Disk, directory: &Path) -> Result<Vec<SegmentRead>, Journ
 
 impl SegmentRead {
     fn open(disk: &dyn Disk, directory: &Path, number: u64) -> Result<Self, JournalError> {
-        let file = directory.join(segment::file_name(number));
-        let mut bytes = Vec::new();
-        let read = disk
-            .open(&file)
-            .and_then(|file| file.take(segment::HEADER_BYTES as u64 + 1).read_to_end(&mut bytes));
-        read.map_err(|error| JournalError::Io(file.clone(), error))?;
-        // A file of a header's length in zeros was being made: its length reached the disk before its bytes did.
-        let unborn = bytes.len() == segment::HEADER_BYTES && bytes.iter().all(|byte| *byte == 0);
-        let header = SegmentHeader::decode(&bytes);
+        let file = NAMES.path(directory, number);
+        let read = disk.open(&file).and_then(|mut file| read_header(&mut file));
+        let header = read.map_err(|error| JournalError::Io(file.clone(), error))?;
         Ok(SegmentRead {
             file,
             number,
-            header: if unborn { Err(HeaderError::Short) } else { header },
+            header: header.map_or(Err(HeaderError::Short), |header| SegmentHeader::decode(&header)),
             frames: 0,
             writes: 0,
             changes: None,
@@ -263,10 +257,10 @@ impl<'a> Walk<'a> {
         // Up to there the segment is known to have been durable when the next one began.
         let durable = end.filter(|_| promises).unwrap_or(0);
         found.needed = true;
-        let mut frames = Frames::open(self.disk, &found.file)?;
+        let mut frames = frames::open(self.disk, &found.file)?;
         loop {
-            while let Some(sound) = frames.next()? {
-                if end.is_some_and(|end| sound.frame.last() > end) {
+            while let Some(sound) = frames::next(&mut frames, &found.file)? {
+                if end.is_some_and(|end| sound.header.last() > end) {
                     return Ok(());
                 }
                 self.frame(found, &sound)?;
@@ -275,8 +269,10 @@ impl<'a> Walk<'a> {
                 }
             }
             // The frames end here. Either that is all, or what follows is a tail, or it is damage.
-            let gap = frames.skip_gap()?;
-            let durable = durable.max(if promises { gap.synced } else { 0 });
+            let gap = frames::skip_gap(&mut frames, &found.file)?;
+            // The highest sequence that one of those behind knows to be durable.
+            let synced = gap.behind.iter().map(|frame| frame.synced).max();
+            let durable = durable.max(synced.filter(|_| promises).unwrap_or(0));
             let (file, sequence) = (found.file.clone(), self.recovered.last.saturating_add(1));
             if durable >= sequence {
                 self.damage.meet(JournalError::Damaged {
@@ -285,12 +281,12 @@ impl<'a> Walk<'a> {
                     bytes: gap.length,
                     sequence,
                 })?;
-            } else if gap.behind > 0 && self.damage.goes_on() {
+            } else if !gap.behind.is_empty() && self.damage.goes_on() {
                 self.damage.meet(JournalError::Behind {
                     file,
                     offset: gap.offset,
                     bytes: gap.length,
-                    frames: gap.behind,
+                    frames: gap.behind.len() as u64,
                 })?;
             } else if gap.rest > 0 {
                 self.recovered.cut.push(Cut {
@@ -300,14 +296,19 @@ impl<'a> Walk<'a> {
                 });
                 return Ok(());
             }
-            if gap.behind == 0 {
+            if gap.behind.is_empty() {
                 return Ok(());
             }
         }
     }
 
     fn frame(&mut self, found: &mut SegmentRead, sound: &Found<'_>) -> Result<(), JournalError> {
-        let Found { offset, frame, payload } = *sound;
+        let Found {
+            offset,
+            header: frame,
+            payload,
+            bytes,
+        } = *sound;
         if frame.last() <= self.recovered.last {
             return Ok(());
         }
@@ -337,7 +338,7 @@ impl<'a> Walk<'a> {
             Err(error) => self.damage.meet(JournalError::Record {
                 file: found.file.clone(),
                 offset,
-                bytes: (frame::HEADER_BYTES + payload.len()) as u64,
+                bytes,
                 changes: (frame.first, frame.last()),
                 error,
             })?,

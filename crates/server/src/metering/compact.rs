@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use nexus_usage::{Calendar, Ledger, Timestamp};
+use nexus_usage::{Calendar, Ledger, Time};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -11,7 +11,7 @@ pub(super) async fn daily(ledger: Option<Ledger>, calendar: Calendar) {
     let mut days = tokio::time::interval(DAY);
     loop {
         days.tick().await;
-        let now = calendar.period_of(Timestamp::now());
+        let now = calendar.period_of(Time::now());
         match ledger.compact(now.previous().previous()).await {
             Ok(0) => {}
             Ok(cells) => tracing::info!(cells, "folded the usage of months that are over"),

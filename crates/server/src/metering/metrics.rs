@@ -1,5 +1,5 @@
 use nexus_metric::Kind;
-use nexus_usage::{Field, Meter, Period, Standing, Status};
+use nexus_usage::{Field, Period, Standing, Status, UsageHandle};
 
 use super::{Kept, Metering};
 use crate::own_metrics::{OwnFamily, OwnSample, counter, gauge, sample, whole};
@@ -8,7 +8,7 @@ use crate::own_metrics::{OwnFamily, OwnSample, counter, gauge, sample, whole};
 pub(crate) fn families(metering: &Metering) -> Vec<OwnFamily> {
     let usage = metering.usage();
     let now = usage.current_period();
-    let keys: Vec<Key> = usage.meters().iter().map(|meter| Key::of(meter, now)).collect();
+    let keys: Vec<Key> = usage.handles().iter().map(|handle| Key::of(handle, now)).collect();
     let mut families = of_keys(&keys);
     families.extend(of_store(&usage.status()));
     families.push(gauge(
@@ -28,12 +28,12 @@ struct Key {
 }
 
 impl Key {
-    fn of(meter: &Meter, now: Period) -> Self {
-        let reached = meter.milestones(now).into_iter();
+    fn of(handle: &UsageHandle, now: Period) -> Self {
+        let reached = handle.milestones(now).into_iter();
         Key {
-            name: meter.backend().to_string(),
-            standing: meter.standing(now),
-            refused: meter.refused(),
+            name: handle.subject().to_string(),
+            standing: handle.standing(now),
+            refused: handle.refused(),
             reached: reached.map(|(field, milestone)| (field, milestone.percent())).collect(),
         }
     }

@@ -14,8 +14,7 @@ use std::{
 };
 
 use nexus_usage::{
-    AtStart, Calendar, CalendarError, Checkpoints, ErrorKind, Ledger, LedgerError, OpenError, Settings, SharedLedger,
-    Usage,
+    AtStart, Calendar, Checkpoints, ErrorKind, Ledger, LedgerError, OpenError, Settings, SharedLedger, Usage,
 };
 use tokio::sync::oneshot;
 
@@ -35,8 +34,6 @@ const FORGOTTEN: Duration = Duration::from_millis(100);
 pub(crate) enum MeteringError {
     #[error("{path}: {source}; to begin to count anew, move it away", path = .0.display(), source = .1)]
     Checkpoints(PathBuf, #[source] LedgerError),
-    #[error(transparent)]
-    Calendar(#[from] CalendarError),
     #[cfg(feature = "redis")]
     #[error("usage.shared.redis.addresses: {0}")]
     Address(#[from] nexus_usage::RedisAddressError),
@@ -63,7 +60,7 @@ impl Metering {
     pub(crate) fn open(config: &config::Usage, file: &Path) -> Result<Self, MeteringError> {
         let (opened, wait) = mpsc::sync_channel(1);
         let (stop, stopped) = oneshot::channel();
-        let calendar = Calendar::new(&config.zone, config.anchor_day)?;
+        let calendar = Calendar::new(config.zone.clone(), config.anchor_day);
         let months = calendar.clone();
         let (settings, file) = (config.clone(), file.to_owned());
         let thread = thread::Builder::new().name("usage".to_owned()).spawn(move || {
@@ -98,7 +95,7 @@ impl Metering {
             .recv()
             .map_err(|_| io::Error::other("its thread ended at once"))??;
         for at in usage.status().crashed {
-            tracing::warn!(last_kept = %time(at), "the last hub on this state did not end in order: what was used after that moment, 20 ms at most, is not counted");
+            tracing::warn!(last_kept = %at, "the last hub on this state did not end in order: what was used after that moment, 20 ms at most, is not counted");
         }
         Ok(Metering {
             usage,
@@ -111,10 +108,6 @@ impl Metering {
             }),
         })
     }
-}
-
-fn time(at: nexus_usage::Timestamp) -> String {
-    crate::clock::rfc3339(u64::try_from(at.as_millis()).unwrap_or(0))
 }
 
 struct Begun {
@@ -156,14 +149,14 @@ fn settings(config: &config::Usage, checkpoints: Option<Checkpoints>) -> Result<
     let operation_timeout = config.shared.as_ref().map(|shared| shared.operation_timeout);
     let defaults = Settings::default();
     Ok(Settings {
-        calendar: Calendar::new(&config.zone, config.anchor_day)?,
+        calendar: Calendar::new(config.zone.clone(), config.anchor_day),
         checkpoints,
         shared: config.shared.as_ref().map(shared).transpose()?,
         push_interval: config.push_interval,
         push_fast_interval: defaults.push_fast_interval.min(config.push_interval),
         operation_timeout: operation_timeout.unwrap_or(defaults.operation_timeout),
         overrun_bytes_max: config.overrun_bytes_max,
-        backends_max: KEYS_MAX,
+        subjects_max: KEYS_MAX,
         ..defaults
     })
 }

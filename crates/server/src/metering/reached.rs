@@ -19,7 +19,7 @@ pub(super) async fn log(usage: Usage) {
 
 fn say(reached: &Reached) {
     tracing::warn!(
-        key = %reached.backend,
+        key = %reached.subject,
         month = %reached.period,
         percent = reached.milestone.percent(),
         used = reached.used,

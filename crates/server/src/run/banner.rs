@@ -5,11 +5,16 @@ use std::{
     path::Path,
 };
 
-use crate::{auth::FirstKey, hub::Hub};
+use crate::{
+    auth::FirstKey,
+    config::Protocol,
+    hub::{Bound, Hub},
+    serve::Listener,
+};
 
 /// Says on standard output where the hub is and how to talk to it. The first line is for scripts too: it ends in the address.
-pub(super) fn print(hub: &Hub, address: SocketAddr, first_key: Option<&FirstKey>) {
-    let text = text(hub, address, first_key);
+pub(super) fn print(hub: &Hub, listeners: &[Bound], first_key: Option<&FirstKey>) {
+    let text = text(hub, listeners, first_key);
     // A closed output is no reason not to serve.
     let _ = io::stdout()
         .write_all(text.as_bytes())
@@ -19,13 +24,17 @@ pub(super) fn print(hub: &Hub, address: SocketAddr, first_key: Option<&FirstKey>
     }
 }
 
-fn text(hub: &Hub, address: SocketAddr, first_key: Option<&FirstKey>) -> String {
-    let url = format!("{}://{address}", hub.scheme());
-    let mut out = format!("Metric Nexus {} listens on {url}\n", env!("CARGO_PKG_VERSION"));
+fn text(hub: &Hub, listeners: &[Bound], first_key: Option<&FirstKey>) -> String {
+    let mut urls = listeners.iter().map(Bound::url);
+    let first = urls.next().unwrap_or_default();
+    let mut out = format!("Metric Nexus {} listens on {first}\n", env!("CARGO_PKG_VERSION"));
     let config = hub.config();
     let mut line = |name: &str, value: &str| {
         let _ = writeln!(out, "  {name:<12} {value}");
     };
+    for url in urls {
+        line("and on", &url);
+    }
     line(
         "state",
         &format!("{} (durability {})", config.state.snapshot.display(), config.durability),
@@ -42,24 +51,71 @@ fn text(hub: &Hub, address: SocketAddr, first_key: Option<&FirstKey>) -> String 
         Some(FirstKey::Written(path)) => line("admin key", &format!("in {}", path.display())),
         None => {}
     }
-    if let Some(first_key) = first_key {
-        out.push_str(&try_it(&reachable(hub.scheme(), address), ca.as_deref(), first_key));
+    if let (Some(first_key), Some(reach)) = (first_key, Reach::best(listeners)) {
+        out.push_str(&try_it(&reach, ca.as_deref(), first_key));
     }
     out
 }
 
-/// Where a client on this machine finds the hub: nobody connects to "every address", and no certificate is valid for it.
-fn reachable(scheme: &str, address: SocketAddr) -> String {
-    if address.ip().is_unspecified() {
-        format!("{scheme}://localhost:{}", address.port())
-    } else {
-        format!("{scheme}://{address}")
+/// How a client on this machine talks to the hub.
+#[derive(Debug, PartialEq, Eq)]
+struct Reach {
+    url: String,
+    /// What curl is to be told beside the URL.
+    curl: String,
+    /// Whether our client and the command `nexus` can, too: they know neither sockets nor HTTP/2 without TLS.
+    is_for_clients: bool,
+}
+
+impl Reach {
+    /// By the first listener that every client can talk to, else by the first.
+    fn best(listeners: &[Bound]) -> Option<Self> {
+        let reaches = || listeners.iter().filter_map(Self::of);
+        reaches()
+            .find(|reach| reach.is_for_clients)
+            .or_else(|| reaches().next())
+    }
+
+    fn of(bound: &Bound) -> Option<Self> {
+        match &bound.listener {
+            Listener::Tcp(listener) => Some(Self::tcp(bound.protocol, listener.local_addr().ok()?)),
+            Listener::Unix(socket) => Some(Self::unix(bound.protocol, socket.path())),
+        }
+    }
+
+    /// Nobody connects to "every address", and no certificate is valid for it.
+    fn tcp(protocol: Protocol, address: SocketAddr) -> Self {
+        let scheme = protocol.scheme();
+        Reach {
+            url: match address.ip().is_unspecified() {
+                true => format!("{scheme}://localhost:{}", address.port()),
+                false => format!("{scheme}://{address}"),
+            },
+            curl: prior_knowledge(protocol).to_owned(),
+            is_for_clients: protocol != Protocol::H2c,
+        }
+    }
+
+    fn unix(protocol: Protocol, path: &Path) -> Self {
+        Reach {
+            url: format!("{}://localhost", protocol.scheme()),
+            curl: format!(" --unix-socket {}{}", word(path), prior_knowledge(protocol)),
+            is_for_clients: false,
+        }
+    }
+}
+
+fn prior_knowledge(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::H2c => " --http2-prior-knowledge",
+        Protocol::Https | Protocol::Http => "",
     }
 }
 
 /// Lines to paste into another terminal, wherever that is.
-fn try_it(url: &str, ca: Option<&Path>, first_key: &FirstKey) -> String {
-    let (set_ca, use_ca, export_ca) = match ca {
+fn try_it(reach: &Reach, ca: Option<&Path>, first_key: &FirstKey) -> String {
+    let Reach { url, curl, .. } = reach;
+    let (set_ca, use_ca, export_ca) = match ca.filter(|_| url.starts_with("https:")) {
         Some(ca) => (format!(" CA={}", word(ca)), " --cacert \"$CA\"", " METRIC_NEXUS_CA=$CA"),
         None => (String::new(), "", ""),
     };
@@ -67,12 +123,17 @@ fn try_it(url: &str, ca: Option<&Path>, first_key: &FirstKey) -> String {
         FirstKey::Show(secret) => secret.expose().to_owned(),
         FirstKey::Written(path) => format!("$(cat {})", word(path)),
     };
+    let export = match reach.is_for_clients {
+        true => format!(
+            "\n  export METRIC_NEXUS_URL=$HUB{export_ca} METRIC_NEXUS_KEY=$KEY    # for the command nexus and the client"
+        ),
+        false => String::new(),
+    };
     format!(
         r#"
 Try it: paste this into another terminal.
-  HUB={url}{set_ca} KEY={key}
-  export METRIC_NEXUS_URL=$HUB{export_ca} METRIC_NEXUS_KEY=$KEY    # for the command nexus and the client
-  hub() {{ curl -sS{use_ca} -H "Authorization: Bearer $KEY" -w '\n' "$@"; }}
+  HUB={url}{set_ca} KEY={key}{export}
+  hub() {{ curl -sS{curl}{use_ca} -H "Authorization: Bearer $KEY" -w '\n' "$@"; }}
   hub -X PUT "$HUB/hello_total/inc?from=me&__type__=counter"
   hub "$HUB/hello_total?from=me"
   hub "$HUB/__metrics?prefix=hello"
@@ -108,11 +169,42 @@ mod tests {
     #[test]
     fn a_hub_on_every_address_is_reached_by_name() {
         let check = |address: &str, expected: &str| {
-            assert_eq!(reachable("https", address.parse().unwrap()), expected);
+            assert_eq!(Reach::tcp(Protocol::Https, address.parse().unwrap()).url, expected);
         };
         check("0.0.0.0:3000", "https://localhost:3000");
         check("[::]:3000", "https://localhost:3000");
         check("[::1]:3000", "https://[::1]:3000");
         check("10.0.0.7:3000", "https://10.0.0.7:3000");
+    }
+
+    #[test]
+    fn what_curl_must_be_told_for_other_listeners_is_told() {
+        let key = FirstKey::Written("/s/admin.key".into());
+        let check = |reach: &Reach, expected: &[&str]| {
+            let said = try_it(reach, Some(Path::new("/s/ca.pem")), &key);
+            let lines: Vec<&str> = said.lines().skip(2).take(expected.len()).collect();
+            assert_eq!(lines, expected);
+        };
+        check(
+            &Reach::unix(Protocol::Http, Path::new("/run/my hub")),
+            &[
+                "  HUB=http://localhost KEY=$(cat /s/admin.key)",
+                r#"  hub() { curl -sS --unix-socket '/run/my hub' -H "Authorization: Bearer $KEY" -w '\n' "$@"; }"#,
+            ],
+        );
+        check(
+            &Reach::tcp(Protocol::H2c, ([127, 0, 0, 1], 80).into()),
+            &[
+                "  HUB=http://127.0.0.1:80 KEY=$(cat /s/admin.key)",
+                r#"  hub() { curl -sS --http2-prior-knowledge -H "Authorization: Bearer $KEY" -w '\n' "$@"; }"#,
+            ],
+        );
+        check(
+            &Reach::tcp(Protocol::Https, ([127, 0, 0, 1], 443).into()),
+            &[
+                "  HUB=https://127.0.0.1:443 CA=/s/ca.pem KEY=$(cat /s/admin.key)",
+                "  export METRIC_NEXUS_URL=$HUB METRIC_NEXUS_CA=$CA METRIC_NEXUS_KEY=$KEY    # for the command nexus and the client",
+            ],
+        );
     }
 }

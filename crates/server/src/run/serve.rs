@@ -3,16 +3,13 @@ use std::{
     process::ExitCode,
 };
 
-use tokio::{
-    net::TcpListener,
-    signal::unix::{SignalKind, signal},
-};
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Failure, banner, logging};
 use crate::{
-    cli::Failure as Refused,
+    cli::{EXIT_FAILURE, Failure as Refused},
     config::{Config, Overrides, process_environment},
-    hub::{Hub, Started, listen_address},
+    hub::{Hub, Started, bind},
     shutdown,
 };
 
@@ -39,16 +36,18 @@ fn load(flags: &Overrides) -> Result<Config, Failure> {
 async fn serve(config: Config) -> Result<(), Failure> {
     // The signals count from here on, so that none of them ends the process while the state is being read.
     let signals = tokio::spawn(shutdown::signals());
-    let listener = listen(&config).await?;
-    let address = listener.local_addr().map_err(|error| Failure::of(&error))?;
+    let listeners = bind(&config.listen).await.map_err(|text| Failure {
+        text,
+        code: EXIT_FAILURE,
+    })?;
     let terminal = io::stdout().is_terminal();
     let opened = tokio::task::spawn_blocking(move || Hub::open(config, terminal)).await;
     let Started { hub, first_key } = opened
         .map_err(|error| Failure::of(&error))?
         .map_err(|error| Failure::of(&error))?;
-    banner::print(&hub, address, first_key.as_ref());
+    banner::print(&hub, &listeners, first_key.as_ref());
     let reload = tokio::spawn(reload_on_hangup(hub.clone()));
-    hub.serve(listener, async move {
+    hub.serve_on(listeners, async move {
         match signals.await {
             Ok(Ok(signal)) => tracing::info!(signal, "stopping"),
             Ok(Err(error)) => tracing::error!(%error, "cannot wait for signals: stopping"),
@@ -62,20 +61,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn listen(config: &Config) -> Result<TcpListener, Failure> {
-    let bound = match listen_address(config) {
-        Ok(address) => TcpListener::bind(address).await,
-        Err(error) => Err(error),
-    };
-    bound.map_err(|error| {
-        Failure::of(&io::Error::new(
-            error.kind(),
-            format!("cannot listen on {}: {error}", config.listen),
-        ))
-    })
-}
-
-/// SIGHUP takes up changed keys, certificate and limits, as operators are used to.
+/// SIGHUP reloads changed keys, certificate and limits, as operators are used to.
 async fn reload_on_hangup(hub: Hub) {
     let Ok(mut hangups) = signal(SignalKind::hangup()) else {
         return;

@@ -6,12 +6,13 @@ mod repair;
 
 use std::io::Write;
 
+use nexus_segments::LockFile;
+
 use super::Failure;
 use crate::{
     cli::{EXIT_FAILURE, Failure as Refused, StateCommand, StatePlace},
     config::{Config, process_environment},
     hub::store_settings,
-    lock::Lock,
     store::Settings,
 };
 
@@ -39,7 +40,7 @@ impl Found {
 
     /// What a running hub has is newer than its files, and it writes over what somebody else puts there.
     fn must_not_run(&self) -> Result<(), Failure> {
-        match Lock::holder(&self.config.state.lock_file()).map_err(|error| Failure::of(&error))? {
+        match LockFile::holder(&self.config.state.lock_file()).map_err(|error| Failure::of(&error))? {
             None => Ok(()),
             Some(pid) => Err(self.runs(&pid)),
         }

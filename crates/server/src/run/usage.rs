@@ -8,7 +8,7 @@ use super::Failure;
 use crate::{
     cli::{EXIT_FAILURE, EXIT_USAGE, Failure as Refused, ReportArgs, ReportFormat, UsageCommand},
     config::{Config, process_environment},
-    usage_log::write_report,
+    usage_log::{Place, write_report},
 };
 
 pub(super) fn run(command: &UsageCommand, output: &mut dyn Write) -> Result<(), Failure> {
@@ -23,8 +23,8 @@ fn report(arguments: &ReportArgs, output: &mut dyn Write) -> Result<(), Failure>
     })?;
     let config = Config::find_and_load(&arguments.place.overrides(), &process_environment)
         .map_err(|errors| Failure::from(Refused::from(errors)))?;
-    let file = config.state.usage_log_file();
-    if !file.exists() {
+    let place = Place::of(&config.usage_log, &config.state.usage_log_file()).map_err(|error| Failure::of(&error))?;
+    if let Some(file) = place.file().filter(|file| !file.exists()) {
         return Err(Failure {
             text: format!("there is no usage log: {}", file.display()),
             code: EXIT_FAILURE,
@@ -35,5 +35,5 @@ fn report(arguments: &ReportArgs, output: &mut dyn Write) -> Result<(), Failure>
         ReportFormat::Csv => Format::Csv,
         ReportFormat::Json => Format::Json,
     };
-    write_report(&file, &query, format, output).map_err(|error| Failure::of(&error))
+    write_report(&place, &query, format, output).map_err(|error| Failure::of(&error))
 }

@@ -1,6 +1,5 @@
 //! What is going on on one connection, as seen by those who move its bytes.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
@@ -8,13 +7,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use nexus_usage_log::layer::Exchange;
 
 use super::exchanges::Exchanges;
+use super::listener::Peer;
 use crate::bandwidth::{KeyBandwidth, Pace};
 
 /// The connection a request came on: an extension of every request.
 #[derive(Clone, Debug)]
 pub(crate) struct ConnectionInfo {
-    /// The client's address.
-    pub(crate) peer: SocketAddr,
+    /// Who is at its other end.
+    pub(crate) peer: Peer,
     pub(super) activity: Arc<Activity>,
 }
 
@@ -105,7 +105,7 @@ impl Activity {
         (phase, self.served.load(Relaxed))
     }
 
-    /// PlaintextStream bytes have arrived.
+    /// Decrypted bytes have arrived.
     pub(super) fn note_arrival(&self) {
         if self.requests.load(Relaxed) == 0 {
             self.header.store(true, Relaxed);

@@ -1,7 +1,6 @@
 //! TLS handshakes: under a deadline, and with failures put into words.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::atomic::Ordering::Relaxed;
 
 use rustls::{AlertDescription, InvalidMessage, PeerMisbehaved};
@@ -11,11 +10,11 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tracing::{debug, warn};
 
-use super::Server;
+use super::{Peer, Server};
 use crate::tls::Tls;
 
 /// The encrypted stream, or `None` when there is to be none; that has been counted and logged.
-pub(super) async fn shake<T>(stream: T, peer: SocketAddr, tls: &Tls, server: &Server) -> Option<TlsStream<T>>
+pub(super) async fn shake<T>(stream: T, peer: Peer, tls: &Tls, server: &Server) -> Option<TlsStream<T>>
 where
     T: AsyncRead + AsyncWrite + Unpin,
 {

@@ -78,12 +78,12 @@ impl Session<'_> {
             Ended::Expired(_) | Ended::Drained => &[],
         };
         let mut stream = connection.into_parts().io.into_inner();
-        let farewell = async {
+        let close = async {
             stream.write_all(words).await?;
             stream.shutdown().await
         };
         // The client may be gone already; there is nobody to tell.
-        drop(timeout(CLOSE_TIMEOUT, farewell).await);
+        drop(timeout(CLOSE_TIMEOUT, close).await);
     }
 
     /// Speaks HTTP/2 until the end.

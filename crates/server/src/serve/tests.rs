@@ -3,6 +3,7 @@
 mod curl;
 mod encrypted;
 mod lasting;
+mod listeners;
 mod waiting;
 
 use std::net::SocketAddr;
@@ -26,7 +27,9 @@ use tokio::time::{Instant, timeout};
 
 use super::activity::ConnectionInfo;
 use super::limits::Http2Limits;
-use super::{BodyStalled, Counters, Drained, Limits, serve};
+use super::{BodyStalled, Counters, Drained, Limits, Listener, Server, Transport};
+use crate::bandwidth::Bandwidth;
+use crate::config::Throttle;
 use crate::shutdown::{Shutdown, Trigger};
 use crate::tls::{Settings, Tls};
 
@@ -113,7 +116,7 @@ fn settings(directory: &TempDir) -> Settings {
         cert: None,
         key: None,
         names: vec!["metrics.example".into()],
-        listen: ([127, 0, 0, 1], 0).into(),
+        listen: vec![[127, 0, 0, 1].into()],
     }
 }
 
@@ -129,26 +132,26 @@ impl Served {
     }
 
     async fn start(limits: Limits, tls: Option<Tls>, directory: TempDir) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = Listener::Tcp(TcpListener::bind("127.0.0.1:0").await.unwrap());
+        let transport = tls.clone().map_or(Transport::Http1, Transport::Tls);
+        Self::on(listener, transport, limits, tls, directory)
+    }
+
+    fn on(listener: Listener, transport: Transport, limits: Limits, tls: Option<Tls>, directory: TempDir) -> Self {
         let (trigger, shutdown) = Shutdown::new();
         let counters = Arc::new(Counters::default());
         let gate = Arc::new(Semaphore::new(0));
-        let address = listener.local_addr().unwrap();
+        let address = match &listener {
+            Listener::Tcp(listener) => listener.local_addr().unwrap(),
+            Listener::Unix(_) => ([0, 0, 0, 0], 0).into(),
+        };
         let waiting = Arc::new(Notify::new());
         let app = app(Gate {
             gate: gate.clone(),
             waiting: waiting.clone(),
         });
-        let bandwidth = crate::bandwidth::Bandwidth::new(&crate::config::Throttle::default());
-        let serving = serve(
-            listener,
-            tls.clone(),
-            app,
-            limits,
-            counters.clone(),
-            bandwidth,
-            shutdown,
-        );
+        let bandwidth = Bandwidth::new(&Throttle::default());
+        let server = Server::new(app, limits, counters.clone(), bandwidth, shutdown);
         Self {
             address,
             counters,
@@ -157,7 +160,7 @@ impl Served {
             tls,
             directory,
             trigger,
-            task: tokio::spawn(serving),
+            task: tokio::spawn(server.serve(listener, transport)),
         }
     }
 

@@ -16,10 +16,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use nexus_segments::files;
 use serde::{Deserialize, Serialize};
 
 use super::{LimitsSet, ThrottleSet};
-use crate::files;
 
 /// What stands above the settings.
 const HEADER: &str = "\

@@ -318,7 +318,7 @@ impl Content {
     /// What a hub would say if a client made this series now, with this value.
     fn check_series(&self, family: &Family, labels: &Labels, value: &Value) -> Result<(), String> {
         let stored = self.loaded.state.family(family.name.as_str());
-        if stored.is_some_and(|family| family.find(labels.as_text()).is_some()) {
+        if stored.is_some_and(|family| family.has(labels.as_text())) {
             return Err(format!("{}{labels} is there twice", family.name));
         }
         let op = match value {

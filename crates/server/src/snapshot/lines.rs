@@ -1,5 +1,7 @@
 use std::io::{self, BufRead, BufReader, Read};
 
+use nexus_segments::Checksum;
+
 use super::CHECKSUM;
 
 /// The lines of a file, as bytes, with the checksum of all that went before.
@@ -9,7 +11,7 @@ pub(super) struct Lines {
     /// The number of the current line, from 1 on.
     pub(super) number: u64,
     /// Of all lines before the current one.
-    checksum: crc32fast::Hasher,
+    checksum: Checksum,
 }
 
 impl Lines {
@@ -18,7 +20,7 @@ impl Lines {
             input: BufReader::with_capacity(1 << 18, file),
             line: Vec::new(),
             number: 0,
-            checksum: crc32fast::Hasher::new(),
+            checksum: Checksum::default(),
         }
     }
 
@@ -42,7 +44,7 @@ impl Lines {
 
     /// Whether the current line is the checksum of all lines before it, and the last one.
     pub(super) fn is_right_end(&mut self) -> io::Result<bool> {
-        let expected = format!("{CHECKSUM}{:08x}\n", self.checksum.clone().finalize());
+        let expected = format!("{CHECKSUM}{:08x}\n", self.checksum.value());
         Ok(self.line == expected.as_bytes() && !self.advance()?)
     }
 }

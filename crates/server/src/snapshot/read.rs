@@ -5,10 +5,12 @@ use std::{
     path::Path,
 };
 
+use nexus_segments::Disk;
+
 use super::{
     CHECKSUM, FIRST_LINE, FIRST_LINE_END, FORMAT, FORMAT_MIN, LoadError, content::Content, lines::Lines, newer,
 };
-use crate::{clients::ClientSeen, damage::Tolerance, disk::Disk, state::State};
+use crate::{clients::ClientSeen, damage::Tolerance, state::State};
 
 /// What a snapshot holds.
 #[derive(Debug, Default)]

@@ -1,10 +1,10 @@
 use std::{collections::BTreeMap, fs, io, path::Path, sync::Arc};
 
 use nexus_metric::{BucketsError, Kind, LabelError, Labels, Name, NameError, UnknownKind};
+use nexus_segments::RealDisk;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    disk::RealDisk,
     state::{self, FamilyData, StoreLimits, Value},
     write::{Change, Definition, HistogramDelta, Op, Refusal, Target, Write},
 };
@@ -141,13 +141,9 @@ impl State {
     fn from_stored(stored: &state::State) -> Self {
         let mut metrics = Vec::new();
         for data in stored.catalog().families() {
-            for slab in data.slabs() {
-                slab.with_read(|fixed| {
-                    for (offset, _, labels) in fixed.iter() {
-                        if let Some(value) = slab.value(offset) {
-                            metrics.push(metric(&data, labels, &value));
-                        }
-                    }
+            for block in data.blocks() {
+                block.for_each(|series| {
+                    metrics.extend(series.value().map(|value| metric(&data, series.labels, &value)));
                 });
             }
         }

@@ -8,6 +8,7 @@ use std::{
 };
 
 use nexus_metric::{Family, Labels};
+use nexus_segments::{Checksum, Disk, DiskFile, files::directory_of};
 
 use super::{
     CHECKSUM, FIRST_LINE, FIRST_LINE_END, FORMAT,
@@ -15,9 +16,7 @@ use super::{
 };
 use crate::{
     clients::ClientSeen,
-    disk::{Disk, DiskFile},
-    files::directory_of,
-    state::{self, Attributes, Catalog, Entry, FamilyData, Used, Value},
+    state::{Attributes, Catalog, FamilyData, Series, Used, Value},
 };
 
 /// How much is gathered before it is handed to the file. Little in tests, so that small states have many blocks too, and
@@ -49,7 +48,7 @@ pub(crate) fn begin(
     let mut out = Output {
         file: disk.create(&beside)?,
         block: Vec::new(),
-        checksum: crc32fast::Hasher::new(),
+        checksum: Checksum::default(),
         bytes: 0,
     };
     let written = write_all(&mut out, catalog, position, written_ms, clients);
@@ -149,28 +148,16 @@ fn put_family(line: &mut Vec<u8>, family: &Family, data: &FamilyData) {
 
 /// Writes the heading before the first series of all.
 fn put_series(out: &mut Output, catalog: &Catalog, family: &FamilyData, any: &mut bool) -> io::Result<()> {
-    for (number, slab) in family.slabs().iter().enumerate() {
-        // The slab is held still only while its lines are gathered, not while they are written.
-        slab.with_read(|fixed| {
-            for (offset, entry, labels) in fixed.iter() {
-                if let Some(value) = slab.value(offset) {
-                    if !*any {
-                        out.block.extend_from_slice(b"series:\n");
-                        *any = true;
-                    }
-                    // Behind the value, so that what the value's change said of them is there.
-                    let attributes = family.attributes.get(state::slot(number, offset));
-                    put_one_series(
-                        &mut out.block,
-                        catalog,
-                        family,
-                        entry,
-                        labels,
-                        &value,
-                        attributes.as_ref(),
-                    );
-                    out.block.push(b'\n');
+    for block in family.blocks() {
+        // The block is held still only while its lines are gathered, not while they are written.
+        block.for_each(|series| {
+            if let Some(value) = series.value() {
+                if !*any {
+                    out.block.extend_from_slice(b"series:\n");
+                    *any = true;
                 }
+                put_one_series(&mut out.block, catalog, family, series, &value);
+                out.block.push(b'\n');
             }
         });
         out.flush_if_full()?;
@@ -178,19 +165,11 @@ fn put_series(out: &mut Output, catalog: &Catalog, family: &FamilyData, any: &mu
     Ok(())
 }
 
-fn put_one_series(
-    line: &mut Vec<u8>,
-    catalog: &Catalog,
-    family: &FamilyData,
-    entry: &Entry,
-    labels: &str,
-    value: &Value,
-    attributes: Option<&Attributes>,
-) {
+fn put_one_series(line: &mut Vec<u8>, catalog: &Catalog, family: &FamilyData, series: &Series<'_>, value: &Value) {
     line.extend_from_slice(b"- {\"name\": ");
     put_text(line, family.family.name.as_str());
     line.extend_from_slice(b", \"labels\": {");
-    put_pairs(line, Labels::pairs_of(labels));
+    put_pairs(line, Labels::pairs_of(series.labels));
     line.extend_from_slice(b"}, ");
     match value {
         Value::Number(value, _) => {
@@ -205,15 +184,15 @@ fn put_one_series(
         }
     }
     line.extend_from_slice(b", \"owner\": ");
-    put_text(line, &catalog.owners.name(entry.owner));
+    put_text(line, &catalog.owners.name(series.owner));
     line.extend_from_slice(b", \"created_ms\": ");
-    put_number(line, entry.created_ms);
+    put_number(line, series.created_ms);
     line.extend_from_slice(b", \"changed_ms\": ");
     put_number(line, value.stamp().at_ms);
     line.extend_from_slice(b", \"sequence\": ");
     put_number(line, value.stamp().sequence);
-    if let Some(attributes) = attributes {
-        put_attributes(line, attributes);
+    if let Some(attributes) = family.attributes_of(series) {
+        put_attributes(line, &attributes);
     }
     line.push(b'}');
 }
@@ -298,7 +277,7 @@ fn put_list<T>(line: &mut Vec<u8>, items: &[T], put: impl Fn(&mut Vec<u8>, &T)) 
 struct Output {
     file: Box<dyn DiskFile>,
     block: Vec<u8>,
-    checksum: crc32fast::Hasher,
+    checksum: Checksum,
     bytes: u64,
 }
 
@@ -333,7 +312,7 @@ impl Output {
 
     fn finish(&mut self) -> io::Result<()> {
         self.flush()?;
-        let checksum = self.checksum.clone().finalize();
+        let checksum = self.checksum.value();
         self.block
             .extend_from_slice(format!("{CHECKSUM}{checksum:08x}\n").as_bytes());
         self.flush()?;

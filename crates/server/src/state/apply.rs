@@ -289,13 +289,11 @@ fn change_series<S: Deref<Target = Slab>>(
 /// The label texts of a family's series that a selector matches.
 pub(crate) fn matching(family: &FamilyData, selector: &Selector) -> Vec<Box<str>> {
     let mut found = Vec::new();
-    for slab in family.slabs() {
-        slab.with_read(|fixed| {
-            for (_, _, text) in fixed.iter() {
-                let pairs: Vec<_> = Labels::pairs_of(text).collect();
-                if selector.matches_labels(&pairs) {
-                    found.push(text.into());
-                }
+    for block in family.blocks() {
+        block.for_each(|series| {
+            let pairs: Vec<_> = Labels::pairs_of(series.labels).collect();
+            if selector.matches_labels(&pairs) {
+                found.push(series.labels.into());
             }
         });
     }

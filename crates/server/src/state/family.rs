@@ -63,9 +63,9 @@ impl Value {
 /// Where a series stands: its slot, which is a place in a slab.
 #[derive(Debug, Clone)]
 pub(crate) struct Place<S: Deref<Target = Slab> = Arc<Slab>> {
-    slot: u32,
-    slab: S,
-    offset: usize,
+    pub(super) slot: u32,
+    pub(super) slab: S,
+    pub(super) offset: usize,
 }
 
 /// How many series are looked for at once.
@@ -118,7 +118,7 @@ impl Places<'_> {
 }
 
 impl FamilyData {
-    pub(crate) fn new(family: Family, defined: Stamp) -> Self {
+    pub(super) fn new(family: Family, defined: Stamp) -> Self {
         FamilyData {
             family,
             defined,
@@ -136,15 +136,11 @@ impl FamilyData {
     }
 
     /// One slab after the other; `None` beyond the last.
-    pub(crate) fn slab(&self, number: usize) -> Option<Arc<Slab>> {
+    pub(super) fn slab(&self, number: usize) -> Option<Arc<Slab>> {
         read(&self.slabs).get(number).cloned()
     }
 
-    pub(crate) fn slabs(&self) -> Vec<Arc<Slab>> {
-        read(&self.slabs).clone()
-    }
-
-    pub(crate) fn find(&self, labels: &str) -> Option<Place> {
+    pub(super) fn find(&self, labels: &str) -> Option<Place> {
         let hash = hash(labels);
         let index = read(&self.index);
         let slabs = read(&self.slabs);
@@ -153,7 +149,7 @@ impl FamilyData {
 
     /// Finds many series, one after the other: each one's slot, or `None` if it is not there. The locks are taken once, and
     /// the processor waits for the memory of many look-ups at once.
-    pub(crate) fn find_all<'l>(&self, labels: impl Iterator<Item = &'l str>, found: &mut Vec<Option<u32>>) {
+    pub(super) fn find_all<'l>(&self, labels: impl Iterator<Item = &'l str>, found: &mut Vec<Option<u32>>) {
         let index = read(&self.index);
         let slabs = read(&self.slabs);
         let mut labels = labels.fuse();
@@ -182,18 +178,8 @@ impl FamilyData {
     }
 
     /// The series' places, by slots that were found. Only the writer may call this, and must let go before it makes series.
-    pub(crate) fn places(&self) -> Places<'_> {
+    pub(super) fn places(&self) -> Places<'_> {
         Places(read(&self.slabs))
-    }
-
-    /// The value of the series with these labels.
-    pub(crate) fn value(&self, labels: &str) -> Option<Value> {
-        // Between finding and reading, the writer may give the place to another series; the labels tell.
-        let Place { slab, offset, .. } = self.find(labels)?;
-        slab.with_read(|fixed| {
-            fixed.get(offset).filter(|(_, text)| *text == labels)?;
-            slab.value(offset)
-        })
     }
 
     /// Gives a series that was just made what it had in an earlier life.
@@ -202,7 +188,7 @@ impl FamilyData {
     }
 
     /// Makes a series; its value is `value`. The caller has seen that there is none with these labels.
-    pub(crate) fn insert(&self, labels: &str, owner: OwnerId, created_ms: u64, value: Value) -> Place {
+    pub(super) fn insert(&self, labels: &str, owner: OwnerId, created_ms: u64, value: Value) -> Place {
         let reused = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let slot = reused.unwrap_or_else(|| {
             let mut index = write(&self.index);
@@ -223,7 +209,7 @@ impl FamilyData {
     }
 
     /// Removes a series; gives what it was.
-    pub(crate) fn remove(&self, labels: &str) -> Option<Entry> {
+    pub(super) fn remove(&self, labels: &str) -> Option<Entry> {
         let hash = hash(labels);
         let slot = {
             let mut index = write(&self.index);

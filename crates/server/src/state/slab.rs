@@ -80,9 +80,8 @@ impl Slab {
         read(&self.fixed)
     }
 
-    /// How often anything in it changed. What a reader made of the slab after it saw a version holds as long as the version
-    /// stays: it may be newer than that version, never older.
-    pub(crate) fn version(&self) -> u64 {
+    /// How often anything in it changed.
+    pub(super) fn version(&self) -> u64 {
         self.version.load(Ordering::Acquire)
     }
 

@@ -176,13 +176,13 @@ fn pending(settings: &Settings, state: &mut State, position: u64) -> Result<(Vec
 
 /// What a change does, if it does anything: what is as new already stays as it is.
 fn told(state: &State, change: &Change<'_>, sequence: u64) -> Option<String> {
-    let place = |family: &FamilyName<'_>, labels: &LabelText<'_>| {
-        let family = state.family(family.as_str())?;
-        family.find(labels.as_str())
+    let last = |family: &FamilyName<'_>, labels: &LabelText<'_>| {
+        let value = state.family(family.as_str())?.value(labels.as_str())?;
+        Some(value.stamp().sequence)
     };
     match change {
-        Change::Series(target, op) => match place(&target.family, &target.labels) {
-            Some(place) if place.sequence() >= sequence => None,
+        Change::Series(target, op) => match last(&target.family, &target.labels) {
+            Some(last) if last >= sequence => None,
             Some(_) if *op == Op::Ensure => None,
             _ => Some(op.told(&format!("{}{}", target.family, target.labels))),
         },
@@ -197,7 +197,7 @@ fn told(state: &State, change: &Change<'_>, sequence: u64) -> Option<String> {
             labels,
             sequence: unchanged,
         } => {
-            let is_old = place(family, labels)?.sequence() == *unchanged;
+            let is_old = last(family, labels)? == *unchanged;
             is_old.then(|| format!("{family}{labels} expires"))
         }
     }

@@ -2,15 +2,17 @@
 
 use std::{io, path::Path, sync::Arc};
 
+use nexus_segments::Disk;
+
 use super::{
     Settings,
     open::{OpenError, replay_one},
+    view::View,
 };
 use crate::{
     clients::ClientSeen,
     clock::now_ms,
     damage::{Damage, Place, Tolerance},
-    disk::Disk,
     journal::recovery::{self, Position, Recovered},
     snapshot,
     state::State,
@@ -108,6 +110,11 @@ impl Examined {
     /// Whether there is anything at all.
     pub(crate) fn is_nothing(&self) -> bool {
         self.snapshot.is_none() && self.recovered.segments.is_empty()
+    }
+
+    /// What is sound.
+    pub(crate) fn view(&self) -> View {
+        View::of(self.state.catalog())
     }
 
     /// Writes what is sound as a snapshot, durably. Nothing of a journal is needed beside it.

@@ -6,12 +6,11 @@ use std::{
     sync::{Arc, TryLockError},
 };
 
+use nexus_segments::{Disk, files::directory_of};
 use tokio::time::Instant;
 
 use super::sync::Mutex;
-use crate::{
-    clients::Clients, clock::now_ms, disk::Disk, files::directory_of, journal::Journal, snapshot, state::Catalog,
-};
+use crate::{clients::Clients, clock::now_ms, journal::Journal, snapshot, state::Catalog};
 
 /// Where snapshot and journal are, and who may write a snapshot at a time.
 #[derive(Debug)]

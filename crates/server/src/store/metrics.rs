@@ -6,20 +6,20 @@ use crate::own_metrics::{OwnFamily, counter, counters, gauge, whole};
 impl Store {
     /// How much it keeps, what became of writes, and how the journal and the snapshots fare.
     pub(crate) fn families(&self) -> Vec<OwnFamily> {
-        let (status, catalog) = (self.status(), self.catalog());
+        let (status, view) = (self.status(), self.view());
         let seconds = |ms: u64| whole(ms) / 1000.0;
         vec![
             gauge(
                 "metric_nexus_families",
                 "Metrics that the hub keeps.",
                 &[],
-                whole(catalog.families_len() as u64),
+                whole(view.families_len() as u64),
             ),
             gauge(
                 "metric_nexus_series",
                 "Series that the hub keeps.",
                 &[],
-                whole(catalog.series_len()),
+                whole(view.series_len()),
             ),
             gauge(
                 "metric_nexus_read_only",
@@ -52,13 +52,13 @@ impl Store {
             counter(
                 "metric_nexus_idempotency_evictions_total",
                 "Idempotency keys that were forgotten (idempotency.retention, idempotency.keys_max).",
-                catalog.used_keys.evicted(),
+                view.keys_evicted(),
             ),
             gauge(
                 "metric_nexus_idempotency_keys",
                 "Idempotency keys that are known.",
                 &[],
-                whole(catalog.used_keys.len() as u64),
+                whole(view.keys_len() as u64),
             ),
             counter(
                 "metric_nexus_journal_frames_total",

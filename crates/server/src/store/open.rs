@@ -10,20 +10,21 @@ use std::{
     time::Duration,
 };
 
+use nexus_segments::{Disk, files::directory_of};
+
 use super::{
     Shared, Store,
     files::Files,
     snapshotter::Snapshotter,
     status::Status,
     sync::{Mutex, sync_channel},
+    view::View,
     writer::{Mode, Writer},
 };
 use crate::{
     clients::Clients,
     clock::Clock,
     config::Durability,
-    disk::Disk,
-    files::directory_of,
     journal::{
         FrameHeader, Journal, JournaledWrite,
         recovery::{self, JournalError, Recovered},
@@ -264,7 +265,7 @@ fn start_writer(
     Ok(Store {
         shared: Arc::new(Shared {
             queue,
-            catalog,
+            view: View::of(catalog),
             status,
             stopping: AtomicBool::new(false),
             queue_bytes: Arc::new(AtomicU64::new(0)),

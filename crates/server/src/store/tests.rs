@@ -5,6 +5,7 @@ mod faults;
 mod format_1;
 mod in_part;
 mod model;
+mod pages;
 mod recovery;
 mod repair;
 mod semantics;
@@ -12,12 +13,12 @@ mod semantics;
 use std::{path::PathBuf, sync::Arc};
 
 use nexus_metric::{Kind, Labels, Name};
+use nexus_segments::testing::MemoryDisk;
 
 use super::*;
 use crate::{
     clients::Clients,
     config::Durability,
-    disk::memory::MemoryDisk,
     state::{State, StoreLimits, Value},
     write::{Applied, Change, Definition, Op, Outcome, Target, Write},
 };
@@ -89,18 +90,16 @@ fn refuse(store: &Store, changes: Vec<Change<'static>>) -> String {
 /// Every series with its value, one a line.
 fn dump(store: &Store) -> String {
     let mut lines = Vec::new();
-    for family in store.catalog().families() {
-        for slab in family.slabs() {
-            slab.with_read(|fixed| {
-                for (offset, _, labels) in fixed.iter() {
-                    let value = match slab.value(offset).unwrap() {
-                        Value::Number(value, _) => value.to_string(),
-                        Value::Histogram(histogram) => {
-                            format!("{:?} sum {}", histogram.counts, histogram.sum)
-                        }
-                    };
-                    lines.push(format!("{}{{{labels}}} {value}", family.family.name));
-                }
+    for family in store.view().catalog.families() {
+        for block in family.blocks() {
+            block.for_each(|series| {
+                let value = match series.value().unwrap() {
+                    Value::Number(value, _) => value.to_string(),
+                    Value::Histogram(histogram) => {
+                        format!("{:?} sum {}", histogram.counts, histogram.sum)
+                    }
+                };
+                lines.push(format!("{}{{{}}} {value}", family.family.name, series.labels));
             });
         }
     }

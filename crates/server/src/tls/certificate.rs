@@ -6,8 +6,8 @@ use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::SystemTime;
 
+use jiff::{civil::DateTime, tz::TimeZone};
 use sha2::{Digest, Sha256};
-use time::{Date, Month, PrimitiveDateTime, Time};
 
 const SEQUENCE: u8 = 0x30;
 const UTC_TIME: u8 = 0x17;
@@ -95,10 +95,9 @@ fn date((tag, text): (u8, &[u8])) -> Option<SystemTime> {
         (UTC_TIME, year) => 1900 + year,
         (_, year) => year,
     };
-    let two = |at: usize| rest.get(at..at + 2)?.parse::<u8>().ok();
-    let date = Date::from_calendar_date(year, Month::try_from(two(0)?).ok()?, two(2)?).ok()?;
-    let time = Time::from_hms(two(4)?, two(6)?, two(8)?).ok()?;
-    Some(PrimitiveDateTime::new(date, time).assume_utc().into())
+    let two = |at: usize| rest.get(at..at + 2)?.parse::<i8>().ok();
+    let time = DateTime::new(year, two(0)?, two(2)?, two(4)?, two(6)?, two(8)?, 0).ok()?;
+    Some(time.to_zoned(TimeZone::UTC).ok()?.timestamp().into())
 }
 
 /// A run of DER elements.

@@ -1,9 +1,8 @@
 //! Files that are either wholly there or not at all, and keys nobody else can read.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::{fs, io, os::unix::fs::MetadataExt, path::Path};
+
+use nexus_segments::files;
 
 use super::TlsError;
 
@@ -32,11 +31,7 @@ impl Stamp {
 
 /// Makes the directory, for the hub alone, unless it exists.
 pub(super) fn create_directory(path: &Path) -> Result<(), TlsError> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true).mode(0o700);
-    builder
-        .create(path)
-        .map_err(TlsError::file("create the directory", path))
+    files::create_directory(path).map_err(TlsError::file("create the directory", path))
 }
 
 /// The whole file, or `None` when there is none.
@@ -55,39 +50,9 @@ pub(super) fn exists(path: &Path) -> Result<bool, TlsError> {
 
 /// Replaces the file. On return the new contents survive a power cut; until then the old do.
 pub(super) fn write(path: &Path, contents: &str, readers: Readers) -> Result<(), TlsError> {
-    let write = || {
-        let beside = beside(path);
-        write_new(&beside, contents, readers)?;
-        fs::rename(&beside, path)?;
-        File::open(parent(path))?.sync_all()
-    };
-    write().map_err(TlsError::file("write", path))
-}
-
-fn write_new(path: &Path, contents: &str, readers: Readers) -> io::Result<()> {
-    // What a crash left behind may have any mode and any readers: it is not written into.
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
     let mode = match readers {
-        Readers::Owner => 0o600,
+        Readers::Owner => files::OWNER_ONLY,
         Readers::All => 0o644,
     };
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
-    file.write_all(contents.as_bytes())?;
-    file.sync_all()
-}
-
-fn beside(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".new");
-    PathBuf::from(name)
-}
-
-fn parent(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    }
+    files::write_durably(path, mode, contents.as_bytes()).map_err(TlsError::file("write", path))
 }

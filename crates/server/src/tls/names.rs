@@ -7,7 +7,7 @@ use rustls_pki_types::DnsName;
 
 use super::{Settings, TlsError};
 
-/// Each name once, in a fixed order: what the hub is called from its own machine, the address it
+/// Each name once, in a fixed order: what the hub is called from its own machine, the addresses it
 /// listens on, its host name, and what was configured.
 ///
 /// # Errors
@@ -16,10 +16,8 @@ use super::{Settings, TlsError};
 /// valid host name goes without it.
 pub(super) fn wanted(settings: &Settings) -> Result<BTreeSet<String>, TlsError> {
     let mut names = BTreeSet::from(["localhost", "127.0.0.1", "::1"].map(String::from));
-    let listen = settings.listen.ip();
-    if !listen.is_unspecified() {
-        names.insert(listen.to_string());
-    }
+    let listen = settings.listen.iter().filter(|address| !address.is_unspecified());
+    names.extend(listen.map(IpAddr::to_string));
     let host = gethostname::gethostname();
     names.extend(host.to_str().and_then(normal));
     for name in &settings.names {

@@ -24,7 +24,7 @@ fn settings(directory: &TempDir) -> Settings {
         cert: None,
         key: None,
         names: Vec::new(),
-        listen: ([10, 0, 0, 7], 9091).into(),
+        listen: vec![[10, 0, 0, 7].into()],
     }
 }
 

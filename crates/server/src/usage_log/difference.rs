@@ -1,15 +1,14 @@
 //! Whether the usage log and the usage agree.
 
 use std::{
-    path::Path,
     sync::atomic::{AtomicI64, Ordering::Relaxed},
     time::Duration,
 };
 
 use nexus_usage::{Amount, Field};
-use nexus_usage_log::{Query, ReportError, Reports, Time};
+use nexus_usage_log::{Query, Time};
 
-use super::UsageLogHandle;
+use super::{NoReport, Place, UsageLogHandle};
 use crate::{metering::Metering, shutdown::Shutdown};
 
 /// How often they are compared.
@@ -36,9 +35,12 @@ impl Difference {
 }
 
 impl UsageLogHandle {
-    /// Compares the log with the usage until the shutdown. Requests that come in between make them differ for a moment.
+    /// Compares the log with the usage until the shutdown. Requests that come in between make them differ for a moment. A store
+    /// that other hubs share has their records, too, and is not compared.
     pub(crate) async fn compare(self, metering: Metering, shutdown: Shutdown) {
-        let Some(shared) = self.shared.clone() else { return };
+        let Some(shared) = self.shared.clone().filter(|shared| shared.place.file().is_some()) else {
+            return;
+        };
         let mut ticks = tokio::time::interval(PERIOD);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -46,13 +48,14 @@ impl UsageLogHandle {
                 () = shutdown.fired() => return,
                 _ = ticks.tick() => {}
             }
+            // Not kept on this hub, or not at the moment.
             let Some((since, charged)) = metering.charged_here().await else {
-                return;
+                continue;
             };
             let log = self.clone();
             let logged = tokio::task::spawn_blocking(move || {
                 log.flush(FLUSH);
-                log.file().map_or(Ok(Amount::ZERO), |file| logged(file, since))
+                log.place().map_or(Ok(Amount::ZERO), |place| logged(place, since))
             });
             match logged.await {
                 Ok(Ok(logged)) => {
@@ -65,20 +68,20 @@ impl UsageLogHandle {
                     }
                 }
                 Ok(Err(error)) => tracing::warn!(%error, "the usage log cannot be compared with the usage"),
-                Err(_) => return,
+                Err(error) => tracing::error!(%error, "the usage log cannot be compared with the usage"),
             }
         }
     }
 }
 
 /// What the hub's own records since then add up to.
-fn logged(file: &Path, since: Time) -> Result<Amount, ReportError> {
+fn logged(place: &Place, since: Time) -> Result<Amount, NoReport> {
     let query = Query {
         filters: "service=hub".parse().into_iter().collect(),
         from: Some(since),
         ..Query::default()
     };
-    let report = Reports::open(file)?.report(&query)?;
+    let report = place.report(&query)?;
     Ok(report.rows.iter().fold(Amount::ZERO, |sum, row| {
         sum.plus(Amount {
             api_requests: row.amounts.calls,

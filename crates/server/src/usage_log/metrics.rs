@@ -1,12 +1,16 @@
+//! What the hub tells of its usage log.
+
+use std::sync::atomic::Ordering::Relaxed;
+
 use nexus_metric::Kind;
 use nexus_usage::Field;
 
-use super::{UsageLogHandle, sources};
+use super::{UsageLogHandle, difference::Difference, sources};
 use crate::own_metrics::{OwnFamily, counter, gauge, sample, whole};
 
 /// What became of the records of the usage log: received are those stored, known before, dropped, and still waiting.
 pub(crate) fn families(log: &UsageLogHandle) -> Vec<OwnFamily> {
-    let Some((counts, left_out, bytes)) = log.counts() else {
+    let Some((counts, left_out)) = log.counts() else {
         return Vec::new();
     };
     let fates = [
@@ -39,30 +43,38 @@ pub(crate) fn families(log: &UsageLogHandle) -> Vec<OwnFamily> {
                 .map(|(reason, count)| sample(&[("reason", reason)], whole(count)))
                 .collect(),
         },
-        OwnFamily {
-            name: "metric_nexus_usage_log_difference".to_owned(),
-            help: "What was charged to keys on this hub this month, less what its usage log has of it; looked at every minute.".to_owned(),
-            kind: Kind::Gauge,
-            samples: Field::ALL
-                .into_iter()
-                .map(|field| sample(&[("field", field.name())], signed(log.difference(field))))
-                .collect(),
-        },
         gauge(
             "metric_nexus_usage_log_pending",
             "Records that wait to be stored.",
             &[],
             whole(counts.pending),
         ),
+    ];
+    families.extend(log.difference().map(difference));
+    families.extend(log.file_bytes().map(|bytes| {
         gauge(
             "metric_nexus_usage_log_bytes",
             "How large usage-log.db is (usage_log.bytes_max).",
             &[],
             whole(bytes),
-        ),
-    ];
+        )
+    }));
     families.extend(log.sources().into_iter().flat_map(sources::families));
     families
+}
+
+fn difference(difference: &Difference) -> OwnFamily {
+    let of = |field: Field| signed(difference.of(field).load(Relaxed));
+    OwnFamily {
+        name: "metric_nexus_usage_log_difference".to_owned(),
+        help: "What was charged to keys on this hub this month, less what its usage log has of it; looked at every minute."
+            .to_owned(),
+        kind: Kind::Gauge,
+        samples: Field::ALL
+            .into_iter()
+            .map(|field| sample(&[("field", field.name())], of(field)))
+            .collect(),
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "beyond 2^53 the nearest double is shown")]

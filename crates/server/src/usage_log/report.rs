@@ -1,7 +1,11 @@
-use std::{fmt::Display, io, path::Path, str::FromStr};
+//! What is asked of the usage log, and its answer.
 
-use nexus_usage_log::{AnchorDay, Format, Query, ReportError, Reports, Time, Window};
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use std::{fmt::Display, io, str::FromStr};
+
+use jiff::Timestamp;
+use nexus_usage_log::{AnchorDay, Format, Query, ReportError, Time, Window};
+
+use super::{NoReport, Place};
 
 /// What is asked of the usage log, as texts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -52,12 +56,11 @@ impl Asked {
     }
 }
 
-/// Makes the report from the file, also beside a hub that writes it.
-pub(crate) fn write(file: &Path, query: &Query, format: Format, out: &mut dyn io::Write) -> Result<(), ReportError> {
-    let report = Reports::open(file)?.report(query)?;
-    report
-        .write(format, out)
-        .map_err(|error| ReportError::Output(file.display().to_string(), error))
+/// Makes the report and writes it, also beside a hub that stores.
+pub(crate) fn write(place: &Place, query: &Query, format: Format, out: &mut dyn io::Write) -> Result<(), NoReport> {
+    let report = place.report(query)?;
+    let written = report.write(format, out);
+    Ok(written.map_err(|error| ReportError::Output("usage".to_owned(), error))?)
 }
 
 fn one<T: FromStr<Err: Display>>(name: &str, text: Option<&str>) -> Result<Option<T>, AskedWrong> {
@@ -83,7 +86,7 @@ fn moment(name: &str, text: &str) -> Result<Time, AskedWrong> {
         } else {
             text.to_owned()
         };
-        Some(OffsetDateTime::parse(&whole, &Rfc3339).ok()?.unix_timestamp())
+        Some(whole.parse::<Timestamp>().ok()?.as_second())
     });
     let wrong = || {
         AskedWrong(format!(

@@ -21,10 +21,7 @@ use nexus_usage_log::{
         tail::{Tail, TailSettings},
     },
 };
-use tokio::{
-    net::{UdpSocket, UnixDatagram},
-    task::JoinSet,
-};
+use tokio::net::{UdpSocket, UnixDatagram};
 
 use super::UsageLogHandle;
 use crate::{config, shutdown::Shutdown};
@@ -37,7 +34,7 @@ pub(super) struct Sources(Mutex<Vec<Source>>);
 
 /// One source, under its name in the configuration. Cheap to clone.
 #[derive(Debug, Clone)]
-struct Source {
+pub(crate) struct Source {
     name: Arc<str>,
     reader: Reader,
     /// Whether it is read. What failed is not, until the hub is started again.
@@ -51,9 +48,11 @@ enum Reader {
 }
 
 impl UsageLogHandle {
-    /// Listens and follows as the configuration says until the shutdown; what fails is logged, and the others go on.
-    pub(crate) async fn collect(self, config: config::UsageLog, shutdown: Shutdown) {
-        let Some(shared) = &self.shared else { return };
+    /// What listens and follows as the configuration says; each is to be run.
+    pub(crate) fn readers(&self, config: &config::UsageLog) -> Vec<Source> {
+        let Some(shared) = &self.shared else {
+            return Vec::new();
+        };
         let syslog = config.syslog.iter().map(|address| receiver(&shared.log, address));
         let follow = config
             .follow
@@ -61,8 +60,7 @@ impl UsageLogHandle {
             .map(|path| follower(&shared.log, path, &shared.positions));
         let sources: Vec<Source> = syslog.chain(follow).collect();
         shared.sources.lock().clone_from(&sources);
-        let running: JoinSet<()> = sources.into_iter().map(|source| source.run(shutdown.clone())).collect();
-        running.join_all().await;
+        sources
     }
 }
 
@@ -81,7 +79,13 @@ impl Source {
         }
     }
 
-    async fn run(self, shutdown: Shutdown) {
+    /// For the log.
+    pub(crate) fn name(&self) -> String {
+        format!("usage log from {}", self.name)
+    }
+
+    /// Reads until the shutdown; what fails is logged.
+    pub(crate) async fn run(self, shutdown: Shutdown) {
         let fired = async move { shutdown.fired().await };
         let ended = match &self.reader {
             Reader::Follow(tail) => tail.run(fired).await,
@@ -127,7 +131,7 @@ fn position_name(path: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
     let left_out = path.chars().count().saturating_sub(SHOWN_CHARS_MAX);
     let shown: String = path.chars().skip(left_out).map(plain).collect();
-    format!("{shown}-{:08x}.position", crc32fast::hash(path.as_bytes()))
+    format!("{shown}-{:08x}.position", nexus_segments::checksum(&[path.as_bytes()]))
 }
 
 /// One for all of them, so that a request that comes by its log and by syslog counts once.

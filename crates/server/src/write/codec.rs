@@ -12,8 +12,10 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use reader::{Reader, put_number};
+pub(crate) use reader::Reader;
 pub(super) use target::definition;
+
+use nexus_segments::varint;
 
 use self::reader::{Trust, put_text};
 use super::{Change, Idempotency, Origin, Write};
@@ -46,7 +48,7 @@ impl Write<'_> {
         put_text(&mut out, &self.owner);
         let refused = self.refused.len() as u64;
         put_head(&mut out, self.idempotency.as_ref(), self.origin, refused);
-        put_number(&mut out, self.changes.len() as u64);
+        varint::put(&mut out, self.changes.len() as u64);
         for change in &self.changes {
             change.put(&mut out);
         }
@@ -70,7 +72,7 @@ fn put_head(out: &mut Vec<u8>, idempotency: Option<&Idempotency>, origin: Origin
         out.push(origin as u8);
     }
     if refused > 0 {
-        put_number(out, refused);
+        varint::put(out, refused);
     }
 }
 
@@ -104,7 +106,7 @@ impl<'a> RecordedWrite<'a> {
         let mut out = Vec::new();
         put_text(&mut out, self.owner);
         put_head(&mut out, self.idempotency.as_ref(), self.origin, self.refused);
-        put_number(&mut out, self.count);
+        varint::put(&mut out, self.count);
         self.changes().for_each(|change| change.put(&mut out));
         out
     }

@@ -22,4 +22,6 @@ mod readme;
 mod shared_usage;
 mod tour;
 mod usage_events;
+#[cfg(feature = "postgres")]
+mod usage_log_postgres;
 mod verify;

@@ -15,6 +15,7 @@ mod errors;
 mod full_disk;
 mod harness;
 mod idempotency;
+mod months;
 mod names;
 mod scrape;
 mod series;

@@ -137,8 +137,8 @@ async fn a_series_is_described_whole() {
     assert_eq!(
         described,
         [
-            json!({"name": "g", "labels": {"a": "é\"\\\n"}, "value": "NaN", "owner": "admin"}),
             json!({"name": "g", "labels": {}, "value": "-Inf", "owner": "admin"}),
+            json!({"name": "g", "labels": {"a": "é\"\\\n"}, "value": "NaN", "owner": "admin"}),
             json!({"name": "h", "labels": {}, "owner": "admin", "histogram": {"count": 1, "sum": 1.5, "buckets":
                 [{"le": "1.0", "count": 0}, {"le": "2.0", "count": 1}, {"le": "+Inf", "count": 1}]}}),
         ]
@@ -201,9 +201,16 @@ async fn what_is_not_understood_is_refused() {
         ("GET /api/v1/series?limit=", "400 limit \"\"…\n"),
         (
             "GET /api/v1/series?after=a",
-            "400 after \"a\" is not the `next` of a page\n",
+            "400 after \"a\" is not the `next` of a page of this hub: begin again without `after`\n",
         ),
-        ("GET /api/v1/series?after=0:x:a", "400 after…\n"),
+        (
+            "GET /api/v1/series?after=0:3:a",
+            "400 after \"0:3:a\" is a place in the memory of an older hub (slab:offset:name)…: begin again without `after`\n",
+        ),
+        (
+            "GET /api/v1/series?after=AmH_",
+            "400 after \"AmH_\" is a cursor of version 2, and this hub knows version 1: begin again without `after`\n",
+        ),
         ("GET /api/v1/series?match[]=", "400 …"),
         ("GET /api/v1/series?match[]={}", "400 …"),
         ("GET /api/v1/series?match[]=a{", "400 …"),

@@ -1,6 +1,6 @@
 //! The program as a server: what clients may do to it, signals, and mistakes at its start.
 
-use std::{fs, process::Stdio};
+use std::{fs, os::unix::fs::PermissionsExt as _, process::Stdio};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -155,6 +155,16 @@ async fn requests_follow_each_other_on_a_connection() {
 
 /// Asks by curl, which verifies as OpenSSL does; status, version of HTTP and body.
 async fn curl(hub: &Hub, arguments: &[&str], path: &str) -> Option<String> {
+    let ca = hub.state().join("tls/ca.pem");
+    let (scheme, trust) = match hub.setup.is_plain() {
+        true => ("http", vec![]),
+        false => ("https", vec!["--cacert", ca.to_str().unwrap()]),
+    };
+    let url = format!("{scheme}://{}{path}", hub.address);
+    curl_url(hub, &[&trust, arguments].concat(), &url).await
+}
+
+async fn curl_url(hub: &Hub, arguments: &[&str], url: &str) -> Option<String> {
     let mut curl = Command::new("curl");
     curl.args([
         "-sS",
@@ -163,14 +173,7 @@ async fn curl(hub: &Hub, arguments: &[&str], path: &str) -> Option<String> {
         "-H",
         &format!("Authorization: Bearer {}", hub.key),
     ]);
-    let scheme = match hub.setup.is_plain() {
-        true => "http",
-        false => {
-            curl.arg("--cacert").arg(hub.state().join("tls/ca.pem"));
-            "https"
-        }
-    };
-    curl.args(arguments).arg(format!("{scheme}://{}{path}", hub.address));
+    curl.args(arguments).arg(url);
     curl.stdin(Stdio::null()).kill_on_drop(true);
     let ran = timeout(DEADLINE, curl.output()).await.unwrap();
     require("curl", ran.is_ok()).then(|| {
@@ -387,4 +390,39 @@ async fn an_address_that_cannot_be_used_is_named() {
         );
         assert!(!setup.path("state").exists());
     }
+}
+
+#[tokio::test]
+async fn several_listeners_serve_one_hub_each_in_its_own_way() {
+    let setup = hub();
+    let socket = setup.path("hub.sock");
+    let listen = format!("unix:{}", socket.display());
+    let mut hub = setup
+        .listen_of_config()
+        .config(&format!(
+            "listen:\n- 127.0.0.1:0\n- {{ protocol: http, address: \"{listen}\", mode: \"0600\" }}\n- h2c://127.0.0.1:0\n"
+        ))
+        .start()
+        .await;
+    hub.check("POST /m", "", "201 Created").await;
+    let by_socket = ["--unix-socket", socket.to_str().unwrap()];
+    let increment = [&["-X", "PUT"], &by_socket[..]].concat();
+    for count in 1..=2 {
+        let said = hub.output();
+        let plain = said.lines().find_map(|line| line.split_once("h2c://")).unwrap().1;
+        assert!(said.contains(&format!("and on       http://{listen}\n")), "{said}");
+        assert_eq!(fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o600);
+        if let Some(answer) = curl_url(&hub, &increment, "http://localhost/m/inc").await {
+            assert_eq!(answer, " 204 1.1");
+            let answer = curl_url(&hub, &["--http2-prior-knowledge"], &format!("http://{plain}/m")).await;
+            assert_eq!(answer, Some(format!("{count} 200 2")));
+        }
+        // A kill leaves the socket behind, and the next start takes its place.
+        hub.crash().await;
+    }
+    let second = crate::harness::hub().listen(&listen).fail().await;
+    let expected = format!("…cannot listen on {listen}: a process listens there already: …");
+    assert!(fits(&second.notes, &expected), "{second:?}");
+    assert!(hub.terminate().await.success());
+    assert!(!socket.exists());
 }

@@ -2,7 +2,6 @@
 
 use std::{os::unix::fs::PermissionsExt, time::Duration};
 
-use time::OffsetDateTime;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::harness::{Hub, fits, hub, until};
@@ -223,7 +222,9 @@ async fn reports_are_asked_for_as_the_answer_says() {
     ] {
         hub.check(&format!("GET {REPORT}{query}"), "", expected).await;
     }
-    let yesterday = (OffsetDateTime::now_utc() - Duration::from_secs(86_400)).date();
+    let yesterday = (jiff::Timestamp::now() - Duration::from_secs(86_400))
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .date();
     let day = yesterday.day();
     let by_anchor = rows(&hub, &format!("window=1mo&anchor_day={day}")).await;
     assert!(

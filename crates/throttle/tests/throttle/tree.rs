@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use nexus_throttle::{
     Direction::{Read, Write},
-    Limiter, Limits, Meter, Rate, Throttled,
+    Limiter, Limits, Permit, Rate, Throttled,
 };
 use tokio::{
     io::AsyncWriteExt,
@@ -98,11 +98,11 @@ async fn another_limit_forgives_what_was_owed_under_the_old_one() {
 async fn a_meter_changes_its_node() {
     let (slow, fast) = (Limiter::new(), Limiter::new());
     slow.set_limits(Write, rate(1));
-    let mut meter = Meter::new(slow.clone(), Write);
-    meter.charge(1000);
-    meter.set_node(fast.clone());
+    let mut permit = Permit::new(slow.clone(), Write);
+    permit.charge(1000);
+    permit.set_node(fast.clone());
     let began = Instant::now();
-    std::future::poll_fn(|cx| meter.poll_pay(cx, 1000)).await.unwrap();
+    std::future::poll_fn(|cx| permit.poll_pay(cx, 1000)).await.unwrap();
     assert_eq!(began.elapsed(), Duration::ZERO);
     assert_eq!((slow.counters(Write).bytes, fast.counters(Write).bytes), (1000, 1000));
 }

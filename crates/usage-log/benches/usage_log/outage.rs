@@ -11,7 +11,7 @@ use std::{
 };
 
 use nexus_usage_log::{
-    Counts, Entry, Gap, Query, Reports, Settings, Sink, SinkError, SqliteSettings, SqliteSink, Stored, Tended, Time,
+    Counts, Entry, Gap, Query, Reports, Retention, Settings, Sink, SinkError, SqliteSink, Stored, Tended, Time,
     UsageLog,
 };
 
@@ -89,7 +89,7 @@ pub fn run(records: usize) {
     let switch = Arc::new(Switch::default());
     switch.is_gone.store(true, Ordering::SeqCst);
     let sink = Switched {
-        sink: SqliteSink::open(&file, SqliteSettings::default()).unwrap(),
+        sink: SqliteSink::open(&file, Retention::default()).unwrap(),
         switch: switch.clone(),
     };
     let mut settings = Settings::spill(&spool);

@@ -9,17 +9,12 @@ pub fn run(_: usize) {
 pub use measured::run;
 
 #[cfg(feature = "postgres")]
-#[path = "../../tests/postgres/server.rs"]
-#[allow(dead_code, reason = "the tests need more of it")]
-mod server;
-
-#[cfg(feature = "postgres")]
 mod measured {
     use std::time::{Duration, Instant};
 
+    use nexus_test_servers::{PostgresServer, require};
     use nexus_usage_log::{PostgresSettings, PostgresSink, Sink, Time};
 
-    use super::server::Server;
     use crate::traffic::{Texts, batch};
 
     const BATCH: usize = 20_000;
@@ -27,7 +22,10 @@ mod measured {
     /// Live traffic of 100 000 records a second, then what came in over a month, each into a database of its own. The server
     /// has its own defaults: every batch is synced to disk.
     pub fn run(rows: usize) {
-        let Some(server) = Server::start_with(&[]) else { return };
+        if !require(PostgresServer::PROGRAMS) {
+            return;
+        }
+        let server = PostgresServer::start_with_settings(&[]);
         let now = Time::now();
         let live = Duration::from_micros(10);
         store(&server, rows, "live traffic", |number| {
@@ -39,7 +37,7 @@ mod measured {
         });
     }
 
-    fn store(server: &Server, rows: usize, name: &str, ended_at: impl Fn(usize) -> Time) {
+    fn store(server: &PostgresServer, rows: usize, name: &str, ended_at: impl Fn(usize) -> Time) {
         let database = server.database();
         let mut sink = PostgresSink::open(PostgresSettings::new(server.url(&database))).unwrap();
         let texts = Texts::new();

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nexus_usage_log::{Column, Query, Reports, Sink, SqliteSettings, SqliteSink, Time, Window};
+use nexus_usage_log::{Column, Query, Reports, Retention, Sink, SqliteSink, Time, Window};
 
 use crate::traffic::{Texts, batch};
 
@@ -16,7 +16,7 @@ const BATCH: usize = 20_000;
 pub fn run(rows: usize) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("usage-log.db");
-    let mut sink = SqliteSink::open(&path, SqliteSettings::default()).unwrap();
+    let mut sink = SqliteSink::open(&path, Retention::default()).unwrap();
     let texts = Texts::new();
     let begin = Time::now().before(Duration::from_secs(30 * DAY));
     let step = Duration::from_nanos(30 * DAY * 1_000_000_000 / rows as u64);

@@ -1,3 +1,5 @@
+//! What the service says of rows.
+
 use std::collections::BTreeMap;
 
 use serde_json::Value;

@@ -1,8 +1,11 @@
+//! A record as a row.
+
 use std::fmt::Write as _;
 
+use nexus_calendar::Time;
 use serde_json::{Value, json};
 
-use crate::{Entry, Id, Time, sqlite::digest};
+use crate::{digest, id::Id, sink::Entry};
 
 /// A record as it is sent.
 #[derive(Debug)]

@@ -1,3 +1,5 @@
+//! Requests to the service.
+
 use std::time::Duration;
 
 use reqwest::{
@@ -11,7 +13,7 @@ use super::{
     answer::{Answer, Reason, message},
     row::Row,
 };
-use crate::{SinkError, Stored, trust};
+use crate::{id::Stored, sink::SinkError};
 
 const WRITING: &str = "cannot write the usage log into BigQuery";
 
@@ -35,7 +37,7 @@ impl Service {
             .pop_if_empty()
             .extend(["bigquery", "v2", "projects", &settings.project])
             .extend(["datasets", &settings.dataset, "tables", &settings.table, "insertAll"]);
-        let mut tls = trust::tls_config(settings.authorities.as_deref())
+        let mut tls = nexus_trust::client_tls(settings.authorities.as_deref())
             .map_err(|error| BigQuerySettingsError::new("TLS for BigQuery cannot be set up", error))?;
         tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         let http = Client::builder()

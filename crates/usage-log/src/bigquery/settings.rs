@@ -1,6 +1,8 @@
+//! Which table, and who may write into it.
+
 use std::{error::Error, fmt, path::PathBuf, sync::Arc, time::Duration};
 
-use crate::Clock;
+use nexus_calendar::Clock;
 
 /// Which table of BigQuery to write to, and how.
 #[derive(Debug, Clone)]

@@ -15,10 +15,10 @@
 
 mod combined;
 
+use nexus_calendar::Time;
 use serde_json::Value;
 
 use super::{Item, ItemError, Limits, Origin};
-use crate::Time;
 
 /// Reads a line, without its end: of our format if it begins with `{`, else of `combined`. Bytes that are not UTF-8, which
 /// NGINX copies from requests as they are, are replaced.

@@ -1,6 +1,12 @@
+//! Hands events over until they are stored.
+
 use std::time::Duration;
 
-use crate::{Event, StoreError, Stored, UsageLog};
+use crate::{
+    error::StoreError,
+    id::{Event, Stored},
+    log::UsageLog,
+};
 
 const RETRY_MIN: Duration = Duration::from_millis(100);
 const RETRY_MAX: Duration = Duration::from_secs(10);

@@ -4,6 +4,7 @@ mod cloud;
 
 use std::fmt;
 
+use nexus_calendar::Time;
 use serde::{
     Deserializer as _,
     de::{self, SeqAccess},
@@ -11,7 +12,7 @@ use serde::{
 use serde_json::{Deserializer, Value};
 
 use super::{Item, ItemError, Limits, Origin};
-use crate::{Event, Time};
+use crate::id::Event;
 
 /// How many bad events are told.
 const BAD_EVENTS_MAX: usize = 100;

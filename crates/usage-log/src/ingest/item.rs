@@ -1,9 +1,17 @@
+//! One event, as its fields say.
+
 use std::sync::Arc;
 
+use nexus_calendar::Time;
 use serde_json::{Map, Value};
 
 use super::{Limits, Origin, value};
-use crate::{Amounts, Dimensions, Event, ForeignId, Labels, Outcome, Record, Time, Timing};
+use crate::{
+    amounts::Amounts,
+    id::{Event, ForeignId, Timing},
+    labels::Labels,
+    record::{Dimensions, Outcome, Record},
+};
 
 /// What one object or one line of a log says.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -15,13 +15,14 @@ use std::{
     time::Duration,
 };
 
+use nexus_calendar::Time;
 use tokio::{
     net::{UdpSocket, UnixDatagram},
     sync::mpsc::{self, error::TrySendError},
 };
 
 use super::{Item, Limits, Origin, access_log, deliver::deliver};
-use crate::{Event, Time, UsageLog};
+use crate::{id::Event, log::UsageLog};
 use sequence::Sequences;
 
 /// How a receiver behaves.

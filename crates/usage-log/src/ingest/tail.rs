@@ -24,7 +24,7 @@ use std::{
 use tokio::time::{Instant, sleep};
 
 use super::{Limits, Origin, deliver::deliver};
-use crate::UsageLog;
+use crate::log::UsageLog;
 use files::Files;
 use followed::Batch;
 

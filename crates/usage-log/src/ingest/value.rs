@@ -1,8 +1,9 @@
 //! What JSON values mean here.
 
+use nexus_calendar::Time;
 use serde_json::Value;
 
-use crate::{Amounts, Time};
+use crate::amounts::Amounts;
 
 const NANOS_PER_SECOND: i128 = 1_000_000_000;
 const NANOS_PER_MILLISECOND: i128 = 1_000_000;

@@ -1,15 +1,18 @@
+//! Which entries are new.
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use nexus_calendar::Time;
 use tokio::try_join;
 use tokio_postgres::{Transaction, types::Type};
 
 use super::error::Failure;
 use crate::{
-    Entry, Id, SqliteSettings, Stored, Time, WriterId,
-    sqlite::{
-        column,
-        digest::{self, Digest},
-    },
+    digest::{self, Digest},
+    id::{Id, Stored, WriterId},
+    retention::Retention,
+    sink::Entry,
+    sums::column,
 };
 
 /// Whether entries are new. What it says is true until the end of the transaction: who offers the same ones waits for it.
@@ -33,7 +36,7 @@ impl Claims {
     pub(super) async fn make(
         transaction: &Transaction<'_>,
         batch: &[Entry],
-        rules: &SqliteSettings,
+        retention: &Retention,
         now: Time,
     ) -> Result<Self, Failure> {
         let mut writers = HashSet::new();
@@ -44,7 +47,7 @@ impl Claims {
                 Id::Own { writer, .. } => {
                     writers.insert(*writer);
                 }
-                Id::Foreign(id) if !is_too_old(entry, rules, now) => {
+                Id::Foreign(id) if !is_too_old(entry, retention, now) => {
                     ids.entry(digest::id(id))
                         .or_insert_with(|| digest::content(&entry.record, entry.timing));
                 }
@@ -64,10 +67,10 @@ impl Claims {
     pub(super) fn decide(
         &mut self,
         entry: &Entry,
-        rules: &SqliteSettings,
+        retention: &Retention,
         now: Time,
     ) -> Result<(Stored, Option<i64>), Failure> {
-        let fate = if entry.record.ended_at > now.after(rules.future_max) {
+        let fate = if entry.record.ended_at > now.after(retention.future_max) {
             Stored::Quarantined
         } else {
             Stored::Stored
@@ -85,7 +88,7 @@ impl Claims {
                 writer.sequence = sequence;
                 Ok((fate, Some(writer.reference)))
             }
-            Id::Foreign(_) if is_too_old(entry, rules, now) => Ok((Stored::TooOld, None)),
+            Id::Foreign(_) if is_too_old(entry, retention, now) => Ok((Stored::TooOld, None)),
             Id::Foreign(id) => {
                 let id = digest::id(id);
                 if self.taken.remove(&id) {
@@ -116,8 +119,8 @@ impl Claims {
     }
 }
 
-fn is_too_old(entry: &Entry, rules: &SqliteSettings, now: Time) -> bool {
-    entry.record.ended_at < now.before(rules.late_max)
+fn is_too_old(entry: &Entry, retention: &Retention, now: Time) -> bool {
+    entry.record.ended_at < now.before(retention.late_max)
 }
 
 /// A transaction of the same writer that is under way, since its connection was lost, is waited for.

@@ -1,9 +1,12 @@
+//! The partitions of the records, by day.
+
 use std::collections::BTreeSet;
 
+use nexus_calendar::Time;
 use tokio_postgres::{Client, Error, types::Type};
 
 use super::{error::Failure, lock};
-use crate::{Time, sqlite::Day};
+use crate::day::Day;
 
 const TABLE: &str = "nexus_usage_log_raw";
 

@@ -1,5 +1,8 @@
-use std::error::Error as _;
+//! What can go wrong.
 
+use std::io;
+
+use nexus_postgres::{ConnectError, SettingsError, said};
 use tokio_postgres::Error;
 
 /// Why nothing was stored, or nobody knows whether it was.
@@ -7,8 +10,11 @@ use tokio_postgres::Error;
 pub(super) enum Failure {
     #[error("{}", said(.0))]
     Postgres(#[from] Error),
-    #[error("the usage log in this database has version {0}, this program knows version {known}", known = super::schema::VERSION)]
-    Version(i32),
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// As when nobody knows whether the standby has what was committed.
+    #[error("it was done with a warning: {0}")]
+    Warned(String),
     #[error("{0}")]
     Other(&'static str),
 }
@@ -19,39 +25,19 @@ impl Failure {
         match self {
             // 57P01 to 57P03: the server is going down or coming up.
             Failure::Postgres(error) => error.code().is_none_or(|code| code.code().starts_with("57P")),
-            Failure::Version(_) | Failure::Other(_) => false,
+            Failure::Connect(_) | Failure::Warned(_) | Failure::Other(_) => false,
         }
-    }
-}
-
-/// What the server said: the library's own text is "db error".
-fn said(error: &Error) -> String {
-    match error.as_db_error() {
-        Some(said) => format!("{}: {}", said.code().code(), said.message()),
-        None => error
-            .source()
-            .map_or_else(|| error.to_string(), |source| format!("{error}: {source}")),
     }
 }
 
 /// Settings with which a [`PostgresSink`](super::PostgresSink) cannot be.
 #[derive(Debug, thiserror::Error)]
-#[error("{what}")]
-pub struct PostgresSettingsError {
-    what: &'static str,
-    #[source]
-    source: Option<Box<dyn std::error::Error + Send + Sync>>,
-}
-
-impl PostgresSettingsError {
-    pub(super) fn new(what: &'static str) -> Self {
-        PostgresSettingsError { what, source: None }
-    }
-
-    pub(super) fn because(what: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        PostgresSettingsError {
-            what,
-            source: Some(source.into()),
-        }
-    }
+#[non_exhaustive]
+pub enum PostgresSettingsError {
+    /// The URL or the authorities cannot be used.
+    #[error(transparent)]
+    Database(#[from] SettingsError),
+    /// There is nothing to run on.
+    #[error("no runtime can be made for the usage log in PostgreSQL")]
+    Runtime(#[source] io::Error),
 }

@@ -1,7 +1,7 @@
 //! Advisory locks, held to the end of the transaction.
 
-/// While the tables are made.
-pub(super) const SCHEMA: &str = "SELECT pg_advisory_xact_lock(4568, 0)";
+/// Of all of them; number 0 is held while the tables are made.
+pub(super) const CLASS: i32 = 4568;
 
 /// While partitions are made.
 pub(super) const PARTITIONS: &str = "SELECT pg_advisory_xact_lock(4568, 1)";

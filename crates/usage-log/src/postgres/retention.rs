@@ -1,12 +1,12 @@
+//! Throws away what is past its retention, piece by piece.
+
 use std::time::Duration;
 
+use nexus_calendar::Time;
 use tokio_postgres::{Client, Transaction, types::Type};
 
 use super::{days::Days, error::Failure, lock, sums};
-use crate::{
-    SqliteSettings, Tended, Time,
-    sqlite::{Day, Level},
-};
+use crate::{day::Day, level::Level, retention::Retention, sink::Tended};
 
 /// How many rows are deleted at once.
 const PIECE_ROWS: i64 = 10_000;
@@ -15,7 +15,7 @@ const PIECE_ROWS: i64 = 10_000;
 pub(super) async fn throw_away(
     client: &mut Client,
     days: &mut Days,
-    rules: &SqliteSettings,
+    retention: &Retention,
     now: Time,
 ) -> Result<Tended, Failure> {
     let transaction = client.transaction().await?;
@@ -26,8 +26,8 @@ pub(super) async fn throw_away(
     if !is_ours {
         return Ok(Tended::Done);
     }
-    let raw_since = now.before(rules.raw_kept);
-    let ids_since = now.before(rules.ids_kept());
+    let raw_since = now.before(retention.raw_kept);
+    let ids_since = now.before(retention.ids_kept());
     let did = days.drop_before(transaction.client(), Day::of(raw_since)).await?
         || delete(&transaction, "nexus_usage_log_ids", "arrived_ns", ids_since.nanos()).await?
         || delete(
@@ -37,9 +37,9 @@ pub(super) async fn throw_away(
             raw_since.nanos(),
         )
         .await?
-        || delete_sums(&transaction, Level::Second, rules.seconds_kept, now).await?
-        || delete_sums(&transaction, Level::Minute, rules.minutes_kept, now).await?
-        || delete_sums(&transaction, Level::Hour, rules.hours_kept, now).await?;
+        || delete_sums(&transaction, Level::Second, retention.seconds_kept, now).await?
+        || delete_sums(&transaction, Level::Minute, retention.minutes_kept, now).await?
+        || delete_sums(&transaction, Level::Hour, retention.hours_kept, now).await?;
     transaction.commit().await?;
     Ok(if did { Tended::More } else { Tended::Done })
 }

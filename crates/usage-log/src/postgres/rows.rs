@@ -1,5 +1,8 @@
+//! The records themselves.
+
 use std::{borrow::Cow, pin::pin};
 
+use nexus_calendar::Time;
 use tokio_postgres::{
     Error, Transaction,
     binary_copy::BinaryCopyInWriter,
@@ -8,8 +11,10 @@ use tokio_postgres::{
 
 use super::text::text;
 use crate::{
-    Amounts, Entry, Id, Stored, Time,
-    sqlite::{column, columns},
+    amounts::Amounts,
+    id::{Id, Stored},
+    sink::Entry,
+    sums::{column, columns},
 };
 
 /// A record as it is stored.

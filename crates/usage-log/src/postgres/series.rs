@@ -1,3 +1,5 @@
+//! Each combination of dimensions once, by number.
+
 use std::collections::HashMap;
 
 use tokio_postgres::{
@@ -7,11 +9,10 @@ use tokio_postgres::{
 
 use super::{error::Failure, text::text};
 use crate::{
-    Dimensions, Entry,
-    sqlite::{
-        collapse, column,
-        digest::{self, Digest},
-    },
+    digest::{self, Digest},
+    record::Dimensions,
+    sink::Entry,
+    sums::column,
 };
 
 /// So many ids are remembered: beyond it all are forgotten and looked up anew.
@@ -54,7 +55,7 @@ impl SeriesIds {
             self.known
                 .extend(found.get(&digest).map(|id| (dimensions.clone(), *id)));
         }
-        let collapsed: Vec<_> = others.iter().map(|(_, dimensions)| collapse(dimensions)).collect();
+        let collapsed: Vec<_> = others.iter().map(|(_, dimensions)| dimensions.collapsed()).collect();
         let by_digest = collapsed
             .iter()
             .map(|dimensions| (digest::dimensions(dimensions), dimensions));

@@ -1,12 +1,16 @@
-use std::{fmt, time::Duration};
+//! How the database is reached, and what is kept in it.
 
-use crate::SqliteSettings;
+use std::time::Duration;
+
+use nexus_trust::Secret;
+
+use crate::retention::Retention;
 
 /// How to reach a PostgreSQL database, and what a [`PostgresSink`](super::PostgresSink) takes and keeps in it.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct PostgresSettings {
-    url: String,
+    url: Secret,
     /// Authorities of which one has signed the server's certificate, in PEM. Default: those that this machine trusts.
     pub authorities: Option<Vec<u8>>,
     /// How long a connection may take to be made. Default 5 s.
@@ -14,7 +18,7 @@ pub struct PostgresSettings {
     /// How long a batch may take, all in all. The server gives up on it after the same time. Default 30 s.
     pub operation_timeout: Duration,
     /// What is taken and for how long it is kept: the same as in the embedded sink.
-    pub rules: SqliteSettings,
+    pub retention: Retention,
 }
 
 impl PostgresSettings {
@@ -22,26 +26,15 @@ impl PostgresSettings {
     /// connection is encrypted and the server's certificate and name are verified; otherwise it is not encrypted.
     pub fn new(url: impl Into<String>) -> Self {
         PostgresSettings {
-            url: url.into(),
+            url: Secret::new(url),
             authorities: None,
             connect_timeout: Duration::from_secs(5),
             operation_timeout: Duration::from_secs(30),
-            rules: SqliteSettings::default(),
+            retention: Retention::default(),
         }
     }
 
-    pub(super) fn url(&self) -> &str {
+    pub(super) fn url(&self) -> &Secret {
         &self.url
-    }
-}
-
-impl fmt::Debug for PostgresSettings {
-    /// Without the URL, which may have a password in it.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PostgresSettings")
-            .field("connect_timeout", &self.connect_timeout)
-            .field("operation_timeout", &self.operation_timeout)
-            .field("rules", &self.rules)
-            .finish_non_exhaustive()
     }
 }

@@ -1,10 +1,15 @@
+//! The tables of sums and of adjustments.
+
+use nexus_calendar::Time;
 use tokio::try_join;
 use tokio_postgres::{Error, Transaction, types::Type};
 
 use super::{Parameters, rows::Row};
 use crate::{
-    Amounts, SqliteSettings, Time,
-    sqlite::{Level, Sums, coarser, column, columns, late},
+    amounts::Amounts,
+    level::Level,
+    retention::Retention,
+    sums::{Sums, coarser, column, columns, late},
 };
 
 /// Adds rows to the sums of all levels, from the finest to the coarsest: always in this order, and by bucket and series, so
@@ -32,7 +37,7 @@ pub(super) async fn add(transaction: &Transaction<'_>, rows: &[Row<'_>]) -> Resu
 }
 
 /// The name of a level's table.
-pub(super) fn table(level: Level) -> String {
+pub(crate) fn table(level: Level) -> String {
     format!("nexus_usage_log_by_{}", level.name())
 }
 
@@ -82,14 +87,14 @@ async fn merge(transaction: &Transaction<'_>, level: Level, sums: Sums) -> Resul
 pub(super) async fn adjust(
     transaction: &Transaction<'_>,
     rows: &[Row<'_>],
-    rules: &SqliteSettings,
+    retention: &Retention,
     now: Time,
 ) -> Result<(), Error> {
     let counted = rows.iter().filter(|row| row.counts());
     let late = late(
         counted.map(|row| (row.ended_at, row.series, row.amounts)),
         now,
-        rules.closes_after,
+        retention.closes_after,
     );
     if late.is_empty() {
         return Ok(());

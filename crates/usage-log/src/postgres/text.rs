@@ -1,3 +1,5 @@
+//! Texts as PostgreSQL takes them.
+
 use std::borrow::Cow;
 
 /// A text as PostgreSQL takes it: without U+0000, for which U+FFFD stands.

@@ -1,9 +1,17 @@
+//! A part of the queue, under a lock of its own.
+
 use std::{
     collections::{HashMap, VecDeque},
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
 };
 
-use crate::{Amounts, Dimensions, Dropped, Record, Time};
+use nexus_calendar::Time;
+
+use crate::{
+    amounts::Amounts,
+    counts::Dropped,
+    record::{Dimensions, Record},
+};
 
 /// A record that waits.
 #[derive(Debug)]

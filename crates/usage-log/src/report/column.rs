@@ -1,3 +1,5 @@
+//! What a report groups by and chooses by.
+
 use std::{fmt, str::FromStr};
 
 /// What a report can group by and choose by.
@@ -40,7 +42,7 @@ const NAMED: [(Column, &str); 9] = [
 const LABEL_PREFIX: &str = "label.";
 
 impl Column {
-    /// The column of the file.
+    /// The column of the tables of every store.
     pub(super) fn sql(&self) -> &'static str {
         let named = NAMED.iter().find(|(column, _)| column == self);
         named.map_or("labels", |(_, name)| name)

@@ -1,3 +1,5 @@
+//! How a report is written.
+
 use std::{
     io::{self, Write},
     str::FromStr,

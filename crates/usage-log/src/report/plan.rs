@@ -1,7 +1,9 @@
 //! Which sums to read: as coarse as the windows allow.
 
-use super::{AnchorDay, Window, Zone};
-use crate::sqlite::Level;
+use nexus_calendar::{AnchorDay, Calendar, Zone};
+
+use super::Window;
+use crate::level::Level;
 
 /// Seconds, the last one exclusive.
 pub(super) type Range = (i64, i64);
@@ -19,9 +21,10 @@ pub(super) fn plan(window: Option<Window>, zone: &Zone, anchor_day: AnchorDay, r
     match window {
         None => cover(range, Level::Day, &mut scans),
         Some(window @ (Window::Day | Window::Month)) => {
+            let calendar = Calendar::new(zone.clone(), anchor_day);
             let mut from = range.0;
             while from < range.1 {
-                let to = zone.window_end(window, anchor_day, from).min(range.1).max(from + 1);
+                let to = window.end(&calendar, from).min(range.1).max(from + 1);
                 cover((from, to), Level::Day, &mut scans);
                 from = to;
             }

@@ -1,7 +1,11 @@
+//! What is asked.
+
 use std::{cmp::Ordering, str::FromStr};
 
-use super::{AnchorDay, Column, Filter, ParseColumnError, ReportRow, Window, Zone};
-use crate::{Amounts, Time};
+use nexus_calendar::{AnchorDay, Time, Zone};
+
+use super::{Column, Filter, ParseColumnError, ReportRow, Window};
+use crate::amounts::Amounts;
 
 /// What to report. The default: everything, in one row.
 #[derive(Debug, Clone)]

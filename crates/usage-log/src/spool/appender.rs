@@ -1,14 +1,14 @@
-use std::{
-    fs::{self, File},
-    io::{self, Write as _},
-    sync::Arc,
-};
+//! The end of the spool that writes.
+
+use std::{io, sync::Arc};
+
+use nexus_segments::{DiskFile, frame};
 
 use super::{
     SegmentState, Spool,
     codec::Encoder,
-    frame::{self, FrameHeader},
-    segment,
+    frame::FrameHeader,
+    segment::{self, NAMES},
 };
 use crate::{Record, WriterId};
 
@@ -28,7 +28,7 @@ pub(crate) struct Appender {
 
 #[derive(Debug)]
 struct OpenSegment {
-    file: Arc<File>,
+    file: Box<dyn DiskFile>,
     encoder: Encoder,
     bytes: u64,
 }
@@ -77,6 +77,7 @@ impl Appender {
                 last_possible: self.next_sequence - 1,
             };
             self.write(header, std::iter::empty())?;
+            self.spool.lock().last = None;
         }
         self.seal();
         Ok(())
@@ -106,19 +107,19 @@ impl Appender {
             return Err(AppendError::Full(self.spool.bytes_max));
         }
         let segment_bytes_max = self.spool.segment_bytes_max;
-        if self.open.as_ref().is_some_and(|open| open.is_full(segment_bytes_max)) {
+        let is_given_up = self.spool.lock().list.back().is_some_and(|last| last.is_given_up);
+        if is_given_up || self.open.as_ref().is_some_and(|open| open.is_full(segment_bytes_max)) {
             self.seal();
         }
         let open = match &mut self.open {
             Some(open) => open,
             none => none.insert(begin(&self.spool, self.writer, &mut self.next_segment)?),
         };
-        let mut payload = Vec::new();
-        open.encoder.put_all(&mut payload, records);
-        let too_long = || io::Error::new(io::ErrorKind::InvalidInput, "too many records for one frame");
-        let frame = frame::write(header, &payload).ok_or_else(too_long)?;
+        let mut frame = frame::begin::<FrameHeader>();
+        open.encoder.put_all(&mut frame, records);
+        frame::seal(&header, &mut frame).map_err(io::Error::from)?;
         let bytes = frame.len() as u64;
-        (&*open.file).write_all(&frame)?;
+        open.file.append(&frame)?;
         open.bytes += bytes;
         let mut segments = self.spool.lock();
         segments.bytes += bytes;
@@ -126,6 +127,7 @@ impl Appender {
         if let Some(state) = segments.list.back_mut() {
             state.bytes = open.bytes;
             state.records += u64::from(header.count);
+            segments.last = Some(state.number);
         }
         Ok(())
     }
@@ -149,15 +151,14 @@ impl OpenSegment {
 fn begin(spool: &Spool, writer: WriterId, next_segment: &mut u64) -> io::Result<OpenSegment> {
     let number = *next_segment;
     *next_segment += 1;
-    let path = segment::path(&spool.directory, number);
-    let file = File::create_new(&path)?;
+    let path = NAMES.path(&spool.directory, number);
+    let mut file = spool.disk.create(&path)?;
     let header = segment::header(number, writer);
-    if let Err(error) = (&file).write_all(&header) {
+    if let Err(error) = file.append(&header) {
         // On a disk that is full this comes again and again, and must not leave a file each time.
-        let _ = fs::remove_file(&path);
+        let _ = spool.disk.remove(&path);
         return Err(error);
     }
-    let file = Arc::new(file);
     let bytes = header.len() as u64;
     let mut segments = spool.lock();
     segments.bytes += bytes;
@@ -167,8 +168,8 @@ fn begin(spool: &Spool, writer: WriterId, next_segment: &mut u64) -> io::Result<
         bytes,
         records: 0,
         is_sealed: false,
-        file: Some(file.clone()),
         synced_bytes: 0,
+        is_given_up: false,
     });
     Ok(OpenSegment {
         file,

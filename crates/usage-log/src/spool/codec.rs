@@ -3,7 +3,8 @@
 
 use std::{collections::HashMap, str, sync::Arc};
 
-use super::varint::{put, put_signed, take, take_signed};
+use nexus_segments::varint::{put, put_signed, take, take_signed};
+
 use crate::{Amounts, Dimensions, Labels, Outcome, Record, Time};
 
 /// The numbers that stand for dimensions in a segment, for the end that writes.

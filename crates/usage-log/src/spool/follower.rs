@@ -1,10 +1,19 @@
+//! The end of the spool that reads.
+
 use std::{
-    fs::{self, File},
-    io::{self, Read as _, Seek as _, SeekFrom},
+    collections::VecDeque,
+    io::{self, Read as _},
     sync::Arc,
 };
 
-use super::{SegmentState, Spool, codec::Decoder, frame, segment};
+use nexus_segments::frame::Reader;
+
+use super::{
+    SegmentState, Spool,
+    codec::Decoder,
+    frame::FrameHeader,
+    segment::{self, NAMES},
+};
 use crate::{Entry, Id, Timing};
 
 /// The end that reads, and removes what is stored.
@@ -15,12 +24,18 @@ pub(crate) struct Follower {
     reading: Option<Reading>,
     /// Segments that are read to their end and may go with the next [`Follower::done`].
     finished: Vec<u64>,
+    /// Segments of which nothing is needed, whose files are still there: the oldest first.
+    stored: VecDeque<u64>,
+    /// Whether a removal may not survive the loss of power.
+    is_removal_dirty: bool,
 }
 
 #[derive(Debug)]
 struct Reading {
     number: u64,
-    file: File,
+    /// None if reading failed: the file is opened anew then.
+    frames: Option<Reader>,
+    /// How far it is read.
     at: u64,
     records: u64,
     decoder: Decoder,
@@ -32,6 +47,8 @@ impl Follower {
             spool,
             reading: None,
             finished: Vec::new(),
+            stored: VecDeque::new(),
+            is_removal_dirty: false,
         }
     }
 
@@ -70,23 +87,40 @@ impl Follower {
 
     /// What was read so far is stored: the segments of which nothing is left are removed.
     pub(crate) fn done(&mut self) {
-        for number in std::mem::take(&mut self.finished) {
-            let mut segments = self.spool.lock();
+        let mut segments = self.spool.lock();
+        for number in self.finished.drain(..) {
             if let Some(place) = segments.list.iter().position(|segment| segment.number == number)
                 && let Some(segment) = segments.list.remove(place)
             {
                 segments.bytes = segments.bytes.saturating_sub(segment.bytes);
             }
-            drop(segments);
-            if let Err(error) = fs::remove_file(segment::path(&self.spool.directory, number)) {
-                tracing::warn!(%error, number, "cannot remove a segment of the usage log that is stored");
-            }
+            self.stored.push_back(number);
         }
+        let last = segments.last;
+        drop(segments);
+        while let Some(number) = self.stored.front().copied().filter(|number| Some(*number) != last) {
+            if let Err(error) = self.remove(number) {
+                tracing::warn!(%error, number, "cannot remove a segment of the usage log that is stored");
+                return;
+            }
+            self.stored.pop_front();
+        }
+    }
+
+    /// In order, also if the power is cut: what is left of a writer's segments must be the last ones, which tell whether
+    /// numbers are missing.
+    fn remove(&mut self, number: u64) -> io::Result<()> {
+        let Spool { disk, directory, .. } = &*self.spool;
+        if self.is_removal_dirty {
+            disk.sync_directory(directory)?;
+        }
+        self.is_removal_dirty = true;
+        disk.remove(&NAMES.path(directory, number))
     }
 
     fn next_frame(&mut self, batch: &mut Vec<Entry>) -> io::Result<Option<usize>> {
         loop {
-            let Some(state) = self.current()? else { return Ok(None) };
+            let Some(state) = self.current() else { return Ok(None) };
             let Some(reading) = &mut self.reading else {
                 return Ok(None);
             };
@@ -101,39 +135,45 @@ impl Follower {
         }
     }
 
-    /// The state of the segment to read, which is opened if it is not yet.
-    fn current(&mut self) -> io::Result<Option<SegmentState>> {
+    /// The state of the segment to read.
+    fn current(&mut self) -> Option<SegmentState> {
         let segments = self.spool.lock();
         let after = self.finished.last().copied().unwrap_or(0);
         let number = self.reading.as_ref().map(|reading| reading.number);
         let is_wanted =
             |segment: &&SegmentState| number.map_or(segment.number > after, |number| segment.number == number);
-        let Some(state) = segments.list.iter().find(is_wanted).cloned() else {
-            return Ok(None);
-        };
-        drop(segments);
-        if self.reading.is_none() {
-            self.reading = Some(Reading {
-                number: state.number,
-                file: File::open(segment::path(&self.spool.directory, state.number))?,
-                at: segment::HEADER_BYTES as u64,
-                records: 0,
-                decoder: Decoder::default(),
-            });
-        }
-        Ok(Some(state))
+        let state = segments.list.iter().find(is_wanted).cloned()?;
+        self.reading.get_or_insert_with(|| Reading {
+            number: state.number,
+            frames: None,
+            at: segment::HEADER_BYTES as u64,
+            records: 0,
+            decoder: Decoder::default(),
+        });
+        Some(state)
     }
 
     fn read_frame(&mut self, state: &SegmentState, batch: &mut Vec<Entry>) -> io::Result<usize> {
         let Some(reading) = &mut self.reading else { return Ok(0) };
-        let bytes = read_one(&mut reading.file, reading.at, state.bytes)?;
-        let decoded = frame::read(&bytes)
-            .and_then(|(header, payload, _)| Some((header, reading.decoder.take_all(payload, header.count)?)));
-        let Some((header, records)) = decoded else {
+        let frames = match &mut reading.frames {
+            Some(frames) => frames,
+            none => none.insert(open(&self.spool, state.number, reading.at)?),
+        };
+        let decoded = match frames.next_frame::<FrameHeader>() {
+            Ok(frame) => frame.and_then(|frame| {
+                let records = reading.decoder.take_all(frame.payload, frame.header.count)?;
+                Some((frame.header, frame.bytes, records))
+            }),
+            Err(error) => {
+                reading.frames = None;
+                return Err(error);
+            }
+        };
+        let Some((header, bytes, records)) = decoded else {
             let what = format!("segment {} is damaged at byte {}", state.number, reading.at);
             return Err(io::Error::new(io::ErrorKind::InvalidData, what));
         };
-        reading.at += bytes.len() as u64;
+        reading.at += bytes;
         reading.records += u64::from(header.count);
         let writer = state.writer;
         batch.extend((header.first..).zip(records).map(|(sequence, record)| Entry {
@@ -143,24 +183,13 @@ impl Follower {
         }));
         let mut segments = self.spool.lock();
         segments.unread = segments.unread.saturating_sub(u64::from(header.count));
-        Ok(bytes.len())
+        Ok(usize::try_from(bytes).unwrap_or(usize::MAX))
     }
 }
 
-/// Reads the frame at `at`, which must end before `end`.
-fn read_one(file: &mut File, at: u64, end: u64) -> io::Result<Vec<u8>> {
-    file.seek(SeekFrom::Start(at))?;
-    let mut header = [0; frame::HEADER_BYTES];
-    file.read_exact(&mut header)?;
-    let [a, b, c, d, ..] = header;
-    let length = u64::from(u32::from_le_bytes([a, b, c, d]));
-    if at + frame::HEADER_BYTES as u64 + length > end {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            "a frame is longer than its segment",
-        ));
-    }
-    let mut frame = header.to_vec();
-    file.take(length).read_to_end(&mut frame)?;
-    Ok(frame)
+/// Opens a segment to read on at this place.
+fn open(spool: &Spool, number: u64, at: u64) -> io::Result<Reader> {
+    let mut file = spool.disk.open(&NAMES.path(&spool.directory, number))?;
+    io::copy(&mut file.by_ref().take(at), &mut io::sink())?;
+    Ok(Reader::new(file, at))
 }

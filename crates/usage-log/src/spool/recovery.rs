@@ -1,10 +1,18 @@
+//! What an earlier process left in the spool.
+
 use std::{
     collections::{HashMap, VecDeque},
-    fs, io,
+    io,
     path::Path,
 };
 
-use super::{SegmentState, frame, segment};
+use nexus_segments::{Disk, frame::Reader};
+
+use super::{
+    SegmentState,
+    frame::FrameHeader,
+    segment::{self, NAMES, Opened},
+};
 use crate::{Gap, WriterId};
 
 /// What an earlier process left.
@@ -24,36 +32,38 @@ struct Reached {
 
 /// Reads all segments. Their order is that of their numbers. What follows damage in a segment cannot be read: the numbers
 /// that are missing then, and those that were given and never written, are the gaps.
-pub(super) fn scan(directory: &Path) -> io::Result<Found> {
-    let mut numbers = Vec::new();
-    for entry in fs::read_dir(directory)? {
-        numbers.extend(segment::number_of(&entry?.path()));
-    }
-    numbers.sort_unstable();
+pub(super) fn scan(disk: &(impl Disk + ?Sized), directory: &Path) -> io::Result<Found> {
     let mut found = Found::default();
     let mut writers: HashMap<WriterId, Reached> = HashMap::new();
-    for number in numbers {
-        let path = segment::path(directory, number);
-        let bytes = fs::read(&path)?;
-        let Some(writer) = segment::read_header(&bytes, number) else {
-            tracing::warn!(path = %path.display(), bytes = bytes.len(), "not a segment of the usage log: set aside");
-            fs::rename(&path, path.with_extension("damaged"))?;
-            continue;
+    for number in NAMES.list(disk, directory)? {
+        let path = NAMES.path(directory, number);
+        let (writer, mut frames) = match segment::open(disk, directory, number)? {
+            Opened::Segment(writer, frames) => (writer, frames),
+            Opened::Unborn => {
+                disk.remove(&path)?;
+                continue;
+            }
+            Opened::Foreign => {
+                tracing::warn!(path = %path.display(), "not a segment of the usage log: set aside");
+                disk.rename(&path, &path.with_extension("damaged"))?;
+                continue;
+            }
         };
         let before = found.records;
-        let end = scan_frames(&bytes, writer, &mut writers, &mut found);
-        if end < bytes.len() {
-            let lost = bytes.len() - end;
-            tracing::warn!(path = %path.display(), at = end, bytes = lost, "the end of a segment cannot be read");
+        scan_frames(&mut frames, writer, &mut writers, &mut found)?;
+        let rest = frames.skip_gap::<FrameHeader>()?;
+        if rest.length > 0 {
+            tracing::warn!(path = %path.display(), at = rest.offset, bytes = rest.length, "the end of a segment cannot be read");
         }
         found.segments.push_back(SegmentState {
             number,
             writer,
-            bytes: end as u64,
+            bytes: rest.offset,
             records: found.records - before,
             is_sealed: true,
-            file: None,
-            synced_bytes: end as u64,
+            // It is not known whether that process has synced it.
+            synced_bytes: 0,
+            is_given_up: false,
         });
     }
     found.gaps.extend(writers.into_iter().filter_map(|(writer, reached)| {
@@ -66,18 +76,20 @@ pub(super) fn scan(directory: &Path) -> io::Result<Found> {
     Ok(found)
 }
 
-/// Where the whole frames of a segment end.
-fn scan_frames(bytes: &[u8], writer: WriterId, writers: &mut HashMap<WriterId, Reached>, found: &mut Found) -> usize {
-    let mut at = segment::HEADER_BYTES;
-    while let Some((header, _, length)) = bytes.get(at..).and_then(frame::read) {
-        let before = writers.insert(
-            writer,
-            Reached {
-                last: header.last(),
-                last_possible: header.last_possible,
-            },
-        );
-        if let Some(before) = before
+/// The whole frames of a segment.
+fn scan_frames(
+    frames: &mut Reader,
+    writer: WriterId,
+    writers: &mut HashMap<WriterId, Reached>,
+    found: &mut Found,
+) -> io::Result<()> {
+    while let Some(frame) = frames.next_frame::<FrameHeader>()? {
+        let header = frame.header;
+        let reached = Reached {
+            last: header.last(),
+            last_possible: header.last_possible,
+        };
+        if let Some(before) = writers.insert(writer, reached)
             && before.last + 1 < header.first
         {
             found.gaps.push(Gap {
@@ -87,7 +99,6 @@ fn scan_frames(bytes: &[u8], writer: WriterId, writers: &mut HashMap<WriterId, R
             });
         }
         found.records += u64::from(header.count);
-        at += length;
     }
-    at
+    Ok(())
 }

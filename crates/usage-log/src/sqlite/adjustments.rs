@@ -1,52 +1,12 @@
-use std::{collections::HashMap, time::Duration};
+//! What was added to hours that are closed.
 
-use rusqlite::{Connection, Row as SqlRow, params};
+use std::time::Duration;
 
-use super::{
-    level::Level,
-    raw::{Row, columns},
-    writers::column,
-};
-use crate::{Amounts, Time};
+use nexus_calendar::Time;
+use rusqlite::{Connection, params};
 
-/// What was added to an hour after it had been closed: what an invoice written before does not have.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Adjustment {
-    /// When the records were stored.
-    pub made_at: Time,
-    /// The start of the hour (in UTC) in which they ended.
-    pub hour: Time,
-    /// Whose they are.
-    pub key: String,
-    /// Whom the key belongs to.
-    pub tenant: String,
-    /// Which service answered.
-    pub service: String,
-    /// The responses' status.
-    pub status: u16,
-    /// How many records.
-    pub records: u64,
-    /// Their sums.
-    pub amounts: Amounts,
-}
-
-/// Sums of records that belong to closed hours, by hour and series, with how many records they are of.
-type Late = HashMap<(i64, i64), (u64, Amounts)>;
-
-/// Which of the records that are counted belong to hours that are closed.
-pub(crate) fn late(counted: impl Iterator<Item = (Time, i64, Amounts)>, now: Time, closes_after: Duration) -> Late {
-    let open_since = Level::Hour.floor(now.before(closes_after).seconds());
-    let mut late = Late::new();
-    for (ended_at, series, more) in counted {
-        let hour = Level::Hour.floor(ended_at.seconds());
-        if hour < open_since {
-            let (records, amounts) = late.entry((hour, series)).or_default();
-            *records += 1;
-            *amounts += more;
-        }
-    }
-    late
-}
+use super::raw::Row;
+use crate::sums::{column, columns, late};
 
 /// Notes which of the rows belong to hours that are closed.
 pub(super) fn add(
@@ -79,42 +39,4 @@ pub(super) fn add(
         ])?;
     }
     Ok(())
-}
-
-/// The adjustments to the hours that begin in `[from, to)`, as they were made; at most `max`.
-pub(crate) fn read(connection: &Connection, from: Time, to: Time, max: usize) -> rusqlite::Result<Vec<Adjustment>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT made_ns, hour, key, tenant, service, status, SUM(records), SUM(calls), SUM(bytes_in), SUM(bytes_out),
-                SUM(body_bytes_in), SUM(body_bytes), SUM(duration_ns)
-         FROM adjustment JOIN series ON series.id = adjustment.series
-         WHERE hour >= ?1 AND hour < ?2
-         GROUP BY made_ns, hour, account ORDER BY made_ns, hour, key, service, status LIMIT ?3",
-    )?;
-    let max = i64::try_from(max).unwrap_or(i64::MAX);
-    let rows = statement.query_map(params![from.seconds(), to.seconds(), max], adjustment)?;
-    rows.collect()
-}
-
-fn adjustment(row: &SqlRow<'_>) -> rusqlite::Result<Adjustment> {
-    let number = |index| {
-        row.get::<_, i64>(index)
-            .map(|number| u64::try_from(number).unwrap_or(0))
-    };
-    Ok(Adjustment {
-        made_at: Time::from_nanos(row.get(0)?),
-        hour: Time::from_seconds(row.get(1)?),
-        key: row.get(2)?,
-        tenant: row.get(3)?,
-        service: row.get(4)?,
-        status: row.get(5)?,
-        records: number(6)?,
-        amounts: Amounts {
-            calls: number(7)?,
-            bytes_in: number(8)?,
-            bytes_out: number(9)?,
-            body_bytes_in: number(10)?,
-            body_bytes: number(11)?,
-            duration_ns: number(12)?,
-        },
-    })
 }

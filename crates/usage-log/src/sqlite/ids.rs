@@ -1,11 +1,10 @@
+//! Ids of events, by the day of their arrival.
+
+use nexus_calendar::Time;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::{
-    day::Day,
-    digest::Digest,
-    raw::{day_tables, drop_day},
-};
-use crate::{Stored, Time};
+use super::raw::{day_tables, drop_day};
+use crate::{day::Day, digest::Digest, id::Stored};
 
 const PREFIX: &str = "ids";
 

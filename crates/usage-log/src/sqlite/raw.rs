@@ -1,9 +1,18 @@
+//! The records themselves, in a table for each day.
+
 use std::collections::BTreeSet;
 
+use nexus_calendar::Time;
 use rusqlite::{Connection, Statement, ToSql, params_from_iter};
 
-use super::{day::Day, schema::RAW_COLUMNS, series::SeriesId, writers::column};
-use crate::{Amounts, Entry, Id, Stored, Time};
+use super::{schema::RAW_COLUMNS, series::SeriesId};
+use crate::{
+    amounts::Amounts,
+    day::Day,
+    id::{Id, Stored},
+    sink::Entry,
+    sums::{column, columns},
+};
 
 const PREFIX: &str = "raw";
 const QUARANTINE: &str = "quarantine";
@@ -63,19 +72,6 @@ impl<'a> Row<'a> {
         ];
         statement.execute(values.as_slice()).map(drop)
     }
-}
-
-/// Amounts in the order of their columns.
-pub(crate) fn columns(amounts: &Amounts) -> [i64; 6] {
-    [
-        amounts.calls,
-        amounts.bytes_in,
-        amounts.bytes_out,
-        amounts.body_bytes_in,
-        amounts.body_bytes,
-        amounts.duration_ns,
-    ]
-    .map(column)
 }
 
 /// The records themselves: a table for each day on which they ended, so that throwing a day away is cheap.

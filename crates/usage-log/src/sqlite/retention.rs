@@ -1,31 +1,30 @@
+//! Throws away what is past its retention, piece by piece.
+
 use std::time::Duration;
 
+use nexus_calendar::Time;
 use rusqlite::{OptionalExtension as _, params};
 
-use super::{
-    SqliteSink,
-    day::Day,
-    level::{Cut, Level},
-};
-use crate::{Tended, Time};
+use super::{SqliteSink, cut::Cut};
+use crate::{day::Day, level::Level, sink::Tended};
 
 impl SqliteSink {
     /// Throws one bounded piece of what is past its retention away.
     pub(super) fn throw_away(&mut self, now: Time) -> rusqlite::Result<Tended> {
         let first_day = |kept: Duration| Day::of(now.before(kept));
-        let raw = first_day(self.settings.raw_kept);
-        let ids = first_day(self.settings.ids_kept());
+        let raw = first_day(self.retention.raw_kept);
+        let ids = first_day(self.retention.ids_kept());
         let did = self.days.drop_before(&self.connection, raw)?
             || self.ids.drop_before(&self.connection, ids)?
             || self.drop_quarantined(now)?
-            || self.drop_sums(Level::Second, self.settings.seconds_kept, now)?
-            || self.drop_sums(Level::Minute, self.settings.minutes_kept, now)?
-            || self.drop_sums(Level::Hour, self.settings.hours_kept, now)?;
+            || self.drop_sums(Level::Second, self.retention.seconds_kept, now)?
+            || self.drop_sums(Level::Minute, self.retention.minutes_kept, now)?
+            || self.drop_sums(Level::Hour, self.retention.hours_kept, now)?;
         Ok(if did { Tended::More } else { Tended::Done })
     }
 
     fn drop_quarantined(&self, now: Time) -> rusqlite::Result<bool> {
-        let before = now.before(self.settings.raw_kept).nanos();
+        let before = now.before(self.retention.raw_kept).nanos();
         let delete = "DELETE FROM quarantine WHERE rowid IN
             (SELECT rowid FROM quarantine WHERE arrived_ns < ?1 ORDER BY rowid LIMIT 10000)";
         Ok(self.connection.execute(delete, [before])? > 0)

@@ -1,15 +1,13 @@
-use std::collections::HashMap;
+//! The tables of sums.
 
 use rusqlite::{Connection, params};
 
-use super::{
-    level::{Cut, Level},
-    raw::{Row, columns},
+use super::{cut::Cut, raw::Row};
+use crate::{
+    amounts::Amounts,
+    level::Level,
+    sums::{Sums, coarser, columns},
 };
-use crate::Amounts;
-
-/// Sums by bucket and series (or account).
-pub(crate) type Sums = HashMap<(i64, i64), Amounts, foldhash::fast::RandomState>;
 
 /// Adds rows to the sums of all levels.
 pub(super) fn add(connection: &Connection, rows: &[Row<'_>]) -> rusqlite::Result<()> {
@@ -28,15 +26,6 @@ pub(super) fn add(connection: &Connection, rows: &[Row<'_>]) -> rusqlite::Result
         }
     }
     Ok(())
-}
-
-/// The sums of a coarser level.
-pub(crate) fn coarser(sums: &Sums, level: Level) -> Sums {
-    let mut coarse = Sums::default();
-    for ((bucket, series), amounts) in sums {
-        *coarse.entry((level.floor(*bucket), *series)).or_default() += *amounts;
-    }
-    coarse
 }
 
 /// Sums stop at the largest number of a column, since SQLite's would go on as floating-point numbers.

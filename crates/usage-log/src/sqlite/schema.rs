@@ -1,8 +1,11 @@
+//! The tables, and the version of their form.
+
 use std::fmt::Write as _;
 
 use rusqlite::Connection;
 
-use super::level::{Cut, Level};
+use super::cut::Cut;
+use crate::level::Level;
 
 /// "NxUL": says what the file is.
 const APPLICATION_ID: i32 = 0x4e78_554c;

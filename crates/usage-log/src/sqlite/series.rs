@@ -1,15 +1,16 @@
+//! Each combination of dimensions once, by number.
+
 use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::digest::{self, Digest};
-use crate::{Dimensions, Labels};
+use crate::{
+    digest::{self, Digest},
+    record::Dimensions,
+};
 
 /// So many ids are remembered: beyond it all are forgotten and looked up anew.
 const REMEMBERED_MAX: usize = 200_000;
-
-/// What stands for dimensions that are not told apart any more.
-const OTHER: &str = "(other)";
 
 /// The numbers that stand for dimensions in the file.
 #[derive(Debug, Clone, Copy)]
@@ -62,20 +63,11 @@ impl SeriesIds {
             self.count += 1;
             return add(connection, dimensions);
         }
-        let collapsed = collapse(dimensions);
+        let collapsed = dimensions.collapsed();
         match find(connection, &digest::dimensions(&collapsed))? {
             Some(id) => Ok(id),
             None => add(connection, &collapsed),
         }
-    }
-}
-
-pub(crate) fn collapse(dimensions: &Dimensions) -> Dimensions {
-    Dimensions {
-        route: OTHER.into(),
-        client: "".into(),
-        labels: Labels::default(),
-        ..dimensions.clone()
     }
 }
 

@@ -1,8 +1,15 @@
+//! How far each writer is stored.
+
 use std::collections::HashMap;
 
+use nexus_calendar::Time;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use crate::{Gap, Id, Time, WriterId};
+use crate::{
+    id::{Id, WriterId},
+    sink::Gap,
+    sums::column,
+};
 
 /// How far each writer's records are stored. Since their numbers come in rising order, one number per writer tells all
 /// repeats, for good.
@@ -97,9 +104,4 @@ pub(super) fn note_gap(connection: &Connection, gap: Gap, now: Time) -> rusqlite
             now.nanos()
         ])?;
     Ok(())
-}
-
-/// A number as a column can hold it.
-pub(crate) fn column(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }

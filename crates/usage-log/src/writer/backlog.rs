@@ -1,11 +1,14 @@
+//! Where the writer takes its records from.
+
 use std::{io, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
 use crate::{
-    Entry, Id, Timing, WriterId,
-    bell::Bell,
-    log::{Ledger, Shared},
+    id::{Id, Timing, WriterId},
+    parker::Parker,
+    shared::{Ledger, Shared},
+    sink::Entry,
     spool::{Follower, Spool},
 };
 
@@ -49,10 +52,10 @@ impl Backlog {
     }
 
     /// What wakes the writer.
-    pub(super) fn bell<'a>(&self, shared: &'a Shared) -> &'a Bell {
+    pub(super) fn parker<'a>(&self, shared: &'a Shared) -> &'a Parker {
         match self {
-            Backlog::Memory { .. } => &shared.queue.bell,
-            Backlog::Disk { .. } => &shared.bell,
+            Backlog::Memory { .. } => &shared.queue.drainer,
+            Backlog::Disk { .. } => &shared.writer,
         }
     }
 
@@ -145,20 +148,20 @@ impl Backlog {
         }
     }
 
-    /// Nothing more will be stored in this process, `in_hand` neither: what is in memory is lost, what is on disk waits for
+    /// Nothing more will be stored in this process, `in_flight` neither: what is in memory is lost, what is on disk waits for
     /// the next one.
-    pub(super) fn finish(&mut self, in_hand: Option<Batch>, shared: &Shared) {
+    pub(super) fn finish(&mut self, in_flight: Option<Batch>, shared: &Shared) {
         match self {
             Backlog::Memory { .. } => {
                 let mut ledger = shared.ledger();
-                let in_hand: u64 = in_hand.map_or(0, |batch| batch.stands_for.iter().sum());
+                let in_flight: u64 = in_flight.map_or(0, |batch| batch.stands_for.iter().sum());
                 let queued = shared.queue.drain(usize::MAX);
-                ledger.counts.pending -= in_hand;
-                ledger.counts.dropped.closed += in_hand + queued.iter().map(|queued| queued.stands_for).sum::<u64>();
+                ledger.counts.pending -= in_flight;
+                ledger.counts.dropped.closed += in_flight + queued.iter().map(|queued| queued.stands_for).sum::<u64>();
             }
             Backlog::Disk { spool, follower, .. } => {
                 // The last frame has no records: reading on past it, whatever its size, finds the end of the segment.
-                let is_stored = in_hand.is_none() && spool.unread() == 0;
+                let is_stored = in_flight.is_none() && spool.unread() == 0;
                 if is_stored && follower.next(1, usize::MAX).is_ok_and(|left| left.is_empty()) {
                     follower.done();
                 } else if let Err(error) = spool.sync() {

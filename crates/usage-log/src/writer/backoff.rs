@@ -1,3 +1,5 @@
+//! When a sink that failed is called again.
+
 use std::{
     hash::{BuildHasher as _, RandomState},
     time::Duration,
@@ -5,7 +7,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::{Settings, SinkError, log::in_time};
+use crate::{settings::Settings, shared::in_time, sink::SinkError};
 
 /// When to call a sink again that failed.
 #[derive(Debug)]

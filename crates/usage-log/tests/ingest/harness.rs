@@ -5,7 +5,7 @@ use std::{
 };
 
 use nexus_usage_log::{
-    Column, Filter, Query, Reports, Settings, SqliteSettings, SqliteSink, UsageLog, Window,
+    Column, Filter, Query, Reports, Retention, Settings, SqliteSink, UsageLog, Window,
     ingest::{Limits, Origin, access_log},
 };
 use tempfile::TempDir;
@@ -62,7 +62,7 @@ impl World {
 }
 
 pub(crate) fn open_log(directory: &std::path::Path) -> UsageLog {
-    let sink = SqliteSink::open(directory.join("usage-log.db"), SqliteSettings::default()).unwrap();
+    let sink = SqliteSink::open(directory.join("usage-log.db"), Retention::default()).unwrap();
     UsageLog::open(Settings::spill(directory.join("spool")), sink).unwrap()
 }
 

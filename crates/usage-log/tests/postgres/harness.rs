@@ -4,15 +4,21 @@ use nexus_usage_log::{
     Amounts, Dimensions, Entry, Event, ForeignId, Id, PostgresSettings, PostgresSink, Record, Settings, Time, Timing,
 };
 
-use crate::server::Server;
+use nexus_test_servers::{PostgresServer, require};
 
 /// Long enough for any machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// A server. None if its programs are not there.
+pub fn server() -> Option<PostgresServer> {
+    require(PostgresServer::PROGRAMS)
+        .then(|| PostgresServer::start_with_settings(&["fsync=off", "shared_buffers=64MB"]))
+}
+
 /// A database of its own on a server that all tests share. None if there is no server to start.
-pub fn database() -> Option<(&'static Server, String)> {
-    static SERVER: OnceLock<Option<Server>> = OnceLock::new();
-    let server = SERVER.get_or_init(Server::start).as_ref()?;
+pub fn database() -> Option<(&'static PostgresServer, String)> {
+    static SERVER: OnceLock<Option<PostgresServer>> = OnceLock::new();
+    let server = SERVER.get_or_init(server).as_ref()?;
     Some((server, server.database()))
 }
 
@@ -69,7 +75,7 @@ pub fn settings(directory: &tempfile::TempDir) -> Settings {
 }
 
 /// Calls and bytes: in the records, and in the sums of every level, which must agree.
-pub fn total(server: &Server, database: &str) -> (u64, u64) {
+pub fn total(server: &PostgresServer, database: &str) -> (u64, u64) {
     let sum = |table: &str| {
         let sum = format!("SELECT COALESCE(sum(calls), 0), COALESCE(sum(bytes_out), 0) FROM nexus_usage_log_{table}");
         server.sql(database, &sum)

@@ -16,8 +16,8 @@ fn what_is_past_its_retention_goes_and_the_sums_of_days_stay() {
     let Some((server, database)) = database() else { return };
     let open = || {
         let mut settings = PostgresSettings::new(server.url(&database));
-        settings.rules.clock = Clock::new(|| Time::from_seconds(NOW.load(Ordering::SeqCst)));
-        settings.rules.minutes_kept = Duration::from_secs(50 * 86_400);
+        settings.retention.clock = Clock::new(|| Time::from_seconds(NOW.load(Ordering::SeqCst)));
+        settings.retention.minutes_kept = Duration::from_secs(50 * 86_400);
         PostgresSink::open(settings).unwrap()
     };
     let mut sink = open();
@@ -103,7 +103,7 @@ fn gaps_are_noted_once() {
 fn combinations_that_are_too_many_are_not_told_apart_and_still_counted() {
     let Some((server, database)) = database() else { return };
     let mut settings = PostgresSettings::new(server.url(&database));
-    settings.rules.series_max = 3;
+    settings.retention.series_max = 3;
     let mut sink = PostgresSink::open(settings).unwrap();
     for number in 0..10 {
         let mut record = record("acme", 200, 1, Time::now());

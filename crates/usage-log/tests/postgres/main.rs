@@ -11,8 +11,6 @@
 )]
 
 mod harness;
-mod proxy;
-mod server;
 
 mod kept;
 mod once;

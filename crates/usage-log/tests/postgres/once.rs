@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use nexus_usage_log::{Entry, Labels, Settings, Sink as _, Stored, Time, UsageLog};
+use nexus_usage_log::{Entry, Labels, PostgresSettings, Reports, Settings, Sink as _, Stored, Time, UsageLog};
 
 use crate::harness::{PATIENCE, database, entry, event, record, sink, total};
 
@@ -53,6 +53,17 @@ fn what_becomes_of_each_event_is_said_in_order() {
     assert_eq!(
         sql("SELECT sum(records), sum(bytes_out) FROM nexus_usage_log_adjustments"),
         "1|1"
+    );
+    let reports = Reports::postgres(&PostgresSettings::new(server.url(&database))).unwrap();
+    let adjustments = reports.adjustments(now.before(35 * day), now, 10).unwrap();
+    let said: Vec<_> = adjustments
+        .iter()
+        .map(|one| (&*one.key, &*one.service, one.status, one.records, one.amounts.bytes_out))
+        .collect();
+    assert_eq!(said, [("acme", "tiles", 200, 1, 1)]);
+    assert_eq!(
+        adjustments[0].hour.seconds(),
+        now.before(34 * day).seconds() / 3_600 * 3_600
     );
 }
 

@@ -1,23 +1,20 @@
+use nexus_test_servers::{Proxy, postgres_url};
 use nexus_usage_log::{Time, UsageLog};
 
-use crate::{
-    harness::{PATIENCE, database, event, record, settings, sink, total},
-    proxy::Proxy,
-    server::Server,
-};
+use crate::harness::{PATIENCE, database, event, record, server, settings, sink, total};
 
 #[test]
 fn answers_that_are_lost_double_nothing() {
     let Some((server, database)) = database() else { return };
-    let proxy = Proxy::before(server);
+    let proxy = Proxy::before(server.port());
     let directory = tempfile::tempdir().unwrap();
     // The tables, the partition: what commits from here on are batches.
-    let first = UsageLog::open(settings(&directory), sink(&proxy.url(&database))).unwrap();
+    let first = UsageLog::open(settings(&directory), sink(&postgres_url(proxy.port(), &database))).unwrap();
     first.record(record("acme", 200, 1, Time::now()));
     assert!(first.flush(PATIENCE));
     first.close(PATIENCE);
 
-    let log = UsageLog::open(settings(&directory), sink(&proxy.url(&database))).unwrap();
+    let log = UsageLog::open(settings(&directory), sink(&postgres_url(proxy.port(), &database))).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -34,7 +31,7 @@ fn answers_that_are_lost_double_nothing() {
         }
     }
     assert!(log.flush(PATIENCE));
-    assert_eq!(proxy.to_lose(), 0);
+    assert_eq!(proxy.commits_to_lose(), 0);
     let counts = log.close(PATIENCE);
     // What was lost came again, and was known.
     assert!(counts.duplicate > 0, "{counts:?}");
@@ -47,7 +44,7 @@ fn answers_that_are_lost_double_nothing() {
 
 #[test]
 fn a_server_that_is_killed_again_and_again_costs_nothing() {
-    let Some(mut server) = Server::start() else { return };
+    let Some(mut server) = server() else { return };
     let database = server.database();
     let directory = tempfile::tempdir().unwrap();
     let log = UsageLog::open(settings(&directory), sink(&server.url(&database))).unwrap();

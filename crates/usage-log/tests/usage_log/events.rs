@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use nexus_usage_log::{SqliteSettings, StoreError, Stored, Time, Timing, UsageLog};
+use nexus_usage_log::{Retention, StoreError, Stored, Time, Timing, UsageLog};
 
 use crate::harness::{Gate, PATIENCE, World, assert_conserved, event, record};
 
@@ -85,7 +85,7 @@ async fn an_event_without_a_time_may_come_again_at_another() {
         Time::from_seconds(DAYS.load(std::sync::atomic::Ordering::SeqCst) * 86_400)
     }
     let world = World::new();
-    let mut settings = SqliteSettings::default();
+    let mut settings = Retention::default();
     settings.clock = nexus_usage_log::Clock::new(clock);
     let log = UsageLog::open(world.spill(), world.sink_with(settings)).unwrap();
     let arrived = || nexus_usage_log::Event {

@@ -7,8 +7,8 @@ use std::{
 };
 
 use nexus_usage_log::{
-    Amounts, Counts, Dimensions, Entry, Event, ForeignId, Labels, Outcome, Query, Record, ReportRow, Reports, Settings,
-    Sink, SinkError, SqliteSettings, SqliteSink, Stored, Time, Timing, UsageLog,
+    Amounts, Counts, Dimensions, Entry, Event, ForeignId, Labels, Outcome, Query, Record, ReportRow, Reports,
+    Retention, Settings, Sink, SinkError, SqliteSink, Stored, Time, Timing, UsageLog,
 };
 use tempfile::TempDir;
 
@@ -71,10 +71,10 @@ impl World {
     }
 
     pub fn sink(&self) -> SqliteSink {
-        self.sink_with(SqliteSettings::default())
+        self.sink_with(Retention::default())
     }
 
-    pub fn sink_with(&self, settings: SqliteSettings) -> SqliteSink {
+    pub fn sink_with(&self, settings: Retention) -> SqliteSink {
         SqliteSink::open(self.file(), settings).unwrap()
     }
 

@@ -3,7 +3,7 @@ use std::{
     time::Duration,
 };
 
-use nexus_usage_log::{Amounts, Clock, Column, Query, Reports, SqliteSettings, Time, UsageLog, Window};
+use nexus_usage_log::{Amounts, Clock, Column, Query, Reports, Retention, Time, UsageLog, Window};
 
 use crate::harness::{World, event, record};
 
@@ -17,7 +17,7 @@ fn clock() -> Time {
 #[tokio::test]
 async fn what_comes_after_an_hour_was_closed_is_counted_and_is_an_adjustment() {
     let world = World::new();
-    let mut settings = SqliteSettings::default();
+    let mut settings = Retention::default();
     settings.clock = Clock::new(clock);
     settings.closes_after = Duration::from_secs(600);
     let log = UsageLog::open(world.spill(), world.sink_with(settings)).unwrap();

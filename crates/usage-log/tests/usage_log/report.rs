@@ -1,8 +1,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use nexus_usage_log::{
-    Amounts, AnchorDay, Clock, Column, Filter, Format, Labels, Outcome, Query, Record, ReportRow, Reports,
-    SqliteSettings, Time, UsageLog, Window, Zone,
+    Amounts, AnchorDay, Clock, Column, Filter, Format, Labels, Outcome, Query, Record, Report, ReportRow, Reports,
+    Retention, Sink, Time, UsageLog, Window, Zone,
 };
 use proptest::prelude::*;
 
@@ -22,17 +22,66 @@ const SPRING: i64 = 1_774_742_400;
 const AUTUMN: i64 = 1_792_886_400;
 const FEBRUARY: i64 = 1_772_150_400;
 
-fn stored(records: &[Record]) -> World {
+/// The same records in every store that reports are made from.
+struct Stores {
+    world: World,
+    all: Vec<Reports>,
+}
+
+impl Stores {
+    /// What they all say.
+    fn whole(&self, query: &Query) -> Report {
+        let mut reports = self.all.iter().map(|reports| reports.report(query).unwrap());
+        let first = reports.next().unwrap();
+        for other in reports {
+            assert_eq!(other.rows, first.rows, "{query:?}");
+            assert_eq!((other.query.from, other.query.to), (first.query.from, first.query.to));
+        }
+        first
+    }
+
+    fn report(&self, query: &Query) -> Vec<ReportRow> {
+        self.whole(query).rows
+    }
+}
+
+fn stored(records: &[Record]) -> Stores {
     let world = World::new();
-    let mut settings = SqliteSettings::default();
+    let mut settings = Retention::default();
     settings.clock = Clock::new(|| Time::from_seconds(AUTUMN + 10 * 86_400));
     settings.seconds_kept = Duration::from_secs(86_400 * 1_000);
     settings.raw_kept = settings.seconds_kept;
-    let log = UsageLog::open(world.spill(), world.sink_with(settings)).unwrap();
+    store(&world, world.sink_with(settings.clone()), records);
+    let mut all = vec![Reports::open(world.file()).unwrap()];
+    all.extend(in_postgres(&world, settings, records));
+    Stores { world, all }
+}
+
+fn store(world: &World, sink: impl Sink, records: &[Record]) {
+    let log = UsageLog::open(world.spill(), sink).unwrap();
     records.iter().for_each(|record| log.record(record.clone()));
     assert!(log.flush(PATIENCE));
     log.close(PATIENCE);
-    world
+}
+
+#[cfg(not(feature = "postgres"))]
+fn in_postgres(_: &World, _: Retention, _: &[Record]) -> Option<Reports> {
+    None
+}
+
+/// In a database of its own on a server that all tests share. None if there is no server to start.
+#[cfg(feature = "postgres")]
+fn in_postgres(world: &World, retention: Retention, records: &[Record]) -> Option<Reports> {
+    use nexus_test_servers::{PostgresServer, require};
+    use nexus_usage_log::{PostgresSettings, PostgresSink};
+
+    static SERVER: std::sync::OnceLock<Option<PostgresServer>> = std::sync::OnceLock::new();
+    let start = || require(PostgresServer::PROGRAMS).then(PostgresServer::start);
+    let server = SERVER.get_or_init(start).as_ref()?;
+    let mut settings = PostgresSettings::new(server.url(&server.database()));
+    settings.retention = retention;
+    store(world, PostgresSink::open(settings.clone()).unwrap(), records);
+    Some(Reports::postgres(&settings).unwrap())
 }
 
 /// The same question, asked of the records themselves: the windows by the zone's calendar, one record at a time.
@@ -182,10 +231,9 @@ proptest! {
 
     #[test]
     fn a_report_is_what_the_records_say(records in records(), queries in proptest::collection::vec(queries(), 12)) {
-        let world = stored(&records);
-        let reports = Reports::open(world.file()).unwrap();
+        let stores = stored(&records);
         for query in queries {
-            let report = reports.report(&query).unwrap();
+            let report = stores.whole(&query);
             let mut expected = by_hand(&records, &query);
             if query.window.is_none() && query.from.is_none() {
                 expected.iter_mut().for_each(|row| row.window = report.query.from.unwrap());
@@ -211,8 +259,8 @@ fn a_report_is_what_plain_sql_over_the_raw_rows_says() {
             record
         })
         .collect();
-    let world = stored(&records);
-    let connection = rusqlite::Connection::open(world.file()).unwrap();
+    let stores = stored(&records);
+    let connection = rusqlite::Connection::open(stores.world.file()).unwrap();
     let windows = [("1s", 1), ("1m", 60), ("1h", 3_600), ("1d", 86_400)];
     for (name, seconds) in windows {
         for column in [
@@ -246,7 +294,7 @@ fn a_report_is_what_plain_sql_over_the_raw_rows_says() {
                 group_by: vec![column.parse().unwrap()],
                 ..Query::default()
             };
-            assert_eq!(world.report(&query), expected, "{name} by {column}");
+            assert_eq!(stores.report(&query), expected, "{name} by {column}");
         }
     }
 }
@@ -255,12 +303,12 @@ fn a_report_is_what_plain_sql_over_the_raw_rows_says() {
 fn days_have_23_and_25_hours_where_the_clocks_change() {
     let hourly =
         |from: i64| (0..4 * 24_i64).map(move |hour| record("acme", 200, 1, Time::from_seconds(from + hour * 3_600)));
-    let world = stored(
+    let stores = stored(
         &hourly(SPRING - 86_400)
             .chain(hourly(AUTUMN - 86_400))
             .collect::<Vec<_>>(),
     );
-    let days = world.report(&Query {
+    let days = stores.report(&Query {
         window: Some(Window::Day),
         zone: "Europe/Berlin".parse().unwrap(),
         ..Query::default()
@@ -268,7 +316,7 @@ fn days_have_23_and_25_hours_where_the_clocks_change() {
     let calls: Vec<u64> = days.iter().map(|row| row.amounts.calls).collect();
     // Each first day begins an hour or two into the zone's day, and the rest stands on the last.
     assert_eq!(calls, [23, 23, 24, 24, 2, 22, 25, 24, 24, 1]);
-    let months = world.report(&Query {
+    let months = stores.report(&Query {
         window: Some(Window::Month),
         zone: "Europe/Berlin".parse().unwrap(),
         ..Query::default()
@@ -287,10 +335,10 @@ fn months_begin_on_the_day_that_is_asked_for_or_on_the_last_of_a_short_month() {
         let noon = Time::from_seconds(JANUARY + day * 86_400 + 43_200);
         record("acme", 200, day as u64, noon)
     });
-    let world = stored(&daily.collect::<Vec<_>>());
+    let stores = stored(&daily.collect::<Vec<_>>());
     let check = |zone: &str, anchor_day: u8, expected: &[(&str, u64)]| {
         let zone: Zone = zone.parse().unwrap();
-        let rows = world.report(&Query {
+        let rows = stores.report(&Query {
             window: Some(Window::Month),
             zone: zone.clone(),
             anchor_day: anchor_day.try_into().unwrap(),
@@ -344,15 +392,14 @@ fn months_begin_on_the_day_that_is_asked_for_or_on_the_last_of_a_short_month() {
 #[test]
 fn the_hour_that_comes_twice_is_two_windows() {
     let at = |minute: i64| record("acme", 200, 1, Time::from_seconds(AUTUMN + minute * 60));
-    let world = stored(&[at(0), at(59), at(60), at(119), at(120)]);
-    let reports = Reports::open(world.file()).unwrap();
+    let stores = stored(&[at(0), at(59), at(60), at(119), at(120)]);
     let query = Query {
         window: Some(Window::Hour),
         zone: "Europe/Berlin".parse().unwrap(),
         ..Query::default()
     };
     let mut csv = Vec::new();
-    reports.report(&query).unwrap().write(Format::Csv, &mut csv).unwrap();
+    stores.whole(&query).write(Format::Csv, &mut csv).unwrap();
     let expected = "window,calls,bytes_in,bytes_out,body_bytes_in,body_bytes,duration_ns\r\n\
         2026-10-25T02:00:00+02:00,2,200,2,20,0,2000\r\n\
         2026-10-25T02:00:00+01:00,2,200,2,20,0,2000\r\n\
@@ -364,14 +411,13 @@ fn the_hour_that_comes_twice_is_two_windows() {
 fn the_formats_say_the_same() {
     let mut odd = record("a, \"b\"", 200, 1_000, Time::from_seconds(AUTUMN));
     odd.dimensions.labels = Labels::new([("plan", "gold")]);
-    let world = stored(&[odd, record("acme", 404, 7, Time::from_seconds(AUTUMN + 1))]);
-    let reports = Reports::open(world.file()).unwrap();
+    let stores = stored(&[odd, record("acme", 404, 7, Time::from_seconds(AUTUMN + 1))]);
     let query = Query {
         group_by: ["key", "label.plan"].map(|name| name.parse().unwrap()).to_vec(),
         order: vec!["-bytes_out".parse().unwrap()],
         ..Query::default()
     };
-    let report = reports.report(&query).unwrap();
+    let report = stores.whole(&query);
     let check = |format: &str, expected: &str| {
         let mut out = Vec::new();
         report.write(format.parse().unwrap(), &mut out).unwrap();
@@ -401,8 +447,8 @@ fn a_limit_keeps_the_rows_in_front() {
     let records: Vec<_> = (0..10)
         .map(|n| record(&format!("key-{n}"), 200, n * n, Time::from_seconds(AUTUMN)))
         .collect();
-    let world = stored(&records);
-    let rows = world.report(&Query {
+    let stores = stored(&records);
+    let rows = stores.report(&Query {
         group_by: vec![Column::Key],
         order: vec!["-bytes_out".parse().unwrap()],
         limit: Some(2),

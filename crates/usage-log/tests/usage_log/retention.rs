@@ -3,7 +3,7 @@ use std::{
     time::Duration,
 };
 
-use nexus_usage_log::{Clock, Query, ReportError, Reports, Sink as _, SqliteSettings, Tended, Time, UsageLog, Window};
+use nexus_usage_log::{Clock, Query, ReportError, Reports, Retention, Sink as _, Tended, Time, UsageLog, Window};
 
 use crate::harness::{PATIENCE, World, record};
 
@@ -17,7 +17,7 @@ fn clock() -> Time {
 #[test]
 fn what_is_past_its_retention_goes_and_reports_say_so() {
     let world = World::new();
-    let mut settings = SqliteSettings::default();
+    let mut settings = Retention::default();
     settings.clock = Clock::new(clock);
     let log = UsageLog::open(world.spill(), world.sink_with(settings.clone())).unwrap();
     for day in 0..60 {
@@ -50,7 +50,7 @@ fn what_is_past_its_retention_goes_and_reports_say_so() {
 #[test]
 fn combinations_that_are_too_many_are_not_told_apart_and_still_counted() {
     let world = World::new();
-    let mut settings = SqliteSettings::default();
+    let mut settings = Retention::default();
     settings.series_max = 3;
     let log = UsageLog::open(world.spill(), world.sink_with(settings)).unwrap();
     for number in 0..10 {

@@ -24,7 +24,7 @@ impl Work {
                     .filter_map(|month| unkept(month).map(|totals| (entry, month, totals))),
             );
             if changed.len() > before {
-                self.context.mark(entry);
+                entry.mark();
             }
         }
         if changed.is_empty() {
@@ -33,7 +33,7 @@ impl Work {
         if let Some(checkpoints) = &self.context.settings.checkpoints {
             let cell = |(entry, month, totals): &(&Arc<Entry>, &Month, Totals)| crate::Cell {
                 writer: self.context.writer,
-                backend: entry.backend.clone(),
+                subject: entry.subject.clone(),
                 period: month.period,
                 totals: *totals,
             };

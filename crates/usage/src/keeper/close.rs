@@ -44,7 +44,7 @@ impl Work {
             for month in entry.months() {
                 let asking = month.asking.lock().await;
                 if asking.ends.is_some() {
-                    let cell = month.cell(self.context.writer, &entry.backend);
+                    let cell = month.cell(self.context.writer, &entry.subject);
                     // A lease that is not given back runs out by itself.
                     let _ = ledger.give_back(&cell, Amount::ZERO).await;
                 }

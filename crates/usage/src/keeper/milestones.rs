@@ -12,7 +12,7 @@ impl Work {
             Some(checkpoints) => {
                 let key = |reached: &Reached| {
                     (
-                        reached.backend.clone(),
+                        reached.subject.clone(),
                         reached.period,
                         reached.field,
                         reached.milestone,
@@ -25,7 +25,7 @@ impl Work {
         // If it cannot be remembered it is told nevertheless: once too often after a restart, rather than never.
         let told = told.unwrap_or_else(|_| vec![true; reached.len()]);
         for (reached, _) in reached.into_iter().zip(told).filter(|(_, first)| *first) {
-            // Nobody listens: it stands in the meter's `milestones` all the same.
+            // Nobody listens: it stands in the handle's `milestones` all the same.
             let _ = self.context.milestones.send(reached);
         }
     }
@@ -40,7 +40,7 @@ fn newly_reached(entry: &Entry, month: &Month) -> Vec<Reached> {
         for milestone in Milestone::ALL {
             if milestone.is_reached(used.get(field), limit) && book.tell(field, milestone) {
                 newly.push(Reached {
-                    backend: entry.backend.clone(),
+                    subject: entry.subject.clone(),
                     period: month.period,
                     field,
                     milestone,

@@ -7,7 +7,7 @@ use std::{
 use tokio::time::{Instant, timeout};
 
 use super::Work;
-use crate::{Backend, Cell, ErrorKind, Ledger, LedgerError, Period, Sum, Totals, ask, entry::Entry, gate::Link};
+use crate::{Cell, ErrorKind, Ledger, LedgerError, Period, Subject, Sum, Totals, ask, entry::Entry, gate::Link};
 
 /// How many cells or questions go to the shared ledger at once.
 const BATCH_CELLS_MAX: usize = 1000;
@@ -123,10 +123,10 @@ impl Work {
         let held_back = self.held_back.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let wanted = entries
             .iter()
-            .filter(|entry| !(for_push && held_back.contains(&entry.backend)));
+            .filter(|entry| !(for_push && held_back.contains(&entry.subject)));
         let cells = wanted.flat_map(|entry| {
             entry.months().filter_map(|month| {
-                let cell = month.cell(self.context.writer, &entry.backend);
+                let cell = month.cell(self.context.writer, &entry.subject);
                 (cell.totals != month.book().pushed).then_some(cell)
             })
         });
@@ -152,9 +152,9 @@ impl Work {
         let limited: Vec<&Arc<Entry>> = entries.iter().filter(|entry| entry.is_limited()).collect();
         let mut wiped = false;
         for entries in limited.chunks(BATCH_CELLS_MAX) {
-            let backends: Vec<Backend> = entries.iter().map(|entry| entry.backend.clone()).collect();
+            let subjects: Vec<Subject> = entries.iter().map(|entry| entry.subject.clone()).collect();
             let sums = self
-                .in_time(ledger.sums(period, &backends, self.context.writer))
+                .in_time(ledger.sums(period, &subjects, self.context.writer))
                 .await?;
             for (entry, sum) in entries.iter().zip(sums) {
                 wiped |= take_over(entry, period, &sum);
@@ -176,7 +176,7 @@ impl Work {
             return self.in_time(ledger.ping()).await.map(|()| false);
         };
         let sums = self
-            .in_time(ledger.sums(cell.period, &[cell.backend], cell.writer))
+            .in_time(ledger.sums(cell.period, &[cell.subject], cell.writer))
             .await?;
         Ok(sums.iter().any(|sum| sum.own.max(cell.totals) != sum.own))
     }
@@ -212,10 +212,10 @@ impl Work {
 }
 
 fn note_pushed(entries: &[Arc<Entry>], cells: &[Cell]) {
-    let by_name: HashMap<&Backend, &Arc<Entry>> = entries.iter().map(|entry| (&entry.backend, entry)).collect();
+    let by_name: HashMap<&Subject, &Arc<Entry>> = entries.iter().map(|entry| (&entry.subject, entry)).collect();
     for cell in cells {
         let month = by_name
-            .get(&cell.backend)
+            .get(&cell.subject)
             .and_then(|entry| entry.month_if_any(cell.period));
         if let Some(month) = month {
             let mut book = month.book();

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::{Amount, Cell, Field, Limits, Timestamp};
+use crate::{Amount, Cell, Field, Limits, Time};
 
 /// What a writer asks to be held for it.
 ///
@@ -14,7 +14,7 @@ pub struct Claim {
     /// What all writers together may use.
     pub limits: Limits,
     /// What time the writer believes it is. A ledger with a clock of its own goes by that one.
-    pub at: Timestamp,
+    pub at: Time,
     /// How long the claim is valid. The writer must not use what it has claimed after that, counted from before it asked.
     pub valid_for: Duration,
 }
@@ -41,17 +41,17 @@ pub enum Answer {
     Refused(Field),
 }
 
-/// What one writer holds of one backend in one period, as a ledger without a language of its own keeps it.
+/// What one writer holds of one subject in one period, as a ledger without a language of its own keeps it.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Held {
     pub(super) used: Amount,
     pub(super) claimed: Amount,
-    pub(super) valid_until: Timestamp,
+    pub(super) valid_until: Time,
 }
 
 impl Held {
     /// The larger of use and valid claim.
-    pub(super) fn at(&self, now: Timestamp) -> Amount {
+    pub(super) fn at(&self, now: Time) -> Amount {
         if now < self.valid_until {
             self.used.max(self.claimed)
         } else {

@@ -1,7 +1,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Answer, Claim, ErrorKind, Lease, Ledger, LedgerError, Pushed, Row, Sum};
-use crate::{Amount, Backend, Cell, Period, WriterId};
+use crate::{Amount, Cell, Period, Subject, WriterId};
 
 /// What becomes of an operation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -81,10 +81,10 @@ impl Faulty {
     pub(super) async fn sums(
         &self,
         period: Period,
-        backends: &[Backend],
+        subjects: &[Subject],
         writer: WriterId,
     ) -> Result<Vec<Sum>, LedgerError> {
-        self.meet(Box::pin(self.ledger.sums(period, backends, writer))).await
+        self.meet(Box::pin(self.ledger.sums(period, subjects, writer))).await
     }
 
     pub(super) async fn report(&self, first: Period, last: Period) -> Result<Vec<Row>, LedgerError> {

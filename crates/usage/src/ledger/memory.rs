@@ -4,7 +4,7 @@ use std::{
 };
 
 use super::{Answer, Claim, ErrorKind, Lease, LedgerError, Pushed, Row, Sum, claim::Held};
-use crate::{Amount, Backend, Cell, Period, Timestamp, Totals, WriterId};
+use crate::{Amount, Cell, Period, Subject, Time, Totals, WriterId};
 
 /// Everything in a map under a lock that is held for a moment.
 #[derive(Debug, Clone, Default)]
@@ -14,7 +14,7 @@ pub(super) struct Memory {
 
 #[derive(Debug, Default)]
 struct State {
-    entries: BTreeMap<(Period, Backend), Entry>,
+    entries: BTreeMap<(Period, Subject), Entry>,
     /// Periods before this one are closed.
     kept_from: Option<Period>,
     closed: bool,
@@ -31,11 +31,11 @@ struct Entry {
 struct Stored {
     totals: Totals,
     claimed: Amount,
-    valid_until: Timestamp,
+    valid_until: Time,
 }
 
 impl Stored {
-    fn held(&self, now: Timestamp) -> Amount {
+    fn held(&self, now: Time) -> Amount {
         Held {
             used: self.totals.used(),
             claimed: self.claimed,
@@ -52,7 +52,7 @@ impl Entry {
             .fold(self.compacted, |sum, stored| sum.plus(stored.totals))
     }
 
-    fn others_hold(&self, writer: WriterId, now: Timestamp) -> Amount {
+    fn others_hold(&self, writer: WriterId, now: Time) -> Amount {
         let others = self.cells.iter().filter(|(other, _)| **other != writer);
         others.fold(self.compacted.used(), |sum, (_, stored)| sum.plus(stored.held(now)))
     }
@@ -64,7 +64,7 @@ impl State {
         if self.kept_from.is_some_and(|first| cell.period < first) {
             return None;
         }
-        let entry = self.entries.entry((cell.period, cell.backend.clone())).or_default();
+        let entry = self.entries.entry((cell.period, cell.subject.clone())).or_default();
         let stored = entry.cells.entry(cell.writer).or_default();
         stored.totals = stored.totals.max(cell.totals);
         Some(entry)
@@ -86,18 +86,18 @@ impl Memory {
     pub(super) async fn sums(
         &self,
         period: Period,
-        backends: &[Backend],
+        subjects: &[Subject],
         writer: WriterId,
     ) -> Result<Vec<Sum>, LedgerError> {
         let state = self.open("reading sums")?;
-        let sum = |backend: &Backend| match state.entries.get(&(period, backend.clone())) {
+        let sum = |subject: &Subject| match state.entries.get(&(period, subject.clone())) {
             Some(entry) => Sum {
                 all: entry.sum(),
                 own: entry.cells.get(&writer).map_or(Totals::ZERO, |stored| stored.totals),
             },
             None => Sum::default(),
         };
-        Ok(backends.iter().map(sum).collect())
+        Ok(subjects.iter().map(sum).collect())
     }
 
     pub(super) async fn report(&self, first: Period, last: Period) -> Result<Vec<Row>, LedgerError> {
@@ -106,9 +106,9 @@ impl Memory {
             .entries
             .iter()
             .filter(|((period, _), _)| (first..=last).contains(period));
-        let rows = wanted.map(|((period, backend), entry)| Row {
+        let rows = wanted.map(|((period, subject), entry)| Row {
             period: *period,
-            backend: backend.clone(),
+            subject: subject.clone(),
             totals: entry.sum(),
         });
         Ok(rows.collect())
@@ -199,6 +199,6 @@ impl Entry {
     fn hold(&mut self, claim: &Claim, lease: Lease) {
         let stored = self.cells.entry(claim.cell.writer).or_default();
         stored.claimed = lease.up_to;
-        stored.valid_until = claim.at.plus(claim.valid_for);
+        stored.valid_until = claim.at.after(claim.valid_for);
     }
 }

@@ -4,7 +4,6 @@
 //! statement, one transaction and one round trip. Statements are sent without a name, so that a pooler between may hand them
 //! to any connection.
 
-mod connection;
 mod error;
 mod parameters;
 mod schema;
@@ -12,13 +11,13 @@ mod settings;
 
 use std::sync::Arc;
 
+use nexus_postgres::{Connection, Database, Timeouts};
 use tokio::time::timeout;
-use tokio_postgres::{Client, Row as SqlRow, types::Type};
+use tokio_postgres::{Row as SqlRow, types::Type};
 
 use super::{Answer, Claim, ErrorKind, Lease, LedgerError, Pushed, Row, Sum, slot::Slot};
-use crate::{Amount, Backend, Cell, Field, Period, Totals, WriterId};
-use connection::Connector;
-use error::explain;
+use crate::{Amount, Cell, Field, Period, Subject, Totals, WriterId};
+use error::{explain, explain_connecting};
 use parameters::{Columns, Parameter, limits_of, numbers_of, saturated, totals_of};
 pub use settings::PostgresSettings;
 
@@ -27,26 +26,26 @@ pub(super) struct Postgres {
     shared: Arc<Shared>,
 }
 
+#[derive(Debug)]
 struct Shared {
-    connector: Connector,
-    slot: Slot<Arc<Client>>,
+    database: Database,
+    slot: Slot<Arc<Connection>>,
     settings: PostgresSettings,
-}
-
-impl std::fmt::Debug for Shared {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared")
-            .field("settings", &self.settings)
-            .finish_non_exhaustive()
-    }
 }
 
 impl Postgres {
     /// Connects to nothing yet.
     pub(super) fn new(settings: PostgresSettings) -> Result<Self, LedgerError> {
+        const OPENING: &str = "opening the ledger";
+        let timeouts = Timeouts {
+            connect: settings.connect_timeout,
+            statement: settings.operation_timeout,
+        };
+        let database = Database::new(&settings.url, settings.authorities.as_deref(), "nexus-usage", timeouts)
+            .map_err(|error| LedgerError::new(ErrorKind::Refused, OPENING, error))?;
         Ok(Postgres {
             shared: Arc::new(Shared {
-                connector: Connector::new(&settings)?,
+                database,
                 slot: Slot::new(settings.connect_timeout),
                 settings,
             }),
@@ -74,13 +73,13 @@ impl Postgres {
     pub(super) async fn sums(
         &self,
         period: Period,
-        backends: &[Backend],
+        subjects: &[Subject],
         writer: WriterId,
     ) -> Result<Vec<Sum>, LedgerError> {
-        let mut sums = Vec::with_capacity(backends.len());
-        for chunk in backends.chunks(PostgresSettings::PUSH_CELLS_MAX) {
+        let mut sums = Vec::with_capacity(subjects.len());
+        for chunk in subjects.chunks(PostgresSettings::PUSH_CELLS_MAX) {
             let known = self.sums_of(period, chunk, writer).await?;
-            let sum = |backend: &Backend| known.get(backend.as_str()).copied().unwrap_or_default();
+            let sum = |subject: &Subject| known.get(subject.as_str()).copied().unwrap_or_default();
             sums.extend(chunk.iter().map(sum));
         }
         Ok(sums)
@@ -89,11 +88,11 @@ impl Postgres {
     async fn sums_of(
         &self,
         period: Period,
-        backends: &[Backend],
+        subjects: &[Subject],
         writer: WriterId,
     ) -> Result<std::collections::HashMap<String, Sum>, LedgerError> {
         const READING: &str = "reading sums";
-        let names: Vec<_> = backends.iter().map(Backend::as_str).collect();
+        let names: Vec<_> = subjects.iter().map(Subject::as_str).collect();
         let (period, writer) = (period.to_string(), writer.to_string());
         let parameters: [Parameter<'_>; 3] = [(&period, Type::TEXT), (&names, Type::TEXT_ARRAY), (&writer, Type::TEXT)];
         let rows = self.ask(READING, schema::SUMS, &parameters).await?;
@@ -112,12 +111,12 @@ impl Postgres {
         let senseless =
             |error: Box<dyn std::error::Error + Send + Sync>| LedgerError::new(ErrorKind::Corrupt, REPORTING, error);
         let row = |row: &SqlRow| {
-            let (period, backend): (&str, &str) = (read(REPORTING, row, 0)?, read(REPORTING, row, 1)?);
+            let (period, subject): (&str, &str) = (read(REPORTING, row, 0)?, read(REPORTING, row, 1)?);
             Ok(Row {
                 period: period
                     .parse()
                     .map_err(|error: crate::PeriodError| senseless(error.into()))?,
-                backend: Backend::new(backend).map_err(|error| senseless(error.into()))?,
+                subject: Subject::new(subject).map_err(|error| senseless(error.into()))?,
                 totals: totals_at(REPORTING, row, 2)?,
             })
         };
@@ -159,7 +158,7 @@ impl Postgres {
         let (totals, up_to) = (totals_of(cell.totals), numbers_of(up_to));
         let parameters: [Parameter<'_>; 5] = [
             (&key.0, Type::TEXT),
-            (&cell.backend.as_str(), Type::TEXT),
+            (&cell.subject.as_str(), Type::TEXT),
             (&key.1, Type::TEXT),
             (&totals, Type::INT8_ARRAY),
             (&up_to, Type::INT8_ARRAY),
@@ -188,7 +187,7 @@ impl Postgres {
             .min(VALID_FOR_MS_MAX);
         let parameters: [Parameter<'_>; 8] = [
             (&key.0, Type::TEXT),
-            (&cell.backend.as_str(), Type::TEXT),
+            (&cell.subject.as_str(), Type::TEXT),
             (&key.1, Type::TEXT),
             (&totals, Type::INT8_ARRAY),
             (&asked, Type::INT8_ARRAY),
@@ -211,15 +210,23 @@ impl Postgres {
         parameters: &[Parameter<'_>],
     ) -> Result<Vec<SqlRow>, LedgerError> {
         let shared = &*self.shared;
-        let (client, number) = shared.slot.get(operation, shared.connector.connect(operation)).await?;
+        let connecting = async {
+            let connected = shared.database.connect(&schema::SCHEMA).await.map(Arc::new);
+            connected.map_err(|error| explain_connecting(operation, error))
+        };
+        let (connection, number) = shared.slot.get(operation, connecting).await?;
+        let warned = connection.warnings.count();
         let asked = timeout(
             shared.settings.operation_timeout,
-            client.query_typed(statement, parameters),
+            connection.client.query_typed(statement, parameters),
         )
         .await;
-        let answered = match asked {
-            Ok(answered) => answered.map_err(|error| explain(operation, error)),
-            Err(_) => Err(LedgerError::new(ErrorKind::Unavailable, operation, "no answer in time")),
+        let unavailable = |why: String| LedgerError::new(ErrorKind::Unavailable, operation, why);
+        let answered = match (asked, connection.warnings.since(warned)) {
+            // As when nobody knows whether the standby has what was committed: it is asked again.
+            (Ok(Ok(_)), Some(warning)) => Err(unavailable(format!("it was done with a warning: {warning}"))),
+            (Ok(answered), _) => answered.map_err(|error| explain(operation, &error)),
+            (Err(_), _) => Err(unavailable("no answer in time".to_owned())),
         };
         if let Err(error) = &answered
             && error.kind() == ErrorKind::Unavailable

@@ -1,8 +1,8 @@
 //! A ledger in Redis, one server or a Cluster.
 //!
-//! Per backend and period there are two hashes in one slot, the cells and the claims; `prelude.lua` says what stands in them.
-//! Scripts change them, so that each change is one step. Beside them one set per period names the backends, for reports.
-//! Every key has an expiry, set by what creates it in the same step: [`Period::kept_until`].
+//! Per subject and period there are two hashes in one slot, the cells and the claims; `prelude.lua` says what stands in them.
+//! Scripts change them, so that each change is one step. Beside them one set per period names the subjects, for reports.
+//! Every key has an expiry, set by what creates it in the same step: [`Ledger::kept_until`](super::Ledger::kept_until).
 //!
 //! A claim is as safe as Redis keeps its data: after a loss of it (a restart without persistence, a failover to a replica
 //! that was behind) usage is whole again with the next push of each writer, but claims are not known until they are renewed,
@@ -21,7 +21,7 @@ use ::redis::{Cmd, FromRedisValue, RedisResult, Value};
 use tokio::time::timeout;
 
 use super::{Answer, Claim, ErrorKind, Lease, LedgerError, Pushed, Row, Sum, slot::Slot};
-use crate::{Amount, Backend, Cell, Period, Totals, WriterId};
+use crate::{Amount, Cell, Period, Subject, Totals, WriterId};
 use answer::Granted;
 use connection::{Client, Connection};
 use error::{explain, explain_connecting};
@@ -67,7 +67,7 @@ impl Redis {
     pub(super) async fn push(&self, cells: &[Cell]) -> Result<Pushed, LedgerError> {
         let mut closed = 0;
         for chunk in cells.chunks(RedisSettings::PUSH_CELLS_MAX) {
-            let mut commands = self.shared.keys.index(chunk);
+            let mut commands = scripts::index(&self.shared.keys, chunk);
             let indexing = commands.len();
             commands.extend(chunk.iter().map(|cell| scripts::push(&self.shared.keys, cell)));
             let answers = self.ask("merging cells", commands).await?;
@@ -82,11 +82,11 @@ impl Redis {
     pub(super) async fn sums(
         &self,
         period: Period,
-        backends: &[Backend],
+        subjects: &[Subject],
         writer: WriterId,
     ) -> Result<Vec<Sum>, LedgerError> {
-        let wanted = |backend| self.shared.keys.read_sum(period, backend, writer);
-        let answers = self.ask_in_chunks("reading sums", backends.iter().map(wanted)).await?;
+        let wanted = |subject| self.shared.keys.read_sum(period, subject, writer);
+        let answers = self.ask_in_chunks("reading sums", subjects.iter().map(wanted)).await?;
         let sum = |answer| answer::sum("reading sums", answer);
         answers.into_iter().map(sum).collect()
     }
@@ -101,22 +101,22 @@ impl Redis {
         let members = self.ask_in_chunks(REPORTING, members).await?;
         let mut named = Vec::new();
         for (&period, members) in periods.iter().zip(members) {
-            for backend in answer::backends(REPORTING, members)? {
-                named.push((period, backend));
+            for subject in answer::subjects(REPORTING, members)? {
+                named.push((period, subject));
             }
         }
         named.sort();
         let read = named
             .iter()
-            .map(|(period, backend)| self.shared.keys.read_total(*period, backend));
+            .map(|(period, subject)| self.shared.keys.read_total(*period, subject));
         let totals = self.ask_in_chunks(REPORTING, read).await?;
         let mut rows = Vec::with_capacity(named.len());
-        for ((period, backend), answer) in named.into_iter().zip(totals) {
+        for ((period, subject), answer) in named.into_iter().zip(totals) {
             // The set of names outlived the cells: Redis was told to forget what is used least.
             if let Some(totals) = answer::totals(REPORTING, answer)? {
                 rows.push(Row {
                     period,
-                    backend,
+                    subject,
                     totals,
                 });
             }
@@ -173,7 +173,7 @@ impl Redis {
         let answer = self.ask(operation, vec![command]).await?.pop().unwrap_or(Value::Nil);
         let (granted, made) = answer::granted(operation, answer)?;
         if made && cell.totals != Totals::ZERO {
-            self.ask(operation, self.shared.keys.index(std::slice::from_ref(cell)))
+            self.ask(operation, scripts::index(&self.shared.keys, std::slice::from_ref(cell)))
                 .await?;
         }
         Ok(granted)

@@ -1,4 +1,4 @@
-use crate::{Backend, Period, Totals};
+use crate::{Period, Subject, Totals};
 
 /// What became of a push.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -8,7 +8,7 @@ pub struct Pushed {
     pub closed: u64,
 }
 
-/// What the ledger knows of one backend in one period.
+/// What the ledger knows of one subject in one period.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Sum {
     /// Over all writers.
@@ -30,7 +30,7 @@ pub struct Row {
     /// When.
     pub period: Period,
     /// Whose use.
-    pub backend: Backend,
+    pub subject: Subject,
     /// How much, over all writers.
     pub totals: Totals,
 }

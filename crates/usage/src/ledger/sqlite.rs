@@ -18,7 +18,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Answer, Claim, ErrorKind, Lease, Ledger, LedgerError, Pushed, Row, Sum};
-use crate::{Amount, Backend, Cell, Period, WriterId};
+use crate::{Amount, Cell, Period, Subject, WriterId};
 
 use error::Failure;
 pub(crate) use writers::Ended;
@@ -103,11 +103,11 @@ impl Sqlite {
     pub(crate) async fn sums(
         &self,
         period: Period,
-        backends: &[Backend],
+        subjects: &[Subject],
         writer: WriterId,
     ) -> Result<Vec<Sum>, LedgerError> {
-        let backends = backends.to_vec();
-        self.transaction("reading sums", move |db| cells::sums(db, period, &backends, writer))
+        let subjects = subjects.to_vec();
+        self.transaction("reading sums", move |db| cells::sums(db, period, &subjects, writer))
             .await
     }
 

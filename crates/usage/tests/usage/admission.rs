@@ -6,7 +6,7 @@ use nexus_usage::{
     Amount, Field, Limits, Milestone, Mode, OpenError, RegisterError, Settings, SettingsMistake, Totals, Usage,
 };
 
-use crate::harness::{ONE, World, amount, at_once, backend, meter, month, requests};
+use crate::harness::{ONE, World, amount, at_once, handle, month, requests, subject};
 
 #[tokio::test]
 async fn to_reach_a_limit_is_allowed_and_one_more_is_refused() {
@@ -31,9 +31,9 @@ async fn to_reach_a_limit_is_allowed_and_one_more_is_refused() {
     for mode in [Mode::Off, Mode::Observe, Mode::Approximate, Mode::Exact] {
         for (used, proposed, expected) in rows {
             let usage = World::new().hub().await;
-            let meter = usage.register(&backend("a"), mode, limits).unwrap();
-            meter.record(used);
-            let refused = meter.admit(proposed).await.map_err(|refusal| refusal.field).err();
+            let handle = usage.register(&subject("a"), mode, limits).unwrap();
+            handle.record(used);
+            let refused = handle.admit(proposed).await.map_err(|refusal| refusal.field).err();
             let strict = matches!(mode, Mode::Approximate | Mode::Exact);
             assert_eq!(
                 refused,
@@ -41,10 +41,10 @@ async fn to_reach_a_limit_is_allowed_and_one_more_is_refused() {
                 "{mode:?}: {proposed:?} beside {used:?}"
             );
             let once = |field: Option<Field>| field.map_or(Amount::ZERO, |field| Amount::of(field, 1));
-            assert_eq!(meter.refused(), once(refused), "counted apart");
-            assert_eq!(meter.observed(), once(expected.filter(|_| mode == Mode::Observe)));
+            assert_eq!(handle.refused(), once(refused), "counted apart");
+            assert_eq!(handle.observed(), once(expected.filter(|_| mode == Mode::Observe)));
             assert_eq!(
-                meter.totals(month("2026-11")).used(),
+                handle.totals(month("2026-11")).used(),
                 used.min(amount(Totals::VALUE_MAX, u64::MAX, Totals::VALUE_MAX))
             );
         }
@@ -54,14 +54,14 @@ async fn to_reach_a_limit_is_allowed_and_one_more_is_refused() {
 #[tokio::test]
 async fn zero_is_unlimited_and_exempt_is_always() {
     let usage = World::new().hub().await;
-    let meter = meter(&usage, Mode::Exact, 0);
-    meter.record(amount(1 << 52, 1 << 52, 1 << 52));
-    assert!(meter.admit(amount(1, 1, 1)).await.is_ok());
-    meter.set_limits(requests(1));
-    assert!(meter.admit(ONE).await.is_err());
-    meter.exempt().settle(ONE);
+    let handle = handle(&usage, Mode::Exact, 0);
+    handle.record(amount(1 << 52, 1 << 52, 1 << 52));
+    assert!(handle.admit(amount(1, 1, 1)).await.is_ok());
+    handle.set_limits(requests(1));
+    assert!(handle.admit(ONE).await.is_err());
+    handle.exempt().settle(ONE);
     assert_eq!(
-        meter.totals(month("2026-11")).added.api_requests,
+        handle.totals(month("2026-11")).added.api_requests,
         (1 << 52) + 1,
         "exempt is counted all the same"
     );
@@ -74,18 +74,18 @@ async fn what_is_admitted_is_reserved_until_it_is_settled_or_dropped() {
         egress_bytes: 100,
         ..Limits::UNLIMITED
     };
-    let meter = usage.register(&backend("a"), Mode::Exact, limits).unwrap();
-    let first = meter.admit(amount(1, 60, 0)).await.unwrap();
-    assert!(meter.admit(amount(1, 60, 0)).await.is_err());
+    let handle = usage.register(&subject("a"), Mode::Exact, limits).unwrap();
+    let first = handle.admit(amount(1, 60, 0)).await.unwrap();
+    assert!(handle.admit(amount(1, 60, 0)).await.is_err());
     drop(first);
-    let second = meter.admit(amount(1, 60, 0)).await.unwrap();
+    let second = handle.admit(amount(1, 60, 0)).await.unwrap();
     second.settle(amount(1, 10, 5));
-    let third = meter.admit(amount(1, 90, 0)).await.unwrap();
-    assert_eq!(meter.standing(month("2026-11")).left(Field::EgressBytes), Some(0));
+    let third = handle.admit(amount(1, 90, 0)).await.unwrap();
+    assert_eq!(handle.standing(month("2026-11")).left(Field::EgressBytes), Some(0));
     drop(third);
-    assert_eq!(meter.totals(month("2026-11")).used(), amount(1, 10, 5));
-    assert_eq!(meter.standing(month("2026-11")).left(Field::EgressBytes), Some(90));
-    assert_eq!(meter.standing(month("2026-11")).left(Field::ApiRequests), None);
+    assert_eq!(handle.totals(month("2026-11")).used(), amount(1, 10, 5));
+    assert_eq!(handle.standing(month("2026-11")).left(Field::EgressBytes), Some(90));
+    assert_eq!(handle.standing(month("2026-11")).left(Field::ApiRequests), None);
 }
 
 #[tokio::test]
@@ -100,10 +100,10 @@ async fn what_grows_under_way_goes_beyond_the_limit_by_the_named_overrun_and_no_
         egress_bytes: 100,
         ..Limits::UNLIMITED
     };
-    let meter = usage.register(&backend("a"), Mode::Exact, limits).unwrap();
+    let handle = usage.register(&subject("a"), Mode::Exact, limits).unwrap();
     let mut under_way = vec![
-        meter.admit(amount(1, 10, 0)).await.unwrap(),
-        meter.admit(amount(1, 10, 0)).await.unwrap(),
+        handle.admit(amount(1, 10, 0)).await.unwrap(),
+        handle.admit(amount(1, 10, 0)).await.unwrap(),
     ];
     let mut extended = 0;
     while under_way
@@ -113,25 +113,25 @@ async fn what_grows_under_way_goes_beyond_the_limit_by_the_named_overrun_and_no_
         extended += 1;
     }
     assert_eq!(extended, (150 - 20) / 7);
-    assert!(meter.admit(ONE).await.is_err(), "nothing begins beyond the limit");
+    assert!(handle.admit(ONE).await.is_err(), "nothing begins beyond the limit");
     for reservation in under_way {
         let reserved = reservation.reserved();
         reservation.settle(reserved);
     }
-    let used = meter.totals(month("2026-11")).used().egress_bytes;
+    let used = handle.totals(month("2026-11")).used().egress_bytes;
     assert!((100..=150).contains(&used), "{used}");
 }
 
 #[tokio::test]
 async fn limits_change_under_load() {
     let usage = World::new().hub().await;
-    let meter = meter(&usage, Mode::Exact, 0);
+    let handle = handle(&usage, Mode::Exact, 0);
     let tasks: Vec<_> = (0..4)
         .map(|_| {
-            let meter = meter.clone();
+            let handle = handle.clone();
             std::thread::spawn(move || {
                 for _ in 0..5000 {
-                    if let Some(Ok(reservation)) = at_once(meter.admit(ONE)) {
+                    if let Some(Ok(reservation)) = at_once(handle.admit(ONE)) {
                         reservation.settle(ONE);
                     }
                 }
@@ -139,18 +139,18 @@ async fn limits_change_under_load() {
         })
         .collect();
     for limit in [1, 0, 100, 0, 1_000_000, 20_000] {
-        meter.set_limits(requests(limit));
-        assert_eq!(meter.limits(), requests(limit));
+        handle.set_limits(requests(limit));
+        assert_eq!(handle.limits(), requests(limit));
     }
     tasks.into_iter().for_each(|task| task.join().unwrap());
-    assert!(meter.standing(month("2026-11")).own.api_requests <= 20_000);
-    assert_eq!(meter.standing(month("2026-11")).reserved, Amount::ZERO);
+    assert!(handle.standing(month("2026-11")).own.api_requests <= 20_000);
+    assert_eq!(handle.standing(month("2026-11")).reserved, Amount::ZERO);
 }
 
 #[tokio::test]
 async fn every_operation_of_names_knows_what_it_does_not_know() {
     let usage = World::new().hub().await;
-    meter(&usage, Mode::Exact, 5);
+    handle(&usage, Mode::Exact, 5);
     let known = [
         usage.add("a", Field::ApiRequests, 3).is_ok(),
         usage.add("a", Field::ApiRequests, -1).is_ok(),
@@ -168,32 +168,32 @@ async fn every_operation_of_names_knows_what_it_does_not_know() {
         usage.add_all("b", ONE).is_err(),
         usage.load("b", Field::ApiRequests).is_err(),
         usage.load_all("b").is_err(),
-        usage.meter("b").is_err(),
+        usage.handle("b").is_err(),
         usage.remove("b").is_err(),
         usage.within_limits(&["a", "b"], ONE).is_err(),
         usage.admit_by_first(&["a", "b"], ONE).await.is_err(),
         usage
             .set_limits(&HashMap::from([
-                (backend("a"), requests(9)),
-                (backend("b"), requests(9)),
+                (subject("a"), requests(9)),
+                (subject("b"), requests(9)),
             ]))
             .is_err(),
     ];
     assert_eq!(unknown, [true; 9]);
-    assert_eq!(usage.limits(), [(backend("a"), requests(5))].into(), "none was set");
-    usage.set_limits(&HashMap::from([(backend("a"), requests(9))])).unwrap();
-    assert_eq!(usage.limits(), [(backend("a"), requests(9))].into());
+    assert_eq!(usage.limits(), [(subject("a"), requests(5))].into(), "none was set");
+    usage.set_limits(&HashMap::from([(subject("a"), requests(9))])).unwrap();
+    assert_eq!(usage.limits(), [(subject("a"), requests(9))].into());
 }
 
 #[tokio::test]
-async fn backends_within_their_limits_come_in_the_given_order() {
+async fn subjects_within_their_limits_come_in_the_given_order() {
     let usage = World::new().hub().await;
     for (name, limit) in [("a", 1), ("b", 2), ("c", 0)] {
-        usage.register(&backend(name), Mode::Exact, requests(limit)).unwrap();
+        usage.register(&subject(name), Mode::Exact, requests(limit)).unwrap();
     }
     let within = |names: &[&str]| -> Vec<String> {
-        let meters = usage.within_limits(names, ONE).unwrap();
-        meters.iter().map(|meter| meter.backend().to_string()).collect()
+        let handles = usage.within_limits(names, ONE).unwrap();
+        handles.iter().map(|handle| handle.subject().to_string()).collect()
     };
     assert_eq!(within(&["c", "a", "b"]), ["c", "a", "b"]);
     usage.add_all("a", ONE).unwrap();
@@ -203,7 +203,7 @@ async fn backends_within_their_limits_come_in_the_given_order() {
         .await
         .unwrap()
         .unwrap();
-    assert_eq!(first.meter().backend(), &backend("b"));
+    assert_eq!(first.handle().subject(), &subject("b"));
     let refusals = usage.admit_by_first(&["a", "b"], ONE).await.unwrap().unwrap_err();
     assert_eq!(refusals.len(), 2);
 }
@@ -211,13 +211,13 @@ async fn backends_within_their_limits_come_in_the_given_order() {
 #[tokio::test]
 async fn a_reading_tells_what_was_added_since_and_resets_nothing() {
     let usage = World::new().hub().await;
-    let meter = meter(&usage, Mode::Exact, 0);
+    let handle = handle(&usage, Mode::Exact, 0);
     let empty = usage.read();
-    meter.record(amount(1, 10, 0));
+    handle.record(amount(1, 10, 0));
     let first = usage.read();
-    meter.record(amount(2, 0, 7));
+    handle.record(amount(2, 0, 7));
     let second = usage.read();
-    let of = |reading: &nexus_usage::Reading| reading.get(&backend("a"), month("2026-11")).used();
+    let of = |reading: &nexus_usage::Reading| reading.get(&subject("a"), month("2026-11")).used();
     assert_eq!(of(&first.since(&empty)), amount(1, 10, 0));
     assert_eq!(of(&second.since(&first)), amount(2, 0, 7));
     assert_eq!(
@@ -234,10 +234,10 @@ async fn milestones_are_told_once_also_over_a_restart() {
     let checkpoints = nexus_usage::Checkpoints::in_memory().await.unwrap();
     let usage = world.hub_with(&checkpoints).await;
     let mut reached = usage.reached();
-    let meter = meter(&usage, Mode::Approximate, 10);
+    let handle = handle(&usage, Mode::Approximate, 10);
     let mut told = Vec::new();
     for _ in 0..12 {
-        meter.record(ONE);
+        handle.record(ONE);
         usage.checkpoint().await.unwrap();
         while let Ok(reached) = reached.try_recv() {
             told.push((reached.used, reached.milestone));
@@ -247,17 +247,17 @@ async fn milestones_are_told_once_also_over_a_restart() {
         told,
         [(5, Milestone::Half), (8, Milestone::FourFifths), (10, Milestone::All)]
     );
-    assert_eq!(meter.milestones(month("2026-11")).len(), 3);
+    assert_eq!(handle.milestones(month("2026-11")).len(), 3);
     usage.crash().await;
     let usage = world.hub_with(&checkpoints).await;
     let mut reached = usage.reached();
-    let meter = crate::harness::meter(&usage, Mode::Approximate, 10);
-    meter.record(ONE);
+    let handle = crate::harness::handle(&usage, Mode::Approximate, 10);
+    handle.record(ONE);
     usage.flush().await.unwrap();
     assert!(reached.try_recv().is_err(), "told before the restart");
-    assert_eq!(meter.milestones(month("2026-11")).len(), 3, "and still to be read");
+    assert_eq!(handle.milestones(month("2026-11")).len(), 3, "and still to be read");
     world.clock.set("2026-12-01T00:00:00Z");
-    meter.record(amount(5, 0, 0));
+    handle.record(amount(5, 0, 0));
     usage.flush().await.unwrap();
     assert_eq!(
         reached.try_recv().unwrap().period,
@@ -269,19 +269,19 @@ async fn milestones_are_told_once_also_over_a_restart() {
 #[tokio::test]
 async fn near_a_limit_is_known_and_known_to_be_over() {
     let usage = World::new().hub().await;
-    let meter = meter(&usage, Mode::Approximate, 10);
+    let handle = handle(&usage, Mode::Approximate, 10);
     for (used, near) in [(7, false), (8, true), (12, true)] {
-        meter.record(Amount::of(
+        handle.record(Amount::of(
             Field::ApiRequests,
-            used - meter.standing(month("2026-11")).own.api_requests,
+            used - handle.standing(month("2026-11")).own.api_requests,
         ));
         assert_eq!(
-            (meter.is_near_limit(month("2026-11")), usage.is_any_near_limit()),
+            (handle.is_near_limit(month("2026-11")), usage.is_any_near_limit()),
             (near, near),
             "{used}"
         );
     }
-    meter.set_limits(requests(100));
+    handle.set_limits(requests(100));
     assert!(!usage.is_any_near_limit());
 }
 
@@ -305,20 +305,20 @@ async fn settings_and_registrations_that_cannot_be_are_refused() {
     ];
     assert_eq!(mistakes, expected, "all of them");
     let usage = Usage::open_idle(Settings {
-        backends_max: 1,
+        subjects_max: 1,
         ..Settings::default()
     })
     .await
     .unwrap();
-    let meter = meter(&usage, Mode::Exact, 1);
-    meter.record(ONE);
-    let other = usage.register(&backend("a"), Mode::Off, requests(1));
+    let handle = handle(&usage, Mode::Exact, 1);
+    handle.record(ONE);
+    let other = usage.register(&subject("a"), Mode::Off, requests(1));
     assert!(matches!(other, Err(RegisterError::OtherMode { mode: Mode::Exact, .. })));
-    let more = usage.register(&backend("b"), Mode::Exact, requests(1));
-    assert!(matches!(more, Err(RegisterError::TooMany { backends_max: 1 })));
+    let more = usage.register(&subject("b"), Mode::Exact, requests(1));
+    assert!(matches!(more, Err(RegisterError::TooMany { subjects_max: 1 })));
     usage.remove("a").unwrap();
-    assert!(usage.meter("a").is_err());
-    let again = usage.register(&backend("a"), Mode::Exact, requests(1)).unwrap();
+    assert!(usage.handle("a").is_err());
+    let again = usage.register(&subject("a"), Mode::Exact, requests(1)).unwrap();
     assert_eq!(
         again.standing(usage.current_period()).own.api_requests,
         1,

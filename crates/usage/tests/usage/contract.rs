@@ -6,8 +6,7 @@ use std::{
 };
 
 use nexus_usage::{
-    Amount, Answer, Backend, Cell, Claim, ErrorKind, Field, Lease, Ledger, Limits, Period, Row, Timestamp, Totals,
-    WriterId,
+    Amount, Answer, Cell, Claim, ErrorKind, Field, Lease, Ledger, Limits, Period, Row, Subject, Time, Totals, WriterId,
 };
 
 #[tokio::test]
@@ -27,19 +26,19 @@ async fn sqlite() {
     holds_for(async || Ledger::sqlite(directory.path().join("one.db")).await.unwrap()).await;
 }
 
-/// Asks everything of a kind of ledger. Each question gets a ledger that is empty, or at least holds nothing of the backends that
-/// the question is about: backends are named by the question.
+/// Asks everything of a kind of ledger. Each question gets a ledger that is empty, or at least holds nothing of the subjects that
+/// the question is about: subjects are named by the question.
 ///
 /// `open` opens the same ledger each time, or a new one.
 pub(crate) async fn holds_for(open: impl AsyncFn() -> Ledger) {
-    nothing_is_known_of_a_backend_that_nobody_pushed(&open().await).await;
+    nothing_is_known_of_a_subject_that_nobody_pushed(&open().await).await;
     cells_are_merged_by_max_whatever_the_order(&open().await).await;
     fields_are_merged_each_on_its_own(&open().await).await;
     what_is_taken_back_counts_apart(&open().await).await;
-    periods_and_backends_are_kept_apart(&open().await).await;
+    periods_and_subjects_are_kept_apart(&open().await).await;
     names_of_any_sort_are_kept(&open().await).await;
     the_largest_totals_are_kept_exactly(&open().await).await;
-    a_report_has_every_backend_of_every_period(&open().await).await;
+    a_report_has_every_subject_of_every_period(&open().await).await;
     leases_are_granted_until_the_limit(&open().await).await;
     a_repeated_lease_is_granted_the_same(&open().await).await;
     a_lease_counts_what_others_have_pushed(&open().await).await;
@@ -86,7 +85,7 @@ async fn sqlite_compacts() {
     compaction_holds_for(&Ledger::sqlite(directory.path().join("usage.db")).await.unwrap()).await;
 }
 
-async fn nothing_is_known_of_a_backend_that_nobody_pushed(ledger: &Ledger) {
+async fn nothing_is_known_of_a_subject_that_nobody_pushed(ledger: &Ledger) {
     assert_eq!(used(ledger, "never pushed", period()).await, Amount::ZERO);
     assert_eq!(
         used(ledger, "never pushed", period()).await,
@@ -120,7 +119,7 @@ async fn cells_are_merged_by_max_whatever_the_order(ledger: &Ledger) {
         "several cells, one of them twice"
     );
     ledger.push(&[]).await.unwrap();
-    let sums = ledger.sums(period(), &[backend("merged")], writer(2)).await.unwrap();
+    let sums = ledger.sums(period(), &[subject("merged")], writer(2)).await.unwrap();
     assert_eq!(sums[0].own.added.api_requests, 7);
     assert_eq!(sums[0].others().added.api_requests, 26);
 }
@@ -144,14 +143,14 @@ async fn what_is_taken_back_counts_apart(ledger: &Ledger) {
         .await
         .unwrap();
     let sums = ledger
-        .sums(period(), &[backend("taken back")], writer(1))
+        .sums(period(), &[subject("taken back")], writer(1))
         .await
         .unwrap();
     assert_eq!((sums[0].all, sums[0].own), (totals, totals));
     assert_eq!(totals.net(Field::IngressBytes), -1);
 }
 
-async fn periods_and_backends_are_kept_apart(ledger: &Ledger) {
+async fn periods_and_subjects_are_kept_apart(ledger: &Ledger) {
     let cells = [
         cell(1, "apart", period(), 1),
         cell(1, "apart", period().next(), 2),
@@ -159,10 +158,10 @@ async fn periods_and_backends_are_kept_apart(ledger: &Ledger) {
     ];
     ledger.push(&cells).await.unwrap();
     let names = [
-        backend("apart too"),
-        backend("apart"),
-        backend("nor this"),
-        backend("apart"),
+        subject("apart too"),
+        subject("apart"),
+        subject("nor this"),
+        subject("apart"),
     ];
     let sums = ledger.sums(period(), &names, writer(1)).await.unwrap();
     let requests: Vec<_> = sums.iter().map(|sum| sum.all.added.api_requests).collect();
@@ -172,7 +171,7 @@ async fn periods_and_backends_are_kept_apart(ledger: &Ledger) {
 }
 
 async fn names_of_any_sort_are_kept(ledger: &Ledger) {
-    let longest = "x".repeat(Backend::NAME_BYTES_MAX);
+    let longest = "x".repeat(Subject::NAME_BYTES_MAX);
     let names = [
         "a:b",
         "{a}",
@@ -196,10 +195,10 @@ async fn names_of_any_sort_are_kept(ledger: &Ledger) {
         assert_eq!(used(ledger, name, odd_period()).await.api_requests, n, "{name:?}");
     }
     let rows = ledger.report(odd_period(), odd_period()).await.unwrap();
-    let mut expected: Vec<_> = names.iter().map(|name| backend(name)).collect();
+    let mut expected: Vec<_> = names.iter().map(|name| subject(name)).collect();
     expected.sort();
     assert_eq!(
-        rows.into_iter().map(|row| row.backend).collect::<Vec<_>>(),
+        rows.into_iter().map(|row| row.subject).collect::<Vec<_>>(),
         expected,
         "in the order of names"
     );
@@ -224,7 +223,7 @@ async fn the_largest_totals_are_kept_exactly(ledger: &Ledger) {
     assert_eq!(used(ledger, "large", period()).await.api_requests, 2 * largest);
 }
 
-async fn a_report_has_every_backend_of_every_period(ledger: &Ledger) {
+async fn a_report_has_every_subject_of_every_period(ledger: &Ledger) {
     let (first, last) = (month("2097-11"), month("2098-01"));
     let cells = [
         cell(1, "b", first, 1),
@@ -238,7 +237,7 @@ async fn a_report_has_every_backend_of_every_period(ledger: &Ledger) {
     let rows = ledger.report(first, last).await.unwrap();
     let rows: Vec<_> = rows
         .iter()
-        .map(|row| (row.period, row.backend.as_str(), row.totals.added.api_requests))
+        .map(|row| (row.period, row.subject.as_str(), row.totals.added.api_requests))
         .collect();
     assert_eq!(rows, [(first, "a", 4), (first, "b", 3), (last, "b", 8)]);
     assert!(ledger.report(last, first).await.unwrap().is_empty());
@@ -456,8 +455,8 @@ fn writer(n: u128) -> WriterId {
     WriterId::from_bits(n)
 }
 
-fn backend(name: &str) -> Backend {
-    Backend::new(name).unwrap()
+fn subject(name: &str) -> Subject {
+    Subject::new(name).unwrap()
 }
 
 fn month(text: &str) -> Period {
@@ -474,8 +473,8 @@ fn odd_period() -> Period {
     month("2098-07")
 }
 
-fn now() -> Timestamp {
-    Timestamp::now()
+fn now() -> Time {
+    Time::now()
 }
 
 fn amount(api_requests: u64, egress_bytes: u64, ingress_bytes: u64) -> Amount {
@@ -489,7 +488,7 @@ fn amount(api_requests: u64, egress_bytes: u64, ingress_bytes: u64) -> Amount {
 fn cell(n: u128, name: &str, period: Period, requests: u64) -> Cell {
     Cell {
         writer: writer(n),
-        backend: backend(name),
+        subject: subject(name),
         period,
         totals: Totals::added(amount(requests, 0, 0)),
     }
@@ -516,7 +515,7 @@ fn claim(n: u128, name: &str, used: u64, up_to: u64, limit: u64) -> Claim {
 }
 
 async fn used(ledger: &Ledger, name: &str, period: Period) -> Amount {
-    ledger.sums(period, &[backend(name)], writer(u128::MAX)).await.unwrap()[0]
+    ledger.sums(period, &[subject(name)], writer(u128::MAX)).await.unwrap()[0]
         .all
         .used()
 }

@@ -4,7 +4,7 @@ use std::{collections::HashSet, time::Duration};
 
 use nexus_usage::{Checkpoints, Fault, Mode, Settings, Usage};
 
-use crate::harness::{ONE, World, amount, at_once, backend, meter, month, requests};
+use crate::harness::{ONE, World, amount, at_once, handle, month, requests, subject};
 
 fn november(requests: u64) -> std::collections::BTreeMap<String, u64> {
     [("2026-11 a".into(), requests)].into()
@@ -16,7 +16,7 @@ async fn defect_01_a_crash_between_taking_and_storing_loses_nothing() {
         let world = World::new();
         let checkpoints = Checkpoints::in_memory().await.unwrap();
         let usage = world.hub_with(&checkpoints).await;
-        meter(&usage, Mode::Exact, 0).record(amount(7, 0, 0));
+        handle(&usage, Mode::Exact, 0).record(amount(7, 0, 0));
         world.faults.set(fault);
         assert!(usage.flush().await.is_err());
         usage.crash().await;
@@ -31,10 +31,10 @@ async fn defect_01_a_crash_between_taking_and_storing_loses_nothing() {
 async fn defect_02_an_answer_lost_after_the_commit_counts_nothing_twice() {
     let world = World::new();
     let usage = world.hub().await;
-    let meter = meter(&usage, Mode::Exact, 0);
+    let handle = handle(&usage, Mode::Exact, 0);
     world.faults.set(Fault::AnswerLost);
     for _ in 0..5 {
-        meter.record(ONE);
+        handle.record(ONE);
         assert!(usage.flush().await.is_err());
     }
     world.faults.set(Fault::None);
@@ -49,7 +49,7 @@ async fn defect_03_pushes_that_time_out_or_are_half_applied_count_nothing_twice(
         let usage = world.hub().await;
         for name in ["a", "b", "c", "d"] {
             usage
-                .register(&backend(name), Mode::Exact, requests(0))
+                .register(&subject(name), Mode::Exact, requests(0))
                 .unwrap()
                 .record(ONE);
         }
@@ -67,7 +67,7 @@ async fn defect_04_what_is_counted_while_few_operations_fail_is_seen_by_limits_a
     let world = World::new();
     let checkpoints = Checkpoints::in_memory().await.unwrap();
     let usage = world.hub_with(&checkpoints).await;
-    let first = meter(&usage, Mode::Approximate, 3);
+    let first = handle(&usage, Mode::Approximate, 3);
     world.faults.set(Fault::NotDone);
     first.record(amount(3, 0, 0));
     assert!(usage.flush().await.is_err());
@@ -75,7 +75,7 @@ async fn defect_04_what_is_counted_while_few_operations_fail_is_seen_by_limits_a
     assert!(first.admit(ONE).await.is_err(), "limits see it");
     usage.crash().await;
     let usage = world.hub_with(&checkpoints).await;
-    let second = meter(&usage, Mode::Approximate, 3);
+    let second = handle(&usage, Mode::Approximate, 3);
     assert!(
         second.admit(ONE).await.is_err(),
         "also after a restart without the shared ledger"
@@ -100,7 +100,7 @@ async fn defect_05_what_is_counted_during_the_recovery_is_not_stranded() {
 async fn defect_06_whoever_counts_is_never_left_with_something_that_was_swapped_away() {
     counted_by_threads_while(async |_, usage| {
         usage.flush().await.unwrap();
-        usage.set_limits(&[(backend("a"), requests(1 << 40))].into()).unwrap();
+        usage.set_limits(&[(subject("a"), requests(1 << 40))].into()).unwrap();
         let _ = usage.read();
     })
     .await;
@@ -113,11 +113,11 @@ async fn counted_by_threads_while(done: impl AsyncFn(&World, &Usage)) {
     const EACH: u64 = 1000;
     let world = World::new();
     let usage = world.hub().await;
-    let meter = meter(&usage, Mode::Exact, 0);
+    let handle = handle(&usage, Mode::Exact, 0);
     let threads: Vec<_> = (0..THREADS)
         .map(|_| {
-            let meter = meter.clone();
-            std::thread::spawn(move || (0..EACH).for_each(|_| meter.record(ONE)))
+            let handle = handle.clone();
+            std::thread::spawn(move || (0..EACH).for_each(|_| handle.record(ONE)))
         })
         .collect();
     while threads.iter().any(|thread| !thread.is_finished()) {
@@ -129,10 +129,10 @@ async fn counted_by_threads_while(done: impl AsyncFn(&World, &Usage)) {
 }
 
 #[tokio::test]
-async fn defect_07_idle_backends_create_nothing_and_everything_has_an_end() {
+async fn defect_07_idle_subjects_create_nothing_and_everything_has_an_end() {
     let world = World::new();
     let usage = world.hub().await;
-    let idle = meter(&usage, Mode::Lease, 10);
+    let idle = handle(&usage, Mode::Lease, 10);
     let _ = (
         idle.totals(month("2026-11")),
         idle.standing(month("2026-11")),
@@ -142,7 +142,7 @@ async fn defect_07_idle_backends_create_nothing_and_everything_has_an_end() {
     usage.flush().await.unwrap();
     assert!(world.requests().await.is_empty());
     // Stores that forget by themselves are told when; from the name of the period alone.
-    let kept = month("2026-11").kept_until();
+    let kept = nexus_usage::Ledger::kept_until(month("2026-11"));
     assert!(
         kept > crate::harness::moment("2027-01-05T00:00:00Z") && kept < crate::harness::moment("2027-03-15T00:00:00Z")
     );
@@ -152,7 +152,7 @@ async fn defect_07_idle_backends_create_nothing_and_everything_has_an_end() {
 async fn defect_08_the_breaker_closes_by_itself_and_is_as_tolerant_as_before() {
     let world = World::new();
     let usage = world.hub().await;
-    meter(&usage, Mode::Exact, 10);
+    handle(&usage, Mode::Exact, 10);
     for _ in 0..3 {
         world.faults.set(Fault::NotDone);
         for failures in 1..=4 {
@@ -171,10 +171,10 @@ async fn defect_09_the_tail_of_a_month_is_not_stranded_and_not_billed_to_the_nex
     let world = World::new();
     world.clock.set("2026-11-30T23:59:59.900Z");
     let usage = world.hub().await;
-    let meter = meter(&usage, Mode::Exact, 0);
-    meter.record(amount(1, 2, 3));
+    let handle = handle(&usage, Mode::Exact, 0);
+    handle.record(amount(1, 2, 3));
     world.clock.set("2026-12-01T00:00:00.100Z");
-    meter.record(amount(10, 20, 30));
+    handle.record(amount(10, 20, 30));
     usage.flush().await.unwrap();
     let rows = world.ledger.report(month("2026-11"), month("2026-12")).await.unwrap();
     let used: Vec<_> = rows.iter().map(|row| row.totals.used()).collect();
@@ -185,7 +185,7 @@ async fn defect_09_the_tail_of_a_month_is_not_stranded_and_not_billed_to_the_nex
 async fn defect_10_the_view_of_another_hub_never_goes_down() {
     let world = World::new();
     let (a, b) = (world.hub().await, world.hub().await);
-    let (on_a, on_b) = (meter(&a, Mode::Approximate, 1000), meter(&b, Mode::Approximate, 1000));
+    let (on_a, on_b) = (handle(&a, Mode::Approximate, 1000), handle(&b, Mode::Approximate, 1000));
     let mut before = 0;
     for round in 0..60_u64 {
         on_a.record(ONE);
@@ -213,8 +213,8 @@ async fn defect_10_the_view_of_another_hub_never_goes_down() {
 async fn defect_11_losing_the_shared_ledger_hides_nothing_that_was_known() {
     let world = World::new();
     let (a, b) = (world.hub().await, world.hub().await);
-    meter(&a, Mode::Exact, 10).record(amount(6, 0, 0));
-    let on_b = meter(&b, Mode::Exact, 10);
+    handle(&a, Mode::Exact, 10).record(amount(6, 0, 0));
+    let on_b = handle(&b, Mode::Exact, 10);
     on_b.record(amount(4, 0, 0));
     a.flush().await.unwrap();
     b.flush().await.unwrap();
@@ -232,10 +232,10 @@ async fn defect_12_a_ledger_that_lost_everything_has_it_back_with_the_next_push(
     let world = World::new();
     let checkpoints = Checkpoints::in_memory().await.unwrap();
     let before = world.hub_with(&checkpoints).await;
-    meter(&before, Mode::Exact, 0).record(amount(5, 0, 0));
+    handle(&before, Mode::Exact, 0).record(amount(5, 0, 0));
     assert_eq!(before.close(Duration::from_secs(1)).await.unpushed, []);
     let usage = world.hub_with(&checkpoints).await;
-    let on_a = meter(&usage, Mode::Exact, 0);
+    let on_a = handle(&usage, Mode::Exact, 0);
     on_a.record(amount(2, 0, 0));
     usage.flush().await.unwrap();
     world.ledger.wipe();
@@ -258,8 +258,8 @@ async fn defect_12_a_ledger_that_lost_everything_has_it_back_with_the_next_push(
 async fn defect_13_limits_see_as_much_during_an_outage_as_before() {
     let world = World::new();
     let usage = world.hub().await;
-    let meter = meter(&usage, Mode::Approximate, 10);
-    meter.record(amount(9, 0, 0));
+    let handle = handle(&usage, Mode::Approximate, 10);
+    handle.record(amount(9, 0, 0));
     for fault in [
         Fault::None,
         Fault::NotDone,
@@ -269,9 +269,9 @@ async fn defect_13_limits_see_as_much_during_an_outage_as_before() {
     ] {
         world.faults.set(fault);
         let _ = usage.flush().await;
-        assert_eq!(meter.standing(month("2026-11")).used().api_requests, 9, "{fault:?}");
-        assert!(meter.admit(amount(2, 0, 0)).await.is_err());
-        assert!(meter.admit(ONE).await.is_ok());
+        assert_eq!(handle.standing(month("2026-11")).used().api_requests, 9, "{fault:?}");
+        assert!(handle.admit(amount(2, 0, 0)).await.is_err());
+        assert!(handle.admit(ONE).await.is_ok());
     }
 }
 
@@ -285,22 +285,22 @@ async fn defect_14_a_black_hole_in_place_of_the_ledger_holds_up_no_request() {
     };
     let usage = Usage::open(settings).await.unwrap();
     for mode in [Mode::Off, Mode::Observe, Mode::Approximate, Mode::Exact] {
-        let meter = usage
-            .register(&backend(&format!("{mode:?}")), mode, requests(10))
+        let handle = usage
+            .register(&subject(&format!("{mode:?}")), mode, requests(10))
             .unwrap();
         for _ in 0..10 {
-            let reservation = at_once(meter.admit(ONE)).expect("it waits for nobody").unwrap();
+            let reservation = at_once(handle.admit(ONE)).expect("it waits for nobody").unwrap();
             reservation.settle(ONE);
         }
     }
 }
 
 #[tokio::test]
-async fn defect_15_what_a_drained_backend_had_used_is_kept() {
+async fn defect_15_what_a_drained_subject_had_used_is_kept() {
     let world = World::new();
     let usage = world.hub().await;
-    meter(&usage, Mode::Exact, 0).record(ONE);
-    usage.hold_back(HashSet::from([backend("a")]));
+    handle(&usage, Mode::Exact, 0).record(ONE);
+    usage.hold_back(HashSet::from([subject("a")]));
     usage.flush().await.unwrap();
     assert!(world.requests().await.is_empty(), "held back");
     usage.remove("a").unwrap();
@@ -313,13 +313,13 @@ async fn defect_15_what_a_drained_backend_had_used_is_kept() {
 async fn defect_16_check_and_act_are_one_step() {
     const LIMIT: u64 = 1000;
     let usage = World::new().hub().await;
-    let meter = meter(&usage, Mode::Exact, LIMIT);
+    let handle = handle(&usage, Mode::Exact, LIMIT);
     let threads: Vec<_> = (0..8)
         .map(|_| {
-            let meter = meter.clone();
+            let handle = handle.clone();
             std::thread::spawn(move || {
                 let mut admitted = 0;
-                while let Some(Ok(reservation)) = at_once(meter.admit(ONE)) {
+                while let Some(Ok(reservation)) = at_once(handle.admit(ONE)) {
                     reservation.settle(ONE);
                     admitted += 1;
                 }
@@ -329,5 +329,5 @@ async fn defect_16_check_and_act_are_one_step() {
         .collect();
     let admitted: u64 = threads.into_iter().map(|thread| thread.join().unwrap()).sum();
     assert_eq!(admitted, LIMIT);
-    assert_eq!(meter.totals(month("2026-11")).used().api_requests, LIMIT);
+    assert_eq!(handle.totals(month("2026-11")).used().api_requests, LIMIT);
 }

@@ -9,8 +9,8 @@ use std::{
 };
 
 use nexus_usage::{
-    Amount, AtStart, Backend, Checkpoints, Clock, Faults, Ledger, Limits, Meter, Mode, OnLoss, Period, Settings,
-    SharedLedger, Timestamp, Totals, Usage,
+    Amount, AtStart, Checkpoints, Clock, Faults, Ledger, Limits, Mode, OnLoss, Period, Settings, SharedLedger, Subject,
+    Time, Totals, Usage, UsageHandle,
 };
 
 /// A clock that stands where it is set.
@@ -25,18 +25,18 @@ impl SetClock {
     }
 
     pub(crate) fn set(&self, text: &str) {
-        self.0.store(moment(text).as_millis(), Ordering::SeqCst);
+        self.0.store(moment(text).millis(), Ordering::SeqCst);
     }
 
     pub(crate) fn clock(&self) -> Clock {
         let at = self.0.clone();
-        Clock::from_fn(move || Timestamp::from_millis(at.load(Ordering::SeqCst)))
+        Clock::new(move || Time::from_millis(at.load(Ordering::SeqCst)))
     }
 }
 
 /// `2026-11-30T23:59:59.9Z`
-pub(crate) fn moment(text: &str) -> Timestamp {
-    Timestamp::from_millis(text.parse::<jiff::Timestamp>().unwrap().as_millisecond())
+pub(crate) fn moment(text: &str) -> Time {
+    Time::from_millis(text.parse::<jiff::Timestamp>().unwrap().as_millisecond())
 }
 
 pub(crate) const NOON: &str = "2026-11-15T12:00:00Z";
@@ -80,7 +80,7 @@ impl World {
         Usage::open_idle(self.settings(Some(checkpoints))).await.unwrap()
     }
 
-    /// What the shared ledger holds: requests by period and backend.
+    /// What the shared ledger holds: requests by period and subject.
     pub(crate) async fn requests(&self) -> BTreeMap<String, u64> {
         requests_in(&self.ledger).await
     }
@@ -90,17 +90,17 @@ pub(crate) async fn requests_in(ledger: &Ledger) -> BTreeMap<String, u64> {
     let rows = ledger.report(month("0000-01"), month("9998-12")).await.unwrap();
     let row = |row: nexus_usage::Row| {
         (
-            format!("{} {}", row.period, row.backend),
+            format!("{} {}", row.period, row.subject),
             row.totals.used().api_requests,
         )
     };
     rows.into_iter().map(row).collect()
 }
 
-pub(crate) async fn totals_in(ledger: &Ledger) -> BTreeMap<(Period, Backend), Totals> {
+pub(crate) async fn totals_in(ledger: &Ledger) -> BTreeMap<(Period, Subject), Totals> {
     let rows = ledger.report(month("0000-01"), month("9998-12")).await.unwrap();
     rows.into_iter()
-        .map(|row| ((row.period, row.backend), row.totals))
+        .map(|row| ((row.period, row.subject), row.totals))
         .collect()
 }
 
@@ -108,8 +108,8 @@ pub(crate) fn month(text: &str) -> Period {
     text.parse().unwrap()
 }
 
-pub(crate) fn backend(name: &str) -> Backend {
-    Backend::new(name).unwrap()
+pub(crate) fn subject(name: &str) -> Subject {
+    Subject::new(name).unwrap()
 }
 
 pub(crate) fn amount(api_requests: u64, egress_bytes: u64, ingress_bytes: u64) -> Amount {
@@ -133,9 +133,9 @@ pub(crate) const ONE: Amount = Amount {
     ingress_bytes: 0,
 };
 
-/// A backend `a` with so many requests.
-pub(crate) fn meter(usage: &Usage, mode: Mode, limit: u64) -> Meter {
-    usage.register(&backend("a"), mode, requests(limit)).unwrap()
+/// A subject `a` with so many requests.
+pub(crate) fn handle(usage: &Usage, mode: Mode, limit: u64) -> UsageHandle {
+    usage.register(&subject("a"), mode, requests(limit)).unwrap()
 }
 
 /// What there is, if nobody needs to be waited for.

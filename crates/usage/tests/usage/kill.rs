@@ -9,7 +9,7 @@ use std::{
 
 use nexus_usage::{AtStart, Checkpoints, Ledger, Mode, OnLoss, Settings, SharedLedger, Usage};
 
-use crate::harness::{ONE, meter, totals_in};
+use crate::harness::{ONE, handle, totals_in};
 
 /// The directory in which this process, started by the test, is to count until it is killed.
 const COUNT_IN: &str = "NEXUS_USAGE_COUNT_IN";
@@ -91,7 +91,7 @@ fn read_until(child: &mut Child, acknowledgements: usize) -> (u64, u64) {
 
 async fn count_until_killed(directory: &Path) {
     let usage = open(directory).await;
-    let meter = meter(&usage, Mode::Exact, 0);
+    let handle = handle(&usage, Mode::Exact, 0);
     let mut counted = 0_u64;
     // Ends the line in which the harness says what it runs.
     println!();
@@ -99,7 +99,7 @@ async fn count_until_killed(directory: &Path) {
         // Said before it is done: a line that is cut by the kill is one that was not begun.
         let next = counted + 1 + counted % 7;
         println!("begun {next}");
-        (counted..next).for_each(|_| meter.record(ONE));
+        (counted..next).for_each(|_| handle.record(ONE));
         counted = next;
         usage.checkpoint().await.unwrap();
         println!("acknowledged {counted}");

@@ -4,7 +4,7 @@ use std::{num::NonZeroU32, time::Duration};
 
 use nexus_usage::{AtStart, Checkpoints, ErrorKind, Fault, Ledger, Mode, OnLoss, OpenError, Reason, Settings, Usage};
 
-use crate::harness::{ONE, World, amount, at_once, meter, month, requests_in};
+use crate::harness::{ONE, World, amount, at_once, handle, month, requests_in};
 
 /// Two hubs, of which the first has used 40 of 100, and then nobody hears of anybody.
 async fn lost(mode: Mode, on_loss: OnLoss) -> (World, Usage, Usage) {
@@ -15,12 +15,12 @@ async fn lost(mode: Mode, on_loss: OnLoss) -> (World, Usage, Usage) {
         Usage::open_idle(settings).await.unwrap()
     };
     let (a, b) = (open().await, open().await);
-    meter(&a, mode, 100)
+    handle(&a, mode, 100)
         .admit(amount(40, 0, 0))
         .await
         .unwrap()
         .settle(amount(40, 0, 0));
-    meter(&b, mode, 100);
+    handle(&b, mode, 100);
     for usage in [&a, &b] {
         usage.flush().await.unwrap();
     }
@@ -35,9 +35,9 @@ async fn lost(mode: Mode, on_loss: OnLoss) -> (World, Usage, Usage) {
 }
 
 async fn admitted_by(usage: &Usage) -> u64 {
-    let meter = usage.meter("a").unwrap();
+    let handle = usage.handle("a").unwrap();
     let mut admitted = 0;
-    while let Ok(reservation) = meter.admit(ONE).await {
+    while let Ok(reservation) = handle.admit(ONE).await {
         reservation.settle(ONE);
         admitted += 1;
     }
@@ -62,13 +62,13 @@ async fn without_the_shared_ledger_the_policy_says_what_is_admitted() {
     for (mode, on_loss, expected) in rows {
         if mode == Mode::Off {
             let (_world, a, _) = lost(mode, on_loss).await;
-            assert!(a.meter("a").unwrap().admit(amount(1000, 0, 0)).await.is_ok());
+            assert!(a.handle("a").unwrap().admit(amount(1000, 0, 0)).await.is_ok());
             continue;
         }
         let (world, a, b) = lost(mode, on_loss).await;
         let admitted = [admitted_by(&a).await, admitted_by(&b).await];
         assert_eq!(admitted, expected, "{mode:?} {on_loss:?}");
-        let refusal = a.meter("a").unwrap().admit(ONE).await.unwrap_err();
+        let refusal = a.handle("a").unwrap().admit(ONE).await.unwrap_err();
         assert_eq!(refusal.reason, Reason::Lost);
         world.faults.set(Fault::None);
         for usage in [&a, &b, &a, &b] {
@@ -80,7 +80,7 @@ async fn without_the_shared_ledger_the_policy_says_what_is_admitted() {
             40 + admitted[0] + admitted[1],
             "and all of it is known in the end"
         );
-        let refusal = a.meter("a").unwrap().admit(amount(61, 0, 0)).await.unwrap_err();
+        let refusal = a.handle("a").unwrap().admit(amount(61, 0, 0)).await.unwrap_err();
         assert_eq!(refusal.reason, Reason::Limit);
     }
 }
@@ -89,7 +89,7 @@ async fn without_the_shared_ledger_the_policy_says_what_is_admitted() {
 async fn what_others_use_is_seen_after_a_push_and_a_question() {
     let world = World::new();
     let (a, b) = (world.hub().await, world.hub().await);
-    let (on_a, on_b) = (meter(&a, Mode::Exact, 10), meter(&b, Mode::Exact, 10));
+    let (on_a, on_b) = (handle(&a, Mode::Exact, 10), handle(&b, Mode::Exact, 10));
     on_a.record(amount(6, 0, 0));
     a.flush().await.unwrap();
     b.flush().await.unwrap();
@@ -107,9 +107,9 @@ async fn the_task_makes_checkpoints_by_itself() {
     let world = World::new();
     let checkpoints = Checkpoints::in_memory().await.unwrap();
     let usage = Usage::open(world.settings(Some(&checkpoints))).await.unwrap();
-    let meter = meter(&usage, Mode::Exact, 10);
+    let handle = handle(&usage, Mode::Exact, 10);
     for counted in 1..=3 {
-        meter.record(ONE);
+        handle.record(ONE);
         until(async || requests_in(&checkpoints.ledger()).await.values().sum::<u64>() == counted).await;
     }
     until(async || world.requests().await.values().sum::<u64>() == 3).await;
@@ -120,8 +120,8 @@ async fn the_task_pushes_by_itself_and_faster_near_a_limit() {
     let world = World::new();
     let settings = world.settings(None);
     let usage = Usage::open(settings.clone()).await.unwrap();
-    let meter = meter(&usage, Mode::Exact, 10);
-    meter.record(amount(3, 0, 0));
+    let handle = handle(&usage, Mode::Exact, 10);
+    handle.record(amount(3, 0, 0));
     until(async || world.requests().await.values().sum::<u64>() == 3).await;
     let pushes = async |millis| {
         let before = usage.status().pushes;
@@ -129,10 +129,10 @@ async fn the_task_pushes_by_itself_and_faster_near_a_limit() {
         usage.status().pushes - before
     };
     let slow = pushes(1000).await;
-    meter.record(amount(5, 0, 0));
+    handle.record(amount(5, 0, 0));
     tokio::time::sleep(settings.push_interval).await;
     let fast = pushes(1000).await;
-    meter.set_limits(crate::harness::requests(1000));
+    handle.set_limits(crate::harness::requests(1000));
     tokio::time::sleep(settings.push_interval).await;
     let slow_again = pushes(1000).await;
     assert_eq!((slow, slow_again), (5, 5));
@@ -167,7 +167,7 @@ async fn a_close_pushes_the_rest_once_and_says_what_it_could_not_push() {
     let world = World::new();
     let checkpoints = Checkpoints::in_memory().await.unwrap();
     let usage = Usage::open(world.settings(Some(&checkpoints))).await.unwrap();
-    let on_a = meter(&usage, Mode::Lease, 100);
+    let on_a = handle(&usage, Mode::Lease, 100);
     world.faults.set(Fault::NotDone);
     on_a.record(amount(7, 0, 0));
     let closed = usage.close(Duration::from_millis(100)).await;
@@ -194,7 +194,7 @@ async fn a_close_pushes_the_rest_once_and_says_what_it_could_not_push() {
         "the next process pushes it"
     );
     assert!(next.status().crashed.is_empty(), "it ended cleanly");
-    let second = meter(&next, Mode::Exact, 8);
+    let second = handle(&next, Mode::Exact, 8);
     assert!(
         at_once(second.admit(amount(2, 0, 0))).unwrap().is_err(),
         "and it counts from the start"
@@ -218,9 +218,9 @@ async fn alone_with_its_file_a_process_knows_what_those_before_it_used() {
         })
         .await
         .unwrap();
-        let meter = meter(&usage, Mode::Exact, 10);
-        assert_eq!(meter.standing(month("2026-11")).others.api_requests, before);
-        let admitted = meter.admit(amount(3, 0, 0)).await;
+        let handle = handle(&usage, Mode::Exact, 10);
+        assert_eq!(handle.standing(month("2026-11")).others.api_requests, before);
+        let admitted = handle.admit(amount(3, 0, 0)).await;
         assert_eq!(admitted.is_ok(), before < 9);
         if let Ok(reservation) = admitted {
             reservation.settle(amount(3, 0, 0));

@@ -3,31 +3,31 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use nexus_usage::{Amount, Backend, Checkpoints, Fault, Meter, Mode, Period, Totals, Usage};
+use nexus_usage::{Amount, Checkpoints, Fault, Mode, Period, Subject, Totals, Usage, UsageHandle};
 use proptest::prelude::*;
 
-use crate::harness::{World, amount, backend, month, requests, totals_in};
+use crate::harness::{World, amount, month, requests, subject, totals_in};
 
 const HISTORIES: u32 = 1000;
 const HUBS: usize = 2;
-const BACKENDS: [&str; 2] = ["a", "b"];
+const SUBJECTS: [&str; 2] = ["a", "b"];
 
 #[derive(Debug, Clone)]
 enum Step {
     Record {
         hub: usize,
-        backend: usize,
+        subject: usize,
         amount: Amount,
         late: bool,
     },
     TakeBack {
         hub: usize,
-        backend: usize,
+        subject: usize,
         amount: Amount,
     },
     AdmitAndSettle {
         hub: usize,
-        backend: usize,
+        subject: usize,
         amount: Amount,
     },
     Checkpoint {
@@ -52,14 +52,14 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     let hub = || 0..HUBS;
-    let of = || 0..BACKENDS.len();
+    let of = || 0..SUBJECTS.len();
     let amount = || (0..4_u64, 0..1000_u64, 0..1000_u64).prop_map(|(a, b, c)| amount(a, b, c));
     let fault = || prop_oneof![4 => Just(Fault::None), 2 => Just(Fault::AnswerLost), 2 => Just(Fault::HalfDone), 1 => Just(Fault::NotDone)];
     prop_oneof![
         6 => (hub(), of(), amount(), any::<bool>())
-            .prop_map(|(hub, backend, amount, late)| Step::Record { hub, backend, amount, late }),
-        1 => (hub(), of(), amount()).prop_map(|(hub, backend, amount)| Step::TakeBack { hub, backend, amount }),
-        3 => (hub(), of(), amount()).prop_map(|(hub, backend, amount)| Step::AdmitAndSettle { hub, backend, amount }),
+            .prop_map(|(hub, subject, amount, late)| Step::Record { hub, subject, amount, late }),
+        1 => (hub(), of(), amount()).prop_map(|(hub, subject, amount)| Step::TakeBack { hub, subject, amount }),
+        3 => (hub(), of(), amount()).prop_map(|(hub, subject, amount)| Step::AdmitAndSettle { hub, subject, amount }),
         2 => hub().prop_map(|hub| Step::Checkpoint { hub }),
         5 => (hub(), fault()).prop_map(|(hub, fault)| Step::Flush { hub, fault }),
         2 => (hub(), fault()).prop_map(|(hub, fault)| Step::Crash { hub, fault }),
@@ -70,7 +70,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-type Truth = BTreeMap<(Period, Backend), Totals>;
+type Truth = BTreeMap<(Period, Subject), Totals>;
 
 /// One process and what is true of it.
 struct Hub {
@@ -116,11 +116,11 @@ impl Model {
         }
     }
 
-    fn meter(&self, hub: usize, index: usize) -> Meter {
+    fn handle(&self, hub: usize, index: usize) -> UsageHandle {
         let mode = [Mode::Exact, Mode::Approximate][index];
         self.hubs[hub]
             .usage
-            .register(&backend(BACKENDS[index]), mode, requests(1 << 40))
+            .register(&subject(SUBJECTS[index]), mode, requests(1 << 40))
             .unwrap()
     }
 
@@ -129,7 +129,7 @@ impl Model {
         if totals != Totals::ZERO {
             merge(
                 &mut self.hubs[hub].pending,
-                [((period, backend(BACKENDS[index])), totals)].into(),
+                [((period, subject(SUBJECTS[index])), totals)].into(),
             );
         }
     }
@@ -147,7 +147,7 @@ impl Model {
         match step {
             Step::Record {
                 hub,
-                backend,
+                subject,
                 amount,
                 late,
             } => {
@@ -156,15 +156,15 @@ impl Model {
                 } else {
                     crate::harness::NOON
                 });
-                self.meter(hub, backend).record_at(at, amount);
-                self.counted(hub, backend, late, Totals::added(amount));
+                self.handle(hub, subject).record_at(at, amount);
+                self.counted(hub, subject, late, Totals::added(amount));
             }
-            Step::TakeBack { hub, backend, amount } => {
-                self.meter(hub, backend)
+            Step::TakeBack { hub, subject, amount } => {
+                self.handle(hub, subject)
                     .take_back_at(crate::harness::moment(crate::harness::NOON), amount);
                 self.counted(
                     hub,
-                    backend,
+                    subject,
                     true,
                     Totals {
                         added: Amount::ZERO,
@@ -172,10 +172,10 @@ impl Model {
                     },
                 );
             }
-            Step::AdmitAndSettle { hub, backend, amount } => {
-                let reservation = self.meter(hub, backend).admit(amount).await.unwrap();
+            Step::AdmitAndSettle { hub, subject, amount } => {
+                let reservation = self.handle(hub, subject).admit(amount).await.unwrap();
                 reservation.settle(amount);
-                self.counted(hub, backend, false, Totals::added(amount));
+                self.counted(hub, subject, false, Totals::added(amount));
             }
             Step::Checkpoint { hub } => {
                 self.hubs[hub].usage.checkpoint().await.unwrap();

@@ -17,14 +17,10 @@ use std::{
     time::Duration,
 };
 
-use nexus_usage::{Amount, Backend, Cell, Ledger, Period, PostgresSettings, RedisSettings, Secret, Totals, WriterId};
+use nexus_usage::{Amount, Cell, Ledger, Period, PostgresSettings, RedisSettings, Secret, Subject, Totals, WriterId};
 
-use crate::servers::{
-    postgres::{self, PostgresServer},
-    programs::require,
-    proxy::Proxy,
-    redis::{RedisCluster, RedisServer},
-};
+use crate::servers::redis::{RedisCluster, RedisServer};
+use nexus_test_servers::{PostgresServer, Proxy, postgres_url, require};
 
 /// What holds a ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,7 +79,7 @@ pub(crate) fn in_database(port: u16, name: &str) -> PostgresSettings {
     PostgresSettings {
         connect_timeout: Duration::from_secs(20),
         operation_timeout: Duration::from_secs(20),
-        ..PostgresSettings::new(Secret::new(postgres::url(port, name)))
+        ..PostgresSettings::new(Secret::new(postgres_url(port, name)))
     }
 }
 
@@ -130,7 +126,7 @@ pub(crate) fn behind_a_proxy(store: Store) -> (Ledger, Vec<Proxy>) {
                 connect_timeout: quick,
                 operation_timeout: quick,
                 breaker: tolerant(),
-                ..RedisSettings::one(proxy.address())
+                ..RedisSettings::one(proxy.address().parse().unwrap())
             };
             (Ledger::redis(settings).unwrap(), vec![proxy])
         }
@@ -163,14 +159,14 @@ pub(crate) fn period() -> Period {
     "2099-12".parse().unwrap()
 }
 
-pub(crate) fn backend(name: &str) -> Backend {
-    Backend::new(name).unwrap()
+pub(crate) fn subject(name: &str) -> Subject {
+    Subject::new(name).unwrap()
 }
 
 pub(crate) fn cell(writer: u128, name: &str, requests: u64) -> Cell {
     Cell {
         writer: WriterId::from_bits(writer),
-        backend: backend(name),
+        subject: subject(name),
         period: period(),
         totals: Totals::added(Amount {
             api_requests: requests,
@@ -182,7 +178,7 @@ pub(crate) fn cell(writer: u128, name: &str, requests: u64) -> Cell {
 /// What all writers together have used, by the ledger.
 pub(crate) async fn used(ledger: &Ledger, name: &str) -> u64 {
     let sums = ledger
-        .sums(period(), &[backend(name)], WriterId::from_bits(0))
+        .sums(period(), &[subject(name)], WriterId::from_bits(0))
         .await
         .unwrap();
     sums[0].all.used().api_requests

@@ -1,3 +1,5 @@
+//! A hub as the spool sees one.
+
 use std::{
     cell::{Cell, RefCell},
     collections::{HashMap, VecDeque},
@@ -15,7 +17,7 @@ pub(super) enum Fate {
 }
 
 /// A hub as the spool sees one: batches all or nothing, each key counts once for a day.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Hub {
     counts: RefCell<HashMap<String, u64>>,
     /// By target and key.
@@ -29,7 +31,7 @@ pub(super) struct Hub {
 }
 
 /// A batch that was counted, and when.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Known {
     body: Vec<u8>,
     at_ms: u64,

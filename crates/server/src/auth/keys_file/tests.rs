@@ -37,8 +37,8 @@ fn keys_are_added_read_back_and_revoked() {
     assert_eq!(keys[0].digest, secret.digest());
     assert_eq!(keys[0].scopes, Scopes::CLIENT);
     assert_eq!(keys[1].prefix, Some(prefix));
-    let age = OffsetDateTime::now_utc() - keys[0].created.unwrap();
-    assert!(age.whole_seconds() < 60);
+    let age = Timestamp::now().duration_since(keys[0].created.unwrap());
+    assert!(age.as_secs() < 60);
 
     let text = fs::read_to_string(file.path()).unwrap();
     assert!(!text.contains(secret.expose()), "{text}");
@@ -100,7 +100,7 @@ fn digests_that_look_like_numbers_come_back_as_texts() {
             scopes: Scopes::ALL,
             prefix: Some("true".parse().unwrap()),
             digest: Digest::from_hex(hex).unwrap(),
-            created: Some(OffsetDateTime::UNIX_EPOCH),
+            created: Some(Timestamp::UNIX_EPOCH),
             source: KeySource::KeysFile,
         };
         let text = render(std::slice::from_ref(&key)).unwrap();

@@ -26,16 +26,16 @@ impl KeyLimits {
         let mut limits = KeyLimits::default();
         let monthly = 0..=LIMIT_MAX;
         section.set("api_requests", &mut limits.api_requests, |value| {
-            units::number(value, &monthly)
+            units::count(value, &monthly)
         });
         section.set("egress_bytes", &mut limits.egress_bytes, |value| {
-            units::amount(value, &monthly)
+            units::size(value, &monthly)
         });
         section.set("ingress_bytes", &mut limits.ingress_bytes, |value| {
-            units::amount(value, &monthly)
+            units::size(value, &monthly)
         });
         section.set("requests_per_second", &mut limits.requests_per_second, |value| {
-            units::number(value, &(0..=REQUESTS_PER_SECOND_MAX))
+            units::count(value, &(0..=REQUESTS_PER_SECOND_MAX))
         });
         section.finish();
         limits

@@ -1,4 +1,6 @@
-use std::{fmt, num::NonZeroU32, path::PathBuf, time::Duration};
+use std::{num::NonZeroU32, path::PathBuf, time::Duration};
+
+use nexus_usage::Secret;
 
 use crate::{
     config::{section::Section, units},
@@ -53,7 +55,7 @@ pub(crate) struct RedisStore {
     /// `username`
     pub(crate) username: Option<String>,
     /// `password`, or `METRIC_NEXUS_REDIS_PASSWORD`
-    pub(crate) password: Option<Password>,
+    pub(crate) password: Option<Secret>,
     /// `database`: 0.
     pub(crate) database: u32,
     /// `tls`: whether connections are encrypted: no.
@@ -68,29 +70,9 @@ pub(crate) struct RedisStore {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PostgresStore {
     /// `url`, or `METRIC_NEXUS_POSTGRES_URL`: may hold a password.
-    pub(crate) url: Password,
+    pub(crate) url: Secret,
     /// `ca`: PEM, who has signed its certificate; those that the machine trusts.
     pub(crate) ca: Option<PathBuf>,
-}
-
-/// Something secret of the configuration. Debug output does not show it.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Password(String);
-
-impl Password {
-    pub(crate) fn new(text: &str) -> Self {
-        Password(text.to_owned())
-    }
-
-    pub(crate) fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Password {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Password(…)")
-    }
 }
 
 impl Shared {
@@ -103,14 +85,14 @@ impl Shared {
             (None, postgres) => (postgres.map(Store::Postgres), false),
         };
         if both {
-            section.mistake("postgres", "usage is shared in one store: give redis or postgres");
+            section.error("postgres", "usage is shared in one store: give redis or postgres");
         }
         if let Some(store) = &store {
             let (name, feature) = store.feature();
             section.needs(name, feature);
         }
         let mut required = true;
-        section.set("required", &mut required, units::truth);
+        section.set("required", &mut required, units::bool);
         let on_loss = on_loss(&section);
         let time = Duration::from_millis(1)..=Duration::from_secs(600);
         let duration = |name, default| {
@@ -124,10 +106,7 @@ impl Shared {
             duration("operation_timeout", second),
         );
         let probe_interval = duration("probe_interval", Duration::from_secs(5));
-        let failures_max = section.get("failures_max", |value| {
-            let count = units::number(value, &(1..=1_000))?;
-            u32::try_from(count).map_err(|error| error.to_string())
-        });
+        let failures_max = section.get("failures_max", |value| units::count(value, &(1..=1_000)));
         section.finish();
         Some(Shared {
             store: store?,
@@ -144,17 +123,14 @@ impl Shared {
 }
 
 fn on_loss(section: &Section<'_>) -> nexus_usage::OnLoss {
-    let hubs = section.get("hubs", |value| {
-        let count = units::number(value, &(1..=1_000_000))?;
-        u32::try_from(count).map_err(|error| error.to_string())
-    });
+    let hubs = section.get("hubs", |value| units::count(value, &(1..=1_000_000)));
     let hubs = hubs.and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
     let choices = [
         ("go_on", nexus_usage::OnLoss::GoOn),
         ("refuse", nexus_usage::OnLoss::Refuse),
         ("local_share", nexus_usage::OnLoss::LocalShare(hubs)),
     ];
-    let chosen = section.get("on_loss", |value| units::choice(units::text(value)?, &choices));
+    let chosen = section.get("on_loss", |value| units::choice(units::string(value)?, &choices));
     chosen.unwrap_or_default()
 }
 
@@ -164,14 +140,14 @@ impl RedisStore {
     fn read(section: Section<'_>) -> Option<Self> {
         let mut addresses = Vec::new();
         for (index, item) in section.list("addresses").iter().take(Self::ADDRESSES_MAX).enumerate() {
-            match units::text(item) {
+            match units::string(item) {
                 Ok(address) => addresses.push(address.to_owned()),
-                Err(error) => section.mistake(&format!("addresses[{index}]"), error),
+                Err(error) => section.error(&format!("addresses[{index}]"), error),
             }
         }
         let text = |name| {
             section
-                .get(name, |value| Ok(units::text(value)?.to_owned()))
+                .get(name, |value| Ok(units::string(value)?.to_owned()))
                 .filter(|text| !text.is_empty())
         };
         let (username, password, key_prefix) = (text("username"), text("password"), text("key_prefix"));
@@ -179,16 +155,16 @@ impl RedisStore {
             addresses,
             cluster: false,
             username,
-            password: password.as_deref().map(Password::new),
+            password: password.as_deref().map(Secret::new),
             database: 0,
             tls: false,
             ca: section.get("ca", units::path).flatten(),
             key_prefix: key_prefix.unwrap_or_else(|| "nexus".to_owned()),
         };
-        section.set("cluster", &mut store.cluster, units::truth);
-        section.set("tls", &mut store.tls, units::truth);
+        section.set("cluster", &mut store.cluster, units::bool);
+        section.set("tls", &mut store.tls, units::bool);
         section.set("database", &mut store.database, |value| {
-            let database = units::number(value, &(0..=u64::from(u32::MAX)))?;
+            let database = units::count(value, &(0..=u64::from(u32::MAX)))?;
             u32::try_from(database).map_err(|error| error.to_string())
         });
         section.finish();
@@ -197,14 +173,19 @@ impl RedisStore {
 }
 
 impl PostgresStore {
+    /// None unless there is a URL.
     fn read(section: Section<'_>) -> Option<Self> {
-        let url = section.get("url", |value| Ok(units::text(value)?.to_owned()));
+        Some(Self::read_any(section)).filter(|store| !store.url.expose().is_empty())
+    }
+
+    /// With an empty URL if there is none.
+    pub(in crate::config) fn read_any(section: Section<'_>) -> Self {
+        let url = section.get("url", |value| Ok(units::string(value)?.to_owned()));
         let ca = section.get("ca", units::path).flatten();
         section.finish();
-        let url = url.filter(|url| !url.is_empty())?;
-        Some(PostgresStore {
-            url: Password::new(&url),
+        PostgresStore {
+            url: Secret::new(url.unwrap_or_default()),
             ca,
-        })
+        }
     }
 }

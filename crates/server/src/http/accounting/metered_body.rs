@@ -9,7 +9,7 @@ use std::{
 use axum::body::Body;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use nexus_throttle::{Direction, Limiter, Meter};
+use nexus_throttle::{Direction, Limiter, Permit};
 
 use super::request_usage::RequestUsage;
 
@@ -21,7 +21,7 @@ pub(super) struct MeteredBody {
     usage: Arc<RequestUsage>,
     direction: Direction,
     /// None if nothing slows it down.
-    meter: Option<Meter>,
+    permit: Option<Permit>,
     /// What arrived and may not yet go on.
     held: Bytes,
 }
@@ -32,7 +32,7 @@ impl MeteredBody {
             inner,
             usage,
             direction,
-            meter: node.map(|node| Meter::new(node, direction)),
+            permit: node.map(|node| Permit::new(node, direction)),
             held: Bytes::new(),
         }
     }
@@ -45,11 +45,11 @@ impl MeteredBody {
 
     /// As much of what is held as may go on.
     fn poll_part(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, Box<dyn Error + Send + Sync>>> {
-        let bytes = match &mut self.meter {
+        let bytes = match &mut self.permit {
             None => self.held.len(),
-            Some(meter) => {
-                let allowed = ready!(meter.poll_allow(cx, self.held.len())).map_err(io::Error::from)?;
-                meter.moved(allowed);
+            Some(permit) => {
+                let allowed = ready!(permit.poll_allow(cx, self.held.len())).map_err(io::Error::from)?;
+                permit.moved(allowed);
                 allowed
             }
         };

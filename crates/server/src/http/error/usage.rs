@@ -7,7 +7,7 @@ use super::{ItemProblem, Problem, urn};
 use crate::{
     accounts::{Refused, TooFast},
     settings::SettingsError,
-    usage_log::AskedWrong,
+    usage_log::{AskedWrong, NoReport},
 };
 
 impl From<Refused> for Problem {
@@ -118,21 +118,35 @@ impl From<AskedWrong> for Problem {
     }
 }
 
+impl From<NoReport> for Problem {
+    fn from(error: NoReport) -> Self {
+        match error {
+            NoReport::Failed(error) => error.into(),
+            #[cfg(feature = "bigquery")]
+            NoReport::Elsewhere(where_to_ask) => Problem::not_found(where_to_ask),
+            #[cfg(feature = "postgres")]
+            NoReport::Postgres(_) => unreadable(&error),
+        }
+    }
+}
+
+fn unreadable(error: &dyn std::fmt::Display) -> Problem {
+    tracing::error!(%error, "the usage log cannot be read");
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "usage-unknown",
+        "the usage log cannot be read; the hub's log says why",
+    )
+    .retry_after(USAGE_STORE_RETRY)
+}
+
 impl From<ReportError> for Problem {
     fn from(error: ReportError) -> Self {
         match error {
             ReportError::NotKept { .. } | ReportError::TooLong(_) => {
                 Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "limit-exceeded", error.to_string())
             }
-            error => {
-                tracing::error!(%error, "the usage log cannot be read");
-                Problem::new(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "usage-unknown",
-                    "the usage log cannot be read; the hub's log says why",
-                )
-                .retry_after(USAGE_STORE_RETRY)
-            }
+            error => unreadable(&error),
         }
     }
 }

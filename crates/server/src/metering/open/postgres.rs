@@ -1,6 +1,6 @@
 //! Usage that several hubs share through PostgreSQL.
 
-use nexus_usage::{Ledger, PostgresSettings, Secret};
+use nexus_usage::{Ledger, PostgresSettings};
 
 use super::{MeteringError, breaker, read};
 use crate::config::{PostgresStore, SharedUsage};
@@ -11,7 +11,7 @@ pub(super) fn ledger(config: &SharedUsage, store: &PostgresStore) -> Result<Ledg
         connect_timeout: config.connect_timeout,
         operation_timeout: config.operation_timeout,
         breaker: breaker(config),
-        ..PostgresSettings::new(Secret::new(store.url.expose()))
+        ..PostgresSettings::new(store.url.clone())
     };
     Ledger::postgres(settings).map_err(MeteringError::Store)
 }

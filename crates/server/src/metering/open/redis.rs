@@ -1,6 +1,6 @@
 //! Usage that several hubs share through Redis.
 
-use nexus_usage::{Ledger, RedisAddress, RedisSettings, RedisTls, Secret};
+use nexus_usage::{Ledger, RedisAddress, RedisSettings, RedisTls};
 
 use super::{MeteringError, breaker, read};
 use crate::config::{RedisStore, SharedUsage};
@@ -22,7 +22,7 @@ pub(super) fn ledger(config: &SharedUsage, store: &RedisStore) -> Result<Ledger,
     };
     let settings = RedisSettings {
         username: store.username.clone(),
-        password: store.password.as_ref().map(|password| Secret::new(password.expose())),
+        password: store.password.clone(),
         database: store.database,
         tls,
         key_prefix: store.key_prefix.clone(),

@@ -1,12 +1,9 @@
 use std::{fs::File, io::Write};
 
+use nexus_segments::{LockError, LockFile, files};
+
 use super::{Found, put};
-use crate::{
-    files,
-    lock::{Lock, LockError},
-    run::Failure,
-    store,
-};
+use crate::{run::Failure, store};
 
 /// Gives an edited snapshot its checksum, if nothing is wrong with it.
 pub(super) fn run(found: &Found, output: &mut dyn Write) -> Result<(), Failure> {
@@ -16,8 +13,8 @@ pub(super) fn run(found: &Found, output: &mut dyn Write) -> Result<(), Failure> 
         return Err(found.nothing_there());
     }
     files::create_directory(directory).map_err(|error| Failure::of(&error))?;
-    let _lock = Lock::take(&found.config.state.lock_file()).map_err(|error| match error {
-        LockError::Taken { pid, .. } => found.runs(&pid),
+    let _lock = LockFile::try_take(&found.config.state.lock_file()).map_err(|error| match error {
+        LockError::Held { pid, .. } => found.runs(&pid),
         LockError::Io(..) => Failure::of(&error),
     })?;
     let owner = files::directory_of(snapshot);

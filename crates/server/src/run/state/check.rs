@@ -1,12 +1,12 @@
 use std::io::Write;
 
+use nexus_segments::LockFile;
 use serde_json::json;
 
 use super::{Found, failure, put};
 use crate::{
     damage::{Damage, Place},
     journal::recovery::SegmentRead,
-    lock::Lock,
     run::Failure,
     store::{Examined, SnapshotRead, examine},
 };
@@ -42,7 +42,7 @@ pub(super) fn run(found: &Found, json: bool, output: &mut dyn Write) -> Result<(
 fn read(found: &Found) -> Result<(Option<String>, Examined), Failure> {
     let mut tries = 1;
     loop {
-        let hub = Lock::holder(&found.config.state.lock_file()).map_err(|error| Failure::of(&error))?;
+        let hub = LockFile::holder(&found.config.state.lock_file()).map_err(|error| Failure::of(&error))?;
         let examined = examine(&found.settings, DAMAGE_MAX);
         let sound = examined.as_ref().is_ok_and(|examined| examined.damage.is_empty());
         if sound || hub.is_none() || tries == TRIES {
@@ -84,7 +84,7 @@ fn as_text(found: &Found, hub: Option<&str>, examined: &Examined) -> Vec<String>
     if examined.unlisted > 0 {
         lines.push(format!("damage: and {} more places", examined.unlisted));
     }
-    let catalog = examined.state.catalog();
+    let view = examined.view();
     lines.push(format!(
         "{}: {} metrics, {} series, {} idempotency keys, up to change {}",
         if examined.damage.is_empty() {
@@ -92,9 +92,9 @@ fn as_text(found: &Found, hub: Option<&str>, examined: &Examined) -> Vec<String>
         } else {
             "sound in spite of the damage (`metric-nexus state repair` writes a new state from it)"
         },
-        catalog.families_len(),
-        catalog.series_len(),
-        catalog.used_keys.len(),
+        view.families_len(),
+        view.series_len(),
+        view.keys_len(),
         examined.last
     ));
     lines
@@ -142,7 +142,7 @@ pub(super) fn damage_text(damage: &Damage) -> String {
 }
 
 fn as_json(found: &Found, hub: Option<&str>, examined: &Examined) -> serde_json::Value {
-    let catalog = examined.state.catalog();
+    let view = examined.view();
     json!({
         "sound": examined.damage.is_empty(),
         "hub_pid": hub.and_then(|pid| pid.parse::<u64>().ok()),
@@ -163,9 +163,9 @@ fn as_json(found: &Found, hub: Option<&str>, examined: &Examined) -> serde_json:
         })).collect::<Vec<_>>(),
         "damage": examined.damage.iter().map(damage_json).collect::<Vec<_>>(),
         "damage_unlisted": examined.unlisted,
-        "metrics": catalog.families_len(),
-        "series": catalog.series_len(),
-        "idempotency_keys": catalog.used_keys.len(),
+        "metrics": view.families_len(),
+        "series": view.series_len(),
+        "idempotency_keys": view.keys_len(),
         "last": examined.last,
     })
 }

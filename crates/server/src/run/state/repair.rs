@@ -4,8 +4,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use nexus_segments::files;
+
 use super::{Found, check::damage_text, failure, put};
-use crate::{config::StatePaths, files, run::Failure, store::examine};
+use crate::{config::StatePaths, run::Failure, store::examine};
 
 /// Writes a new state from what is sound of an old one.
 pub(super) fn run(found: &Found, into: &Path, output: &mut dyn Write) -> Result<(), Failure> {
@@ -40,15 +42,15 @@ pub(super) fn run(found: &Found, into: &Path, output: &mut dyn Write) -> Result<
             ),
         )?;
     }
-    let catalog = examined.state.catalog();
+    let view = examined.view();
     put(
         output,
         &format!(
             "{}: {} metrics, {} series, {} idempotency keys, up to change {}; {} writes of them from the journal",
             new.snapshot.display(),
-            catalog.families_len(),
-            catalog.series_len(),
-            catalog.used_keys.len(),
+            view.families_len(),
+            view.series_len(),
+            view.keys_len(),
             examined.last,
             examined.recovered.writes
         ),

@@ -5,7 +5,7 @@ use std::ops::Deref;
 use nexus_metric::Kind;
 
 use crate::{
-    state::{FamilyData, Histogram, Slab, Stamp, family::Place},
+    state::{FamilyData, Histogram, Stamp, family::Place, slab::Slab},
     write::{HistogramDelta, Op},
 };
 

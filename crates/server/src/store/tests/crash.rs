@@ -7,6 +7,7 @@ mod model;
 use std::{cell::RefCell, collections::BTreeMap, sync::mpsc::sync_channel};
 
 use nexus_metric::Buckets;
+use nexus_segments::testing::{Choices, CrashDisk};
 use proptest::{
     collection::vec,
     prelude::*,
@@ -18,11 +19,7 @@ use self::{
     model::{Answer, Model},
 };
 use super::*;
-use crate::{
-    disk::crash::{Choices, CrashDisk},
-    state,
-    write::{Expires, GroupKey, HistogramDelta, Idempotency, Mode, Unavailable},
-};
+use crate::write::{Expires, GroupKey, HistogramDelta, Idempotency, Mode, Unavailable};
 
 thread_local! {
     static RUNTIME: tokio::runtime::Runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -237,7 +234,7 @@ impl Run {
             let meanwhile = meanwhile.iter().map(|(at, write)| (*at, now.resolve(write)));
             let (store, disk, answers) = (store.clone(), self.disk.clone(), answers.clone());
             let writes: Vec<(usize, model::Write)> = meanwhile.collect();
-            self.disk.set_hook(move |operation| {
+            self.disk.set_hook("new", move |operation| {
                 for (_, write) in writes.iter().filter(|(at, _)| *at == operation) {
                     let submitted = disk.now();
                     let outcome = RUNTIME.with(|runtime| runtime.block_on(store.submit(translate(write))));
@@ -333,7 +330,7 @@ fn read(store: &Store) -> Model {
             .find(|known| *known == name)
             .unwrap()
     };
-    for family in store.catalog().families() {
+    for family in store.view().catalog.families() {
         let kind = match family.family.kind {
             Kind::Gauge => model::Kind::Gauge,
             Kind::Counter => model::Kind::Counter,
@@ -341,31 +338,29 @@ fn read(store: &Store) -> Model {
             other => panic!("{other}"),
         };
         let mut all = BTreeMap::new();
-        for (number, slab) in family.slabs().iter().enumerate() {
-            slab.with_read(|fixed| {
-                for (offset, entry, labels) in fixed.iter() {
-                    let label = labels.trim_start_matches("l=\"").trim_end_matches('"');
-                    let value = slab.value(offset).unwrap();
-                    let changed = value.stamp().sequence;
-                    let attributes = family.attributes.get(state::slot(number, offset)).unwrap_or_default();
-                    let job = |group: GroupKey| static_name(&group.pairs().next().unwrap().1);
-                    let value = match value {
-                        Value::Number(value, _) => model::Value::Number(value),
-                        Value::Histogram(histogram) => {
-                            model::Value::Histogram((*histogram.counts).try_into().unwrap(), histogram.sum)
-                        }
-                    };
-                    let owner = static_name(&store.catalog().owners.name(entry.owner));
-                    let series = model::Series {
-                        owner,
-                        value,
-                        changed,
-                        group: attributes.group.map(job),
-                        expires: attributes.expires_after_ms,
-                    };
-                    let twice = all.insert(static_name(label), series);
-                    assert!(twice.is_none(), "{labels} is there twice");
-                }
+        for block in family.blocks() {
+            block.for_each(|series| {
+                let label = series.labels.trim_start_matches("l=\"").trim_end_matches('"');
+                let value = series.value().unwrap();
+                let changed = value.stamp().sequence;
+                let attributes = family.attributes_of(series).unwrap_or_default();
+                let job = |group: GroupKey| static_name(&group.pairs().next().unwrap().1);
+                let value = match value {
+                    Value::Number(value, _) => model::Value::Number(value),
+                    Value::Histogram(histogram) => {
+                        model::Value::Histogram((*histogram.counts).try_into().unwrap(), histogram.sum)
+                    }
+                };
+                let owner = static_name(&store.view().catalog.owners.name(series.owner));
+                let kept = model::Series {
+                    owner,
+                    value,
+                    changed,
+                    group: attributes.group.map(job),
+                    expires: attributes.expires_after_ms,
+                };
+                let twice = all.insert(static_name(label), kept);
+                assert!(twice.is_none(), "{} is there twice", series.labels);
             });
         }
         assert_eq!(family.len(), all.len());
@@ -374,7 +369,7 @@ fn read(store: &Store) -> Model {
             model::Family { kind, series: all },
         );
     }
-    let mut next = store.catalog().used_keys.piece(0);
+    let mut next = store.view().catalog.used_keys.piece(0);
     while let Some((piece, from)) = next {
         for (used, refused) in &piece {
             let (key, request) = (used.idempotency.id[0], used.idempotency.fingerprint[0]);
@@ -386,7 +381,7 @@ fn read(store: &Store) -> Model {
             };
             assert_eq!(model.keys.insert(key, used), None, "key {key} is there twice");
         }
-        next = store.catalog().used_keys.piece(from);
+        next = store.view().catalog.used_keys.piece(from);
     }
     model.sequence = store.status().sequence();
     model

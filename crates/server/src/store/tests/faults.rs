@@ -1,12 +1,13 @@
 use std::time::Duration;
 
+use nexus_segments::{
+    RealDisk,
+    testing::{Choices, CrashDisk, Fault, Operations},
+};
+
 use super::*;
 use crate::{
     clock::{Clock, Reading},
-    disk::{
-        RealDisk,
-        crash::{Choices, CrashDisk, Fault, Operations},
-    },
     write::{Idempotency, Unavailable},
 };
 
@@ -330,9 +331,9 @@ fn a_clock_that_jumps_neither_forgets_keys_nor_keeps_them_for_ever() {
     // A day later all of them are forgotten.
     set_to(901 * DAY + 120_000, DAY + 60_000);
     assert!(matches!(write(&store, 4), Outcome::Applied(..)));
-    assert_eq!(store.catalog().used_keys.len(), 1);
+    assert_eq!(store.view().catalog.used_keys.len(), 1);
     // Stamps say what the wall clock said.
-    let value = store.catalog().family("a").unwrap().value("").unwrap();
+    let value = store.view().catalog.family("a").unwrap().value("").unwrap();
     assert_eq!(value.stamp().at_ms, 901 * DAY + 120_000);
 }
 

@@ -95,6 +95,7 @@ use std::{
 
 use command::{Command, Job, QueueTicket};
 use files::Files;
+use nexus_segments::{Disk, DiskFile, frame, testing::MemoryDisk};
 use shuttle::thread;
 use snapshotter::Snapshotter;
 use sync::{Mutex, SyncSender, oneshot, sync_channel};
@@ -104,8 +105,7 @@ use super::{super::status, add, write_of};
 use crate::{
     clients::Clients,
     config::Durability,
-    disk::{Disk, DiskFile, memory::MemoryDisk},
-    journal::{Journal, frame},
+    journal::{FrameHeader, Journal},
     snapshot,
     state::{Catalog, State, StoreLimits, Value},
     write::{Outcome, Unavailable, Write},
@@ -142,7 +142,7 @@ impl Disk for ModelDisk {
         }))
     }
 
-    fn open(&self, path: &Path) -> io::Result<Box<dyn Read>> {
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Read + Send>> {
         self.files.open(path)
     }
 
@@ -178,7 +178,7 @@ impl Disk for ModelDisk {
 impl DiskFile for ModelFile {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         thread::yield_now();
-        if let Some((frame, _, _)) = frame::read(bytes) {
+        if let Some((frame, _, _)) = frame::read::<FrameHeader>(bytes) {
             self.appended = frame.last();
         }
         self.file.append(bytes)

@@ -157,7 +157,7 @@ fn a_missing_snapshot_beside_a_journal_that_needs_it_is_refused() {
     store.snapshot().unwrap();
     accept(&store, vec![add("a", 1.0)]);
     let crashed = disk.copy();
-    crate::disk::Disk::remove(&crashed, std::path::Path::new("state.yaml")).unwrap();
+    nexus_segments::Disk::remove(&crashed, std::path::Path::new("state.yaml")).unwrap();
     assert!(
         try_open(&crashed, Durability::Flush)
             .unwrap_err()
@@ -332,8 +332,8 @@ fn a_snapshot_among_writers_loses_and_doubles_nothing() {
 }
 
 /// A snapshot, two segments that were ended and one that goes on, all under `sync`.
-fn several_segments() -> crate::disk::crash::CrashDisk {
-    use crate::disk::crash::{CrashDisk, Fault, Operations};
+fn several_segments() -> nexus_segments::testing::CrashDisk {
+    use nexus_segments::testing::{CrashDisk, Fault, Operations};
     let disk = CrashDisk::default();
     let settings = Settings {
         disk: Arc::new(disk.clone()),

@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 
+use nexus_segments::varint;
+
 use super::{
     super::{Change, FamilyName, LabelText},
     CodecError,
-    reader::{Reader, Trust, put_number, put_text},
+    reader::{Reader, Trust, put_text},
 };
 
 /// The tags of changes that are not about one series' value; those of the others are in `op.rs`. 8 is kept for
@@ -39,7 +41,7 @@ impl Change<'_> {
                 out.push(tag::EXPIRE);
                 put_text(out, family.as_str());
                 put_text(out, labels.as_str());
-                put_number(out, *sequence);
+                varint::put(out, *sequence);
             }
         }
     }

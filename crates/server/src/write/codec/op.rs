@@ -1,11 +1,12 @@
 //! An [`Op`] as bytes: its tag stands before the target, what it needs behind it.
 
 use nexus_metric::Buckets;
+use nexus_segments::varint;
 
 use super::{
     super::{HistogramDelta, Op, Target},
     CodecError,
-    reader::{Reader, Trust, put_number, put_value},
+    reader::{Reader, Trust, put_value},
 };
 
 /// 6 to 9 are taken, see `change.rs`.
@@ -31,8 +32,8 @@ impl Op {
             Op::Observe(value) => one_value(tag::OBSERVE, *value),
             Op::Merge(delta) => {
                 one_value(tag::MERGE, delta.sum);
-                put_number(out, delta.counts.len() as u64);
-                delta.counts.iter().for_each(|count| put_number(out, *count));
+                varint::put(out, delta.counts.len() as u64);
+                delta.counts.iter().for_each(|count| varint::put(out, *count));
             }
         }
     }

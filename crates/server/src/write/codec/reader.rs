@@ -1,20 +1,12 @@
 //! Reads records byte by byte; and what writes their numbers, texts and values.
 
 use nexus_metric::Labels;
+use nexus_segments::varint;
 
 use super::{super::GroupKey, CodecError};
 
-/// Appends a number as [`Reader::number`] reads it.
-pub(crate) fn put_number(out: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        out.push((number & 0x7f) as u8 | 0x80);
-        number >>= 7;
-    }
-    out.push((number & 0x7f) as u8);
-}
-
 pub(super) fn put_text(out: &mut Vec<u8>, text: &str) {
-    put_number(out, text.len() as u64);
+    varint::put(out, text.len() as u64);
     out.extend_from_slice(text.as_bytes());
 }
 
@@ -157,14 +149,9 @@ impl<'a> Reader<'a> {
 
     /// The next number, which need not be part of a write.
     pub(crate) fn number(&mut self) -> Result<u64, CodecError> {
-        let mut number = 0u64;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            number |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                return Ok(number);
-            }
-        }
-        Err(CodecError::Invalid("a number"))
+        varint::take(&mut self.rest).ok_or(match self.rest {
+            [] => CodecError::Short,
+            _ => CodecError::Invalid("a number"),
+        })
     }
 }

@@ -1,11 +1,12 @@
 //! A [`Target`] as bytes: name, labels, flags, and what the flags say that follows.
 
 use nexus_metric::{Buckets, Kind};
+use nexus_segments::varint;
 
 use super::{
     super::{Define, Definition, Expires, FamilyName, LabelText, Target},
     CodecError,
-    reader::{Reader, Trust, put_number, put_text, put_value},
+    reader::{Reader, Trust, put_text, put_value},
 };
 
 /// What may follow the labels.
@@ -47,7 +48,7 @@ impl Target<'_> {
             put_text(out, group.as_str());
         }
         if let Some(expires) = self.expires {
-            put_number(out, expires.ms().unwrap_or(0));
+            varint::put(out, expires.ms().unwrap_or(0));
         }
     }
 }
@@ -66,7 +67,7 @@ fn put_definition(out: &mut Vec<u8>, definition: &Definition, more_flags: u8) {
     put_text(out, &definition.help);
     put_text(out, &definition.unit);
     if let Some(buckets) = &definition.buckets {
-        put_number(out, buckets.bounds().len() as u64);
+        varint::put(out, buckets.bounds().len() as u64);
         buckets.bounds().iter().for_each(|bound| put_value(out, *bound));
     }
 }

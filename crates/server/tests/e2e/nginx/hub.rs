@@ -6,8 +6,6 @@ use std::{
     sync::atomic::{AtomicU16, Ordering},
 };
 
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
-
 use super::{
     super::hub::{Hub, Place},
     eventually,
@@ -97,7 +95,7 @@ impl Metered {
             let [window, source, calls, _bytes_in, bytes_out, ..] = row[..] else {
                 panic!("{row:?}");
             };
-            let second = OffsetDateTime::parse(window, &Rfc3339).unwrap().unix_timestamp();
+            let second = window.parse::<jiff::Timestamp>().unwrap().as_second();
             let sums = (calls.parse().unwrap(), bytes_out.parse().unwrap());
             sources.entry(source.to_owned()).or_default().insert(second, sums);
         }

@@ -1,9 +1,9 @@
+//! The format `combined`.
+
+use nexus_calendar::Time;
 use serde_json::{Map, Value};
 
-use crate::{
-    Time,
-    ingest::{Item, ItemError, Limits, Origin},
-};
+use crate::ingest::{Item, ItemError, Limits, Origin};
 
 /// As `14/Nov/2023:22:13:20 +0000`.
 const TIME: &str = "%d/%b/%Y:%H:%M:%S %z";

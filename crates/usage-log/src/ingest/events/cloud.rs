@@ -1,3 +1,5 @@
+//! CloudEvents.
+
 use serde_json::{Map, Value};
 
 use crate::ingest::ItemError;

@@ -1,10 +1,17 @@
+//! Bodies of all forms, and what they are read as.
+
 use std::sync::Arc;
 
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::{Amounts, Dimensions, ForeignId, Labels, Outcome, Record, Timing};
+use crate::{
+    amounts::Amounts,
+    id::{ForeignId, Timing},
+    labels::Labels,
+    record::{Dimensions, Outcome, Record},
+};
 
 const NOW: Time = Time::from_seconds(1_700_000_000);
 

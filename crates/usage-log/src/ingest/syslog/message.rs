@@ -1,3 +1,5 @@
+//! What NGINX puts around a line that it sends.
+
 /// `Nov 14 22:13:20 ` is as long as any other time.
 const TIME_BYTES: usize = 16;
 

@@ -1,3 +1,5 @@
+//! Which lines are missing.
+
 use std::{
     collections::{HashMap, VecDeque},
     sync::Arc,

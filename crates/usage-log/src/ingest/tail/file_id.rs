@@ -1,3 +1,5 @@
+//! Which file it is, whatever its name is.
+
 use std::{
     fmt,
     fs::{File, Metadata},
@@ -5,6 +7,8 @@ use std::{
     os::unix::fs::{FileExt as _, MetadataExt as _},
     time::SystemTime,
 };
+
+use nexus_segments::checksum;
 
 /// How much of a first line tells it from others.
 const HEAD_BYTES_MAX: usize = 1024;
@@ -44,7 +48,7 @@ impl FileId {
         let head = head.get(..length).unwrap_or_default();
         let line = head.iter().position(|byte| *byte == b'\n').unwrap_or(head.len());
         let is_whole = line < head.len() || head.len() == HEAD_BYTES_MAX;
-        let head_crc = crc32fast::hash(head.get(..line).unwrap_or_default());
+        let head_crc = checksum(&[head.get(..line).unwrap_or_default()]);
         Ok(is_whole.then_some(FileId { place, head_crc }))
     }
 }

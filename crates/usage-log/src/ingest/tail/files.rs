@@ -1,3 +1,5 @@
+//! The files of a log, over rotations.
+
 use std::{
     collections::VecDeque,
     fs, io,

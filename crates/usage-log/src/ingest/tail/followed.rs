@@ -1,12 +1,15 @@
+//! One file that is being read.
+
 use std::{fs::File, io, os::unix::fs::FileExt as _};
 
+use nexus_calendar::Time;
 use tokio::time::Instant;
 
 use super::{
     TailSettings,
     file_id::{FileId, Place},
 };
-use crate::{Event, Time, ingest::access_log};
+use crate::{id::Event, ingest::access_log};
 
 /// Lines of one file.
 #[derive(Debug)]

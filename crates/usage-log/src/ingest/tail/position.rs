@@ -1,11 +1,12 @@
+//! How far a log was read, over restarts.
+
 use std::{
-    ffi::OsString,
-    fs::{self, File},
-    io::{self, Write as _},
-    path::{Path, PathBuf},
+    fs, io,
+    path::Path,
     time::{Duration, SystemTime},
 };
 
+use nexus_segments::files;
 use serde::{Deserialize, Serialize};
 
 use super::file_id::{FileId, Place};
@@ -80,7 +81,7 @@ impl Position {
         })
     }
 
-    /// Written beside, synced and renamed, so that what is read later is whole.
+    /// What is read later is whole, whatever happens meanwhile.
     pub(super) fn write(&self, path: &Path) -> io::Result<()> {
         let files = self.files.iter().map(|ReadFile { id, offset }| StoredFile {
             inode: id.place.inode,
@@ -92,15 +93,6 @@ impl Position {
             saved_at_ns: self.saved_at_ns,
             files: files.collect(),
         };
-        let mut beside = OsString::from(path);
-        beside.push(".new");
-        let beside = PathBuf::from(beside);
-        let mut file = File::create(&beside)?;
-        serde_json::to_writer(&mut file, &stored)?;
-        file.flush()?;
-        file.sync_all()?;
-        fs::rename(&beside, path)?;
-        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
+        files::write_durably(path, files::OWNER_ONLY, &serde_json::to_vec(&stored)?)
     }
 }

@@ -1,3 +1,5 @@
+//! Which other files belong to a log that is followed.
+
 use std::{
     ffi::OsStr,
     fs::{self, File},

@@ -1,10 +1,27 @@
+//! What to do about what PostgreSQL says.
+
+use nexus_postgres::{ConnectError, SchemaError, said};
 use tokio_postgres::{Error, error::SqlState};
 
 use crate::ledger::{ErrorKind, LedgerError};
 
 /// What to do about an error of PostgreSQL, or of the connection to it.
-pub(super) fn explain(operation: &'static str, error: Error) -> LedgerError {
-    let kind = match error.code() {
+pub(super) fn explain(operation: &'static str, error: &Error) -> LedgerError {
+    LedgerError::new(kind_of(error), operation, said(error))
+}
+
+/// The same, where no connection could be made.
+pub(super) fn explain_connecting(operation: &'static str, error: ConnectError) -> LedgerError {
+    let kind = match &error {
+        ConnectError::Postgres { source, .. } | ConnectError::Schema(SchemaError::Postgres(source)) => kind_of(source),
+        ConnectError::Schema(_) => ErrorKind::Refused,
+        _ => ErrorKind::Unavailable,
+    };
+    LedgerError::new(kind, operation, error)
+}
+
+fn kind_of(error: &Error) -> ErrorKind {
+    match error.code() {
         // The connection, or what came over it.
         None => ErrorKind::Unavailable,
         Some(code) if [SqlState::DISK_FULL, SqlState::INSUFFICIENT_PRIVILEGE].contains(code) => ErrorKind::Refused,
@@ -15,24 +32,5 @@ pub(super) fn explain(operation: &'static str, error: Error) -> LedgerError {
             Some("25" | "28" | "0L" | "0P" | "3D") => ErrorKind::Refused,
             _ => ErrorKind::Corrupt,
         },
-    };
-    LedgerError::new(kind, operation, Spoken(error))
-}
-
-/// An error of the library that says what the server said: its own text is "db error".
-#[derive(Debug)]
-struct Spoken(Error);
-
-impl std::fmt::Display for Spoken {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.0.as_db_error() {
-            Some(error) => write!(f, "{}: {}", error.code().code(), error.message()),
-            None => {
-                write!(f, "{}", self.0)?;
-                std::error::Error::source(&self.0).map_or(Ok(()), |source| write!(f, ": {source}"))
-            }
-        }
     }
 }
-
-impl std::error::Error for Spoken {}

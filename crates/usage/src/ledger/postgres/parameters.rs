@@ -11,7 +11,7 @@ pub(super) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 #[derive(Debug)]
 pub(super) struct Columns<'a> {
     periods: Vec<String>,
-    backends: Vec<&'a str>,
+    subjects: Vec<&'a str>,
     writers: Vec<String>,
     totals: [Vec<i64>; 6],
 }
@@ -26,7 +26,7 @@ impl<'a> Columns<'a> {
         }
         Columns {
             periods: cells.iter().map(|cell| cell.period.to_string()).collect(),
-            backends: cells.iter().map(|cell| cell.backend.as_str()).collect(),
+            subjects: cells.iter().map(|cell| cell.subject.as_str()).collect(),
             writers: cells.iter().map(|cell| cell.writer.to_string()).collect(),
             totals,
         }
@@ -35,7 +35,7 @@ impl<'a> Columns<'a> {
     pub(super) fn parameters(&self) -> Vec<Parameter<'_>> {
         let keys: [Parameter<'_>; 3] = [
             (&self.periods, Type::TEXT_ARRAY),
-            (&self.backends, Type::TEXT_ARRAY),
+            (&self.subjects, Type::TEXT_ARRAY),
             (&self.writers, Type::TEXT_ARRAY),
         ];
         let totals = self

@@ -4,7 +4,7 @@ use redis::Value;
 
 use super::read;
 use crate::{
-    Amount, Backend, Field, Totals,
+    Amount, Field, Subject, Totals,
     ledger::{ErrorKind, Lease, LedgerError, Sum},
 };
 
@@ -35,14 +35,14 @@ pub(super) fn totals(operation: &'static str, answer: Value) -> Result<Option<To
 }
 
 /// The names in a period's set.
-pub(super) fn backends(operation: &'static str, answer: Value) -> Result<Vec<Backend>, LedgerError> {
+pub(super) fn subjects(operation: &'static str, answer: Value) -> Result<Vec<Subject>, LedgerError> {
     let names: Vec<String> = read(operation, answer)?;
-    let backend =
-        |name: String| Backend::new(&name).map_err(|error| LedgerError::new(ErrorKind::Corrupt, operation, error));
-    names.into_iter().map(backend).collect()
+    let subject =
+        |name: String| Subject::new(&name).map_err(|error| LedgerError::new(ErrorKind::Corrupt, operation, error));
+    names.into_iter().map(subject).collect()
 }
 
-/// What the claim's script said, and whether there was nothing of the backend before.
+/// What the claim's script said, and whether there was nothing of the subject before.
 pub(super) fn granted(operation: &'static str, answer: Value) -> Result<(Granted, bool), LedgerError> {
     let parts: Vec<Value> = read(operation, answer)?;
     let [how, rest @ ..] = parts.as_slice() else {

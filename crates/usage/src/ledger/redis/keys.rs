@@ -1,8 +1,6 @@
-use std::collections::BTreeMap;
-
 use redis::Cmd;
 
-use crate::{Backend, Cell, Field, Period, Totals, WriterId};
+use crate::{Field, Period, Subject, WriterId};
 
 /// What the keys are called.
 #[derive(Debug)]
@@ -11,7 +9,7 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    /// None if the prefix holds braces: keys of one backend in one period would not be in one slot.
+    /// None if the prefix holds braces: keys of one subject in one period would not be in one slot.
     pub(super) fn new(prefix: &str) -> Option<Self> {
         let fits = !prefix.contains(['{', '}']);
         fits.then(|| Keys {
@@ -21,42 +19,30 @@ impl Keys {
 
     /// The hash of cells. What is in braces says the slot; it begins with the period, so that a name with braces in it cannot
     /// make it empty.
-    pub(super) fn cells(&self, period: Period, backend: &Backend) -> String {
-        format!("{}:usage:{{{period}:{backend}}}", self.prefix)
+    pub(super) fn cells(&self, period: Period, subject: &Subject) -> String {
+        format!("{}:usage:{{{period}:{subject}}}", self.prefix)
     }
 
     /// The hash of claims, in the same slot.
-    pub(super) fn claims(&self, period: Period, backend: &Backend) -> String {
-        format!("{}:claims:{{{period}:{backend}}}", self.prefix)
+    pub(super) fn claims(&self, period: Period, subject: &Subject) -> String {
+        format!("{}:claims:{{{period}:{subject}}}", self.prefix)
     }
 
     /// The set of names.
-    pub(super) fn backends(&self, period: Period) -> String {
+    pub(super) fn subjects(&self, period: Period) -> String {
         format!("{}:backends:{{{period}}}", self.prefix)
-    }
-
-    /// Puts the cells' backends into the sets of their periods.
-    pub(super) fn index(&self, cells: &[Cell]) -> Vec<Cmd> {
-        let mut by_period = BTreeMap::<_, Vec<_>>::new();
-        for cell in cells.iter().filter(|cell| cell.totals != Totals::ZERO) {
-            by_period.entry(cell.period).or_default().push(cell.backend.as_str());
-        }
-        let commands = by_period
-            .into_iter()
-            .map(|(period, names)| super::scripts::index(self, period, &names));
-        commands.collect()
     }
 
     /// Asks for the names in a period's set.
     pub(super) fn read_index(&self, period: Period) -> Cmd {
         let mut command = redis::cmd("SMEMBERS");
-        command.arg(self.backends(period));
+        command.arg(self.subjects(period));
         command
     }
 
     /// Asks for the sums over all writers, then for one writer's cell.
-    pub(super) fn read_sum(&self, period: Period, backend: &Backend, writer: WriterId) -> Cmd {
-        let mut command = self.read_total(period, backend);
+    pub(super) fn read_sum(&self, period: Period, subject: &Subject, writer: WriterId) -> Cmd {
+        let mut command = self.read_total(period, subject);
         let of_writer = |field: Field| format!("w:{writer}:{field}");
         for name in added_and_taken(of_writer) {
             command.arg(name);
@@ -65,9 +51,9 @@ impl Keys {
     }
 
     /// Asks for the sums over all writers.
-    pub(super) fn read_total(&self, period: Period, backend: &Backend) -> Cmd {
+    pub(super) fn read_total(&self, period: Period, subject: &Subject) -> Cmd {
         let mut command = redis::cmd("HMGET");
-        command.arg(self.cells(period, backend));
+        command.arg(self.cells(period, subject));
         for name in added_and_taken(|field| format!("s:{field}")) {
             command.arg(name);
         }

@@ -1,9 +1,9 @@
-use std::sync::LazyLock;
+use std::{collections::BTreeMap, sync::LazyLock};
 
 use redis::{Cmd, Script};
 
 use super::keys::Keys;
-use crate::{Amount, Cell, Claim, Field, Period, Totals};
+use crate::{Amount, Cell, Claim, Field, Ledger, Period, Totals};
 
 static INDEX: LazyLock<Loaded> = LazyLock::new(|| Loaded::new(include_str!("index.lua")));
 static PUSH: LazyLock<Loaded> =
@@ -54,16 +54,23 @@ pub(super) fn load() -> Vec<Cmd> {
     scripts.into_iter().map(load).collect()
 }
 
-/// Puts names into a period's set.
-pub(super) fn index(keys: &Keys, period: Period, names: &[&str]) -> Cmd {
-    let mut command = INDEX.call(&[keys.backends(period)]);
-    command.arg(gone_at(period)).arg(names);
-    command
+/// Puts the cells' subjects into the sets of their periods.
+pub(super) fn index(keys: &Keys, cells: &[Cell]) -> Vec<Cmd> {
+    let mut by_period = BTreeMap::<_, Vec<_>>::new();
+    for cell in cells.iter().filter(|cell| cell.totals != Totals::ZERO) {
+        by_period.entry(cell.period).or_default().push(cell.subject.as_str());
+    }
+    let put = |(period, names): (Period, Vec<&str>)| {
+        let mut command = INDEX.call(&[keys.subjects(period)]);
+        command.arg(gone_at(period)).arg(names);
+        command
+    };
+    by_period.into_iter().map(put).collect()
 }
 
 /// Merges a cell.
 pub(super) fn push(keys: &Keys, cell: &Cell) -> Cmd {
-    let mut command = PUSH.call(&[keys.cells(cell.period, &cell.backend)]);
+    let mut command = PUSH.call(&[keys.cells(cell.period, &cell.subject)]);
     add_cell(&mut command, cell);
     command
 }
@@ -71,8 +78,8 @@ pub(super) fn push(keys: &Keys, cell: &Cell) -> Cmd {
 /// Merges a cell, and raises or lowers its writer's claim.
 pub(super) fn claim(keys: &Keys, cell: &Cell, up_to: &Amount, how: How<'_>) -> Cmd {
     let mut command = CLAIM.call(&[
-        keys.cells(cell.period, &cell.backend),
-        keys.claims(cell.period, &cell.backend),
+        keys.cells(cell.period, &cell.subject),
+        keys.claims(cell.period, &cell.subject),
     ]);
     add_cell(&mut command, cell);
     for field in Field::ALL {
@@ -112,5 +119,5 @@ fn add_claim(command: &mut Cmd, claim: &Claim) {
 
 /// When a period's keys go, in Unix seconds.
 fn gone_at(period: Period) -> i64 {
-    period.kept_until().as_millis() / 1_000
+    Ledger::kept_until(period).seconds()
 }

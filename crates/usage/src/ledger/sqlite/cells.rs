@@ -4,7 +4,7 @@ use super::{
     super::{Pushed, Row, Sum},
     error::Failure,
 };
-use crate::{Amount, Backend, Cell, Period, Totals, WriterId};
+use crate::{Amount, Cell, Period, Subject, Totals, WriterId};
 
 const MERGE: &str = "
 INSERT INTO cells (period, backend, writer, added_api_requests, added_egress_bytes, added_ingress_bytes,
@@ -31,7 +31,7 @@ pub(super) fn merge_all(db: &Connection, cells: &[Cell]) -> Result<Pushed, Failu
         if cell.period.ordinal() < kept_from {
             closed += 1;
         } else {
-            put(db, cell.period, &cell.backend, &writer_bytes(cell.writer), cell.totals)?;
+            put(db, cell.period, &cell.subject, &writer_bytes(cell.writer), cell.totals)?;
         }
     }
     Ok(Pushed { closed })
@@ -45,14 +45,14 @@ pub(super) fn merge(db: &Connection, cell: &Cell) -> Result<bool, Failure> {
 pub(super) fn sums(
     db: &Connection,
     period: Period,
-    backends: &[Backend],
+    subjects: &[Subject],
     writer: WriterId,
 ) -> Result<Vec<Sum>, Failure> {
     let own = writer_bytes(writer);
     let mut statement = db.prepare_cached(ROWS)?;
-    let mut sum_of = |backend: &Backend| {
+    let mut sum_of = |subject: &Subject| {
         let mut sum = Sum::default();
-        let mut rows = statement.query(params![period.ordinal(), backend.as_str()])?;
+        let mut rows = statement.query(params![period.ordinal(), subject.as_str()])?;
         while let Some(row) = rows.next()? {
             let totals = totals(row, 1)?;
             sum.all = sum.all.plus(totals);
@@ -62,7 +62,7 @@ pub(super) fn sums(
         }
         Ok(sum)
     };
-    backends.iter().map(&mut sum_of).collect()
+    subjects.iter().map(&mut sum_of).collect()
 }
 
 pub(super) fn report(db: &Connection, first: Period, last: Period) -> Result<Vec<Row>, Failure> {
@@ -75,13 +75,13 @@ pub(super) fn report(db: &Connection, first: Period, last: Period) -> Result<Vec
     let mut report: Vec<Row> = Vec::new();
     while let Some(row) = rows.next()? {
         let period = period(row.get(0)?)?;
-        let backend = backend(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?)?;
+        let subject = subject(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?)?;
         let totals = totals(row, 2)?;
         match report.last_mut() {
-            Some(last) if last.period == period && last.backend == backend => last.totals = last.totals.plus(totals),
+            Some(last) if last.period == period && last.subject == subject => last.totals = last.totals.plus(totals),
             _ => report.push(Row {
                 period,
-                backend,
+                subject,
                 totals,
             }),
         }
@@ -91,7 +91,7 @@ pub(super) fn report(db: &Connection, first: Period, last: Period) -> Result<Vec
 
 pub(super) fn compact(db: &Connection, before: Period) -> Result<u64, Failure> {
     db.execute("UPDATE kept SET from_period = max(from_period, ?1)", [before.ordinal()])?;
-    let folded = super::writers::FOLDED;
+    let folded = super::schema::FOLDED;
     let mut loose = db.prepare_cached(
         "SELECT DISTINCT period, backend FROM cells WHERE period < ?1 AND writer <> ?2 ORDER BY period, backend",
     )?;
@@ -101,22 +101,22 @@ pub(super) fn compact(db: &Connection, before: Period) -> Result<u64, Failure> {
     let loose: Vec<(u32, String)> = loose.collect::<Result<_, _>>()?;
     let mut gone = 0;
     for (number, name) in loose {
-        let (period, backend) = (period(number)?, backend(&name)?);
-        let sum = sums(db, period, std::slice::from_ref(&backend), WriterId::from_bits(0))?;
+        let (period, subject) = (period(number)?, subject(&name)?);
+        let sum = sums(db, period, std::slice::from_ref(&subject), WriterId::from_bits(0))?;
         let all = sum.first().map_or(Totals::ZERO, |sum| sum.all);
         let delete = "DELETE FROM cells WHERE period = ?1 AND backend = ?2 AND writer <> ?3";
         gone += db.prepare_cached(delete)?.execute(params![number, name, folded])? as u64;
-        put(db, period, &backend, &folded, all)?;
+        put(db, period, &subject, &folded, all)?;
     }
     Ok(gone)
 }
 
-fn put(db: &Connection, period: Period, backend: &Backend, writer: &[u8], totals: Totals) -> Result<(), Failure> {
+fn put(db: &Connection, period: Period, subject: &Subject, writer: &[u8], totals: Totals) -> Result<(), Failure> {
     let value = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
     let Totals { added, taken } = totals;
     db.prepare_cached(MERGE)?.execute(params![
         period.ordinal(),
-        backend.as_str(),
+        subject.as_str(),
         writer,
         value(added.api_requests),
         value(added.egress_bytes),
@@ -165,6 +165,6 @@ pub(super) fn period(ordinal: u32) -> Result<Period, Failure> {
     Period::from_ordinal(ordinal).map_err(|_| Failure::Corrupt(format!("a period is {ordinal}")))
 }
 
-pub(super) fn backend(name: &str) -> Result<Backend, Failure> {
-    Backend::new(name).map_err(|error| Failure::Corrupt(error.to_string()))
+pub(super) fn subject(name: &str) -> Result<Subject, Failure> {
+    Subject::new(name).map_err(|error| Failure::Corrupt(error.to_string()))
 }

@@ -5,7 +5,7 @@ use super::{
     cells,
     error::Failure,
 };
-use crate::{Amount, Cell, Timestamp};
+use crate::{Amount, Cell, Time};
 
 const HELD: &str = "
 SELECT writer, added_api_requests, added_egress_bytes, added_ingress_bytes,
@@ -54,12 +54,12 @@ fn grant(db: &Connection, claim: &Claim) -> Result<Lease, Failure> {
     let own_id = cells::writer_bytes(claim.cell.writer);
     let (mut own, mut others) = (Amount::ZERO, Amount::ZERO);
     let mut statement = db.prepare_cached(HELD)?;
-    let mut rows = statement.query(params![claim.cell.period.ordinal(), claim.cell.backend.as_str()])?;
+    let mut rows = statement.query(params![claim.cell.period.ordinal(), claim.cell.subject.as_str()])?;
     while let Some(row) = rows.next()? {
         let held = Held {
             used: cells::totals(row, 1)?.used(),
             claimed: cells::amount(row, 7)?,
-            valid_until: Timestamp::from_millis(row.get(10)?),
+            valid_until: Time::from_millis(row.get(10)?),
         };
         if row.get_ref(0)?.as_blob().is_ok_and(|writer| writer == own_id) {
             own = held.at(claim.at);
@@ -71,13 +71,19 @@ fn grant(db: &Connection, claim: &Claim) -> Result<Lease, Failure> {
 }
 
 fn hold(db: &Connection, claim: &Claim, lease: &Lease) -> Result<(), Failure> {
-    update(db, HOLD, &claim.cell, lease.up_to, Some(claim.at.plus(claim.valid_for)))
+    update(
+        db,
+        HOLD,
+        &claim.cell,
+        lease.up_to,
+        Some(claim.at.after(claim.valid_for)),
+    )
 }
 
-fn update(db: &Connection, sql: &str, cell: &Cell, up_to: Amount, until: Option<Timestamp>) -> Result<(), Failure> {
+fn update(db: &Connection, sql: &str, cell: &Cell, up_to: Amount, until: Option<Time>) -> Result<(), Failure> {
     let value = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
     let writer = cells::writer_bytes(cell.writer);
-    let (period, backend) = (cell.period.ordinal(), cell.backend.as_str());
+    let (period, subject) = (cell.period.ordinal(), cell.subject.as_str());
     let (requests, egress, ingress) = (
         value(up_to.api_requests),
         value(up_to.egress_bytes),
@@ -87,14 +93,14 @@ fn update(db: &Connection, sql: &str, cell: &Cell, up_to: Amount, until: Option<
     match until {
         Some(until) => statement.execute(params![
             period,
-            backend,
+            subject,
             writer,
             requests,
             egress,
             ingress,
-            until.as_millis()
+            until.millis()
         ])?,
-        None => statement.execute(params![period, backend, writer, requests, egress, ingress])?,
+        None => statement.execute(params![period, subject, writer, requests, egress, ingress])?,
     };
     Ok(())
 }

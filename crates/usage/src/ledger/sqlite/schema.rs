@@ -8,7 +8,10 @@ const VERSION: i64 = 1;
 /// `nxus`: says that a file is ours.
 const APPLICATION_ID: i64 = 0x6e78_7573;
 
-/// `cells`: one row per period, backend and writer. `period` is months since January of the year 0; `writer` is 16 bytes, or
+/// In place of a writer: the sum of those that were folded.
+pub(super) const FOLDED: [u8; 0] = [];
+
+/// `cells`: one row per period, subject (`backend`) and writer. `period` is months since January of the year 0; `writer` is 16 bytes, or
 /// none for the sum of those that were folded. `writers`: who has written to this file as its own. `milestones`: what was told.
 const TABLES: &str = "
 CREATE TABLE cells (

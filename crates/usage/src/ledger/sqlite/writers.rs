@@ -4,39 +4,31 @@
 use rusqlite::{Connection, params};
 
 use super::{Sqlite, cells, error::Failure};
-use crate::{Backend, Cell, Field, LedgerError, Milestone, Period, Timestamp, WriterId};
-
-/// In place of a writer: the sum of those that were folded.
-pub(super) const FOLDED: [u8; 0] = [];
+use crate::{Cell, Field, LedgerError, Milestone, Period, Subject, Time, WriterId};
 
 /// What was found of the processes before this one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Ended {
     /// When those that did not end cleanly had made their last checkpoints.
-    pub(crate) crashed: Vec<Timestamp>,
+    pub(crate) crashed: Vec<Time>,
     /// What the writers counted that a shared ledger may not know of.
     pub(crate) unsettled: Vec<Cell>,
 }
 
 impl Sqlite {
     /// Begins as this writer; all others have ended.
-    pub(crate) async fn begin(&self, writer: WriterId, at: Timestamp) -> Result<Ended, LedgerError> {
+    pub(crate) async fn begin(&self, writer: WriterId, at: Time) -> Result<Ended, LedgerError> {
         self.transaction("beginning as a new writer", move |db| begin(db, writer, at))
             .await
     }
 
     /// Keeps what the writer has counted so far.
-    pub(crate) async fn checkpoint(
-        &self,
-        writer: WriterId,
-        cells: Vec<Cell>,
-        at: Timestamp,
-    ) -> Result<(), LedgerError> {
+    pub(crate) async fn checkpoint(&self, writer: WriterId, cells: Vec<Cell>, at: Time) -> Result<(), LedgerError> {
         let work = move |db: &Connection| {
             cells::merge_all(db, &cells)?;
             let update = "UPDATE writers SET checkpoint_ms = ?2 WHERE writer = ?1";
             db.prepare_cached(update)?
-                .execute(params![cells::writer_bytes(writer), at.as_millis()])?;
+                .execute(params![cells::writer_bytes(writer), at.millis()])?;
             Ok(())
         };
         self.transaction("making a checkpoint", work).await
@@ -77,12 +69,12 @@ impl Sqlite {
     /// Which of these are told for the first time; they are remembered as told.
     pub(crate) async fn tell(
         &self,
-        milestones: Vec<(Backend, Period, Field, Milestone)>,
+        milestones: Vec<(Subject, Period, Field, Milestone)>,
     ) -> Result<Vec<bool>, LedgerError> {
         let work = move |db: &Connection| {
             let mut insert = db.prepare_cached("INSERT OR IGNORE INTO milestones VALUES (?1, ?2, ?3, ?4)")?;
-            let mut tell = |(backend, period, field, milestone): &(Backend, Period, Field, Milestone)| {
-                let row = params![period.ordinal(), backend.as_str(), field.name(), milestone.percent()];
+            let mut tell = |(subject, period, field, milestone): &(Subject, Period, Field, Milestone)| {
+                let row = params![period.ordinal(), subject.as_str(), field.name(), milestone.percent()];
                 Ok(insert.execute(row)? == 1)
             };
             milestones.iter().map(&mut tell).collect()
@@ -91,13 +83,13 @@ impl Sqlite {
     }
 }
 
-fn begin(db: &Connection, writer: WriterId, at: Timestamp) -> Result<Ended, Failure> {
+fn begin(db: &Connection, writer: WriterId, at: Time) -> Result<Ended, Failure> {
     let mut crashed = db.prepare("SELECT checkpoint_ms FROM writers WHERE ended = 'running' ORDER BY checkpoint_ms")?;
-    let crashed = crashed.query_map([], |row| Ok(Timestamp::from_millis(row.get(0)?)))?;
+    let crashed = crashed.query_map([], |row| Ok(Time::from_millis(row.get(0)?)))?;
     let crashed = crashed.collect::<Result<_, _>>()?;
     db.execute("UPDATE writers SET ended = 'unsettled' WHERE ended = 'running'", [])?;
     let insert = "INSERT INTO writers VALUES (?1, ?2, ?2, 'running')";
-    db.execute(insert, params![cells::writer_bytes(writer), at.as_millis()])?;
+    db.execute(insert, params![cells::writer_bytes(writer), at.millis()])?;
     let unsettled = cells_where(db, "w.ended IN ('cleanly', 'unsettled')", [])?;
     Ok(Ended { crashed, unsettled })
 }
@@ -115,7 +107,7 @@ fn cells_where(db: &Connection, which: &str, params: impl rusqlite::Params) -> R
         let writer: [u8; 16] = row.get(2)?;
         found.push(Cell {
             writer: WriterId::from_bits(u128::from_be_bytes(writer)),
-            backend: cells::backend(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?)?,
+            subject: cells::subject(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?)?,
             period: cells::period(row.get(0)?)?,
             totals: cells::totals(row, 3)?,
         });

@@ -9,13 +9,7 @@ use std::{
 
 use nexus_usage::RedisAddress;
 
-use super::{
-    certificates::Certificates,
-    leash::{Leash, Signal},
-    ports::free_port,
-    programs::{find, run},
-    proxy::Proxy,
-};
+use nexus_test_servers::{Certificates, Leash, Proxy, Signal, find, free_port, poll_until, run};
 
 /// How a server is started.
 #[derive(Debug, Clone, Default)]
@@ -137,7 +131,7 @@ impl RedisServer {
     }
 
     fn wait_until_it_answers(&self) {
-        super::poll_until(&format!("redis-server answers on port {}", self.port), || {
+        poll_until(&format!("redis-server answers on port {}", self.port), || {
             self.answers()
                 .then_some(())
                 .ok_or_else(|| self.leash.as_ref().map(Leash::output).unwrap_or_default())
@@ -212,7 +206,8 @@ impl RedisCluster {
 
     /// Where a client may begin.
     pub(crate) fn addresses(&self) -> Vec<RedisAddress> {
-        self.proxies.iter().map(Proxy::address).collect()
+        let address = |proxy: &Proxy| proxy.address().parse().unwrap();
+        self.proxies.iter().map(address).collect()
     }
 
     fn join(&self) {
@@ -231,7 +226,7 @@ impl RedisCluster {
             first.command(&["CLUSTER", "MEET", "127.0.0.1", &other.port.to_string(), &bus]);
         }
         for node in &self.nodes {
-            super::poll_until("the cluster is whole", || {
+            poll_until("the cluster is whole", || {
                 let info = node.command(&["CLUSTER", "INFO"]);
                 let whole = info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:3");
                 whole.then_some(()).ok_or(info)

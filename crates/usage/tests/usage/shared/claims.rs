@@ -40,12 +40,12 @@ async fn check(store: Store, mode: Mode) {
             api_requests: LIMIT,
             ..Limits::UNLIMITED
         };
-        let meter = usage.register(&super::backend("key"), mode, limits).unwrap();
+        let handle = usage.register(&super::subject("key"), mode, limits).unwrap();
         instances.push(usage);
         for _ in 0..TASKS {
-            let (meter, admitted) = (meter.clone(), admitted.clone());
+            let (handle, admitted) = (handle.clone(), admitted.clone());
             tasks.push(tokio::spawn(async move {
-                while let Ok(reservation) = meter.admit(Amount::request(0, 0)).await {
+                while let Ok(reservation) = handle.admit(Amount::request(0, 0)).await {
                     admitted.fetch_add(1, Ordering::Relaxed);
                     reservation.settle(Amount::request(0, 0));
                 }
@@ -69,7 +69,7 @@ async fn check(store: Store, mode: Mode) {
 }
 
 fn now() -> nexus_usage::Period {
-    nexus_usage::Calendar::UTC.period_of(nexus_usage::Timestamp::now())
+    nexus_usage::Calendar::UTC.period_of(nexus_usage::Time::now())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,15 +4,14 @@
 
 use std::time::Duration;
 
-use nexus_usage::{AtStart, Ledger, Meter, Mode, OnLoss, RedisSettings, Settings, SharedLedger, Usage};
+use nexus_usage::{AtStart, Ledger, Mode, OnLoss, RedisSettings, Settings, SharedLedger, Usage, UsageHandle};
+
+use nexus_test_servers::{Proxy, Weather};
 
 use super::{RedisServer, Store, behind_a_proxy, patient, tolerant};
-use crate::{
-    harness::{ONE, meter, requests_in},
-    servers::proxy::{Proxy, Weather},
-};
+use crate::harness::{ONE, handle, requests_in};
 
-async fn hub(ledger: &Ledger) -> (Usage, Meter) {
+async fn hub(ledger: &Ledger) -> (Usage, UsageHandle) {
     let usage = Usage::open(Settings {
         shared: Some(SharedLedger {
             ledger: ledger.clone(),
@@ -26,12 +25,12 @@ async fn hub(ledger: &Ledger) -> (Usage, Meter) {
         ..Settings::default()
     });
     let usage = usage.await.unwrap();
-    let meter = meter(&usage, Mode::Exact, 1_000_000);
-    (usage, meter)
+    let handle = handle(&usage, Mode::Exact, 1_000_000);
+    (usage, handle)
 }
 
 async fn flush(usage: &Usage) {
-    let deadline = tokio::time::Instant::now() + crate::servers::DEADLINE;
+    let deadline = tokio::time::Instant::now() + nexus_test_servers::DEADLINE;
     while let Err(error) = usage.flush().await {
         assert!(tokio::time::Instant::now() < deadline, "{error}");
     }
@@ -47,10 +46,10 @@ async fn counts_once_in(weather: Weather) {
             continue;
         }
         let (ledger, proxies) = behind_a_proxy(store);
-        let (usage, meter) = hub(&ledger).await;
+        let (usage, handle) = hub(&ledger).await;
         flush(&usage).await;
         for _ in 0..4 {
-            meter.record(ONE);
+            handle.record(ONE);
             proxies[0].set(weather);
             assert!(usage.flush().await.is_err(), "{store:?}: its answer does not come");
             proxies[0].set(Weather::Fair);
@@ -79,7 +78,7 @@ async fn defect_10_and_12_a_redis_that_lost_everything_has_it_back_and_nobody_se
     let proxy = Proxy::before(server.port());
     let ledger = Ledger::redis(RedisSettings {
         breaker: tolerant(),
-        ..patient(RedisSettings::one(proxy.address()))
+        ..patient(RedisSettings::one(proxy.address().parse().unwrap()))
     })
     .unwrap();
     let ((one, of_one), (other, of_other)) = (hub(&ledger).await, hub(&ledger).await);

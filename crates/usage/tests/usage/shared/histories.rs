@@ -1,15 +1,12 @@
 //! Generated histories of writers on real servers, with everything happening to them that happens: answers are lost, servers
 //! restart and forget, writers end and others finish their work, twice at once. In the end each ledger's sums are the truth.
 //!
-//! Histories run side by side, each with a backend of its own, so that what happens to a server happens to many of them.
+//! Histories run side by side, each with a subject of its own, so that what happens to a server happens to many of them.
 
 use nexus_usage::{Cell, Ledger};
 
 use super::{RedisServer, Store, behind_a_proxy, unique, used};
-use crate::servers::{
-    postgres::PostgresServer,
-    proxy::{Proxy, Weather},
-};
+use nexus_test_servers::{PostgresServer, Proxy, Weather};
 
 /// Numbers that look random, the same ones from the same seed.
 struct Random(u64);
@@ -24,7 +21,7 @@ impl Random {
     }
 }
 
-/// One writer's work on one backend: what it has counted, and what an older reading of it said.
+/// One writer's work on one subject: what it has counted, and what an older reading of it said.
 #[derive(Debug, Clone)]
 struct Writer {
     id: u128,
@@ -32,7 +29,7 @@ struct Writer {
     earlier: u64,
 }
 
-/// A backend and its writers; those that have ended are finished by whoever comes after them.
+/// A subject and its writers; those that have ended are finished by whoever comes after them.
 struct History {
     name: String,
     writers: Vec<Writer>,
@@ -188,7 +185,7 @@ async fn redis_that_forgets() {
     let settings = nexus_usage::RedisSettings {
         key_prefix: unique(),
         breaker: super::tolerant(),
-        ..super::patient(nexus_usage::RedisSettings::one(proxy.address()))
+        ..super::patient(nexus_usage::RedisSettings::one(proxy.address().parse().unwrap()))
     };
     let ledger = Ledger::redis(settings).unwrap();
     let mut server = Forgets(server);

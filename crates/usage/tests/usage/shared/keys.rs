@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use nexus_usage::{Amount, Backend, Claim, Ledger, Limits, RedisSettings, Timestamp, Totals, WriterId};
+use nexus_usage::{Amount, Claim, Ledger, Limits, RedisSettings, Subject, Time, Totals, WriterId};
 
-use super::{backend, cell, period, unique};
+use super::{cell, period, subject, unique};
 use crate::servers::redis::RedisServer;
 
 async fn every_operation(ledger: &Ledger, names: &[&str]) {
@@ -13,7 +13,7 @@ async fn every_operation(ledger: &Ledger, names: &[&str]) {
             cell: cell(n, name, 3),
             up_to: Amount::request(0, 0),
             limits: Limits::UNLIMITED,
-            at: Timestamp::now(),
+            at: Time::now(),
             valid_for: Duration::from_secs(60),
         };
         let lease = Claim {
@@ -33,8 +33,8 @@ async fn every_operation(ledger: &Ledger, names: &[&str]) {
 }
 
 async fn ask_about(ledger: &Ledger, name: &str) {
-    let backends: [Backend; 1] = [backend(name)];
-    ledger.sums(period(), &backends, WriterId::from_bits(1)).await.unwrap();
+    let subjects: [Subject; 1] = [subject(name)];
+    ledger.sums(period(), &subjects, WriterId::from_bits(1)).await.unwrap();
     ledger.report(period(), period()).await.unwrap();
     ledger.push(&[cell(1, name, 0)]).await.unwrap();
     ledger.give_back(&cell(1, name, 0), Amount::ZERO).await.unwrap();
@@ -61,7 +61,7 @@ async fn every_key_has_an_expiry_and_idle_ones_are_never_made() {
     let keys: Vec<_> = keys.lines().collect();
     // Cells and claims of each, and the names of the period.
     assert_eq!(keys.len(), names.len() * 2 + 1, "{keys:?}");
-    let expected = period().kept_until().as_millis() / 1_000;
+    let expected = Ledger::kept_until(period()).seconds();
     for key in keys {
         assert!(key.starts_with(&format!("{prefix}:")), "{key}");
         let expires_at = server.command(&["EXPIRETIME", key]);
@@ -70,7 +70,7 @@ async fn every_key_has_an_expiry_and_idle_ones_are_never_made() {
 }
 
 #[tokio::test]
-async fn keys_of_one_backend_in_one_period_are_in_one_slot() {
+async fn keys_of_one_subject_in_one_period_are_in_one_slot() {
     if !super::Store::Cluster.is_there() {
         return;
     }
@@ -79,9 +79,9 @@ async fn keys_of_one_backend_in_one_period_are_in_one_slot() {
     let names = ["a", "b:c", "{d}", "}e", "f}{", "{}"];
     every_operation(&ledger, &names).await;
     let node = &super::cluster().nodes[0];
-    for backend in names {
+    for subject in names {
         let slot = |kind: &str| {
-            let key = format!("{name}:{kind}:{{{}:{backend}}}", period());
+            let key = format!("{name}:{kind}:{{{}:{subject}}}", period());
             let slot = node.command(&["CLUSTER", "KEYSLOT", &key]);
             let found: u32 = super::cluster()
                 .nodes
@@ -124,7 +124,7 @@ async fn sums_and_claims_beyond_what_a_double_holds_are_exact() {
                     api_requests: 5 * largest + u64::try_from(left).unwrap(),
                     ..Limits::UNLIMITED
                 },
-                at: Timestamp::now(),
+                at: Time::now(),
                 valid_for: Duration::from_secs(60),
             };
             let lease = ledger.lease(&claim).await.unwrap();

@@ -11,10 +11,10 @@ use std::{
 
 use nexus_usage::{
     Amount, AtStart, Calendar, Checkpoints, Ledger, Limits, Mode, OnLoss, PostgresSettings, RedisSettings, Secret,
-    Settings, SharedLedger, Timestamp, Usage,
+    Settings, SharedLedger, Time, Usage,
 };
 
-use super::{Store, backend};
+use super::{Store, subject};
 
 const KILLS: u64 = 12;
 
@@ -87,8 +87,8 @@ async fn start(directory: &Path, store: &str) -> Usage {
 async fn count_until_killed() {
     let directory = env::var_os(DIRECTORY).unwrap();
     let usage = start(Path::new(&directory), &env::var(STORE).unwrap()).await;
-    let meter = usage
-        .register(&backend("killed"), Mode::Exact, Limits::UNLIMITED)
+    let handle = usage
+        .register(&subject("killed"), Mode::Exact, Limits::UNLIMITED)
         .unwrap();
     let mut counted = 0;
     let say = |what: &str, counted: u64| {
@@ -101,7 +101,7 @@ async fn count_until_killed() {
         let more = counted % 7 + 1;
         say("counting", counted + more);
         for _ in 0..more {
-            meter.record(Amount::request(0, 0));
+            handle.record(Amount::request(0, 0));
         }
         counted += more;
         usage.checkpoint().await.unwrap();
@@ -128,7 +128,7 @@ async fn kill_again_and_again(test: &str, store: &str) {
     assert!(kept > 0);
     let usage = start(directory.path(), store).await;
     assert!(usage.close(Duration::from_secs(50)).await.unpushed.is_empty());
-    let now = Calendar::UTC.period_of(Timestamp::now());
+    let now = Calendar::UTC.period_of(Time::now());
     let sum = async |ledger: Ledger| ledger.report(now, now).await.unwrap()[0].totals.added.api_requests;
     let file = Checkpoints::open(directory.path().join("usage.db")).await.unwrap();
     let (local, shared) = (sum(file.ledger()).await, sum(open(store)).await);

@@ -7,11 +7,8 @@ use nexus_usage::{
     RedisSettings, Settings, SharedLedger, Usage,
 };
 
-use super::{Store, backend, cell, unique};
-use crate::servers::{
-    DEADLINE,
-    proxy::{Proxy, Weather},
-};
+use super::{Store, cell, subject, unique};
+use nexus_test_servers::{DEADLINE, Proxy, Weather};
 
 /// Three failures, and a probe every 20 ms.
 fn breaker() -> BreakerSettings {
@@ -29,7 +26,7 @@ fn behind(proxy: &Proxy, store: Store) -> Ledger {
             connect_timeout: quick,
             operation_timeout: quick,
             breaker: breaker(),
-            ..RedisSettings::one(proxy.address())
+            ..RedisSettings::one(proxy.address().parse().unwrap())
         }),
         Store::Postgres => {
             let name = unique();
@@ -136,7 +133,7 @@ async fn redis_is_slow_but_in_time() {
         return;
     }
     let proxy = Proxy::before(super::redis().port());
-    let ledger = Ledger::redis(super::patient(RedisSettings::one(proxy.address()))).unwrap();
+    let ledger = Ledger::redis(super::patient(RedisSettings::one(proxy.address().parse().unwrap()))).unwrap();
     proxy.set(Weather::Slow(Duration::from_millis(30)));
     for _ in 0..4 {
         ledger.push(&[cell(1, "slow", 1)]).await.unwrap();
@@ -167,16 +164,16 @@ async fn while_redis_is_a_black_hole_no_request_waits_for_it() {
     };
     let modes = [Mode::Off, Mode::Observe, Mode::Approximate, Mode::Exact];
     for (n, mode) in modes.into_iter().enumerate() {
-        let meter = usage.register(&backend(&format!("key {n}")), mode, limits).unwrap();
+        let handle = usage.register(&subject(&format!("key {n}")), mode, limits).unwrap();
         for _ in 0..1_000 {
             // Polled once: whatever waited for anything would not be ready.
-            let admitted = futures_util::FutureExt::now_or_never(meter.admit(Amount::request(1, 1)));
+            let admitted = futures_util::FutureExt::now_or_never(handle.admit(Amount::request(1, 1)));
             admitted
                 .expect("it waits for nobody")
                 .unwrap()
                 .settle(Amount::request(1, 1));
         }
-        assert_eq!(meter.totals(usage.current_period()).added.api_requests, 1_000);
+        assert_eq!(handle.totals(usage.current_period()).added.api_requests, 1_000);
     }
 }
 
@@ -187,7 +184,7 @@ async fn two_instances_on_one_redis_see_the_sum() {
         return;
     }
     let name = unique();
-    let mut meters = Vec::new();
+    let mut handles = Vec::new();
     let mut instances = Vec::new();
     for _ in 0..2 {
         let usage = Usage::open(Settings {
@@ -203,21 +200,21 @@ async fn two_instances_on_one_redis_see_the_sum() {
             api_requests: 100,
             ..Limits::UNLIMITED
         };
-        meters.push(usage.register(&backend("both"), Mode::Exact, limits).unwrap());
+        handles.push(usage.register(&subject("both"), Mode::Exact, limits).unwrap());
         instances.push(usage);
     }
     for _ in 0..60 {
-        meters[0].record(Amount::request(0, 0));
-        meters[1].record(Amount::request(0, 0));
+        handles[0].record(Amount::request(0, 0));
+        handles[1].record(Amount::request(0, 0));
     }
     let period = instances[0].current_period();
-    for meter in &meters {
+    for handle in &handles {
         until("the sum of both is seen", || {
-            meter.standing(period).used().api_requests == 120
+            handle.standing(period).used().api_requests == 120
         })
         .await;
         assert!(
-            meter.admit(Amount::request(0, 0)).await.is_err(),
+            handle.admit(Amount::request(0, 0)).await.is_err(),
             "together they are over the limit"
         );
     }

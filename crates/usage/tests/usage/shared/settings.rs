@@ -8,11 +8,8 @@ use nexus_usage::{
 };
 
 use super::{Store, patient, used};
-use crate::servers::{
-    ports::free_port,
-    postgres::PostgresServer,
-    redis::{RedisOptions, RedisServer},
-};
+use crate::servers::redis::{RedisOptions, RedisServer};
+use nexus_test_servers::{PostgresServer, free_port, postgres_url};
 
 async fn works(ledger: &Ledger) {
     ledger.ping().await.unwrap();
@@ -178,7 +175,7 @@ async fn what_makes_no_sense_is_refused_before_anything_is_reached() {
 async fn a_store_that_is_not_there_at_the_start() {
     let nobody = free_port();
     let redis = RedisSettings::one(format!("127.0.0.1:{nobody}").parse().unwrap());
-    let postgres = PostgresSettings::new(Secret::new(crate::servers::postgres::url(nobody, "usage")));
+    let postgres = PostgresSettings::new(Secret::new(postgres_url(nobody, "usage")));
     for ledger in [Ledger::redis(redis).unwrap(), Ledger::postgres(postgres).unwrap()] {
         for (at_start, opens) in [(AtStart::Required, false), (AtStart::Optional, true)] {
             let opened = Usage::open(Settings {

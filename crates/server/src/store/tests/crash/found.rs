@@ -1,7 +1,8 @@
 //! What generated histories and thought have found, each by its name.
 
+use nexus_segments::testing::{Fault, Operations};
+
 use super::*;
-use crate::disk::crash::{Fault, Operations};
 
 fn start(disk: &CrashDisk, durability: Durability) -> Result<Opened, OpenError> {
     let settings = Settings {
@@ -85,7 +86,7 @@ fn what_happened_during_a_lost_snapshot_does_not_come_back_with_the_next_one() {
         accept(&store, vec![add("a", 1.0)]);
     }
     let (inside, log) = (store.clone(), disk.clone());
-    disk.set_hook(move |operation| {
+    disk.set_hook("new", move |operation| {
         if operation == 1 {
             accept(&inside, vec![add("lost", 1.0)]);
             accept(&inside, vec![add("lost", 1.0)]);
@@ -120,7 +121,7 @@ fn changes_to_a_removed_family_do_not_get_into_its_namesake() {
     let store = started(&disk, Durability::Flush);
     accept(&store, vec![set("b", 1.0)]);
     let inside = store.clone();
-    disk.set_hook(move |operation| {
+    disk.set_hook("new", move |operation| {
         if operation == 0 {
             let series = |label, kind| Change::Series(target("a", &[("l", label)], Some(kind)), Op::Ensure);
             let delete = Change::Delete {
@@ -154,18 +155,13 @@ fn a_series_is_never_seen_at_zero_with_the_sequence_of_its_first_change() {
     std::thread::scope(|scope| {
         let reader = scope.spawn(|| {
             while !stop.load(Ordering::Relaxed) {
-                let values = family.slabs().into_iter().flat_map(|slab| {
-                    slab.with_read(|fixed| {
-                        fixed
-                            .iter()
-                            .map(|(offset, ..)| slab.value(offset).unwrap())
-                            .collect::<Vec<_>>()
-                    })
-                });
-                for value in values {
-                    // Values are given under even sequences.
-                    let seen = matches!(value, Value::Number(0.0, stamp) if stamp.sequence % 2 == 0);
-                    assert!(!seen, "{value:?}");
+                for block in family.blocks() {
+                    block.for_each(|series| {
+                        let value = series.value().unwrap();
+                        // Values are given under even sequences.
+                        let seen = matches!(value, Value::Number(0.0, stamp) if stamp.sequence % 2 == 0);
+                        assert!(!seen, "{value:?}");
+                    });
                 }
             }
         });
@@ -186,7 +182,7 @@ fn a_snapshot_restored_without_its_journal_takes_writes() {
     let store = started(&disk, Durability::Flush);
     accept(&store, vec![set("a", 1.0)]);
     let inside = store.clone();
-    disk.set_hook(move |operation| {
+    disk.set_hook("new", move |operation| {
         if operation == 1 {
             for _ in 0..5 {
                 accept(&inside, vec![add("a", 1.0)]);

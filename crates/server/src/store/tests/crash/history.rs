@@ -1,10 +1,9 @@
 //! Histories, read from bytes: whatever the bytes are, they are a history, and fewer bytes are a shorter one.
 
+use nexus_segments::testing::{Choices, Fault, Operations};
+
 use super::model::{Change, Kind, What, Write};
-use crate::{
-    config::Durability,
-    disk::crash::{Choices, Fault, Operations},
-};
+use crate::config::Durability;
 
 #[derive(Debug, Clone)]
 pub(super) enum Step {
