@@ -103,7 +103,13 @@ fn a_page_begins_behind_a_series_that_is_gone_and_behind_a_family_that_is_gone()
         pages += 1;
         if pages == 2 {
             let family = Name::new("a").unwrap();
-            accept(store, vec![Change::Delete { family: family.into(), labels: None }]);
+            accept(
+                store,
+                vec![Change::Delete {
+                    family: family.into(),
+                    labels: None,
+                }],
+            );
             make(store, "a", "3");
             make(store, "b", "0");
         }
@@ -165,7 +171,13 @@ fn take(step: &Step, store: &mut Store, disk: &MemoryDisk, stays: &[(&str, Strin
         Step::DeleteFamily(n) => {
             let family = series(nth(n).0, "").family;
             if stays.iter().all(|(name, _)| *name != family.as_str()) {
-                submit(store, vec![Change::Delete { family: family.into(), labels: None }]);
+                submit(
+                    store,
+                    vec![Change::Delete {
+                        family: family.into(),
+                        labels: None,
+                    }],
+                );
             }
         }
         Step::Snapshot => drop(store.snapshot().unwrap()),
