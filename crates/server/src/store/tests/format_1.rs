@@ -3,10 +3,7 @@
 use nexus_metric::text::{Escaping, Format};
 
 use super::{repair::SNAPSHOT, semantics::submit_keyed, *};
-use crate::{
-    exposition::{Filter, Scrape},
-    write::Idempotency,
-};
+use crate::{exposition::Scrape, store::view::Filter, write::Idempotency};
 
 const SEGMENT: &str = "journal/000002.log";
 
@@ -38,7 +35,7 @@ fn shows_the_same(store: &Store) {
             include_str!("../../../tests/fixtures/state-0.1/scrape.openmetrics"),
         ),
     ] {
-        let mut scrape = Scrape::begin(store.catalog(), Vec::new(), Filter::default(), format, escaping);
+        let mut scrape = Scrape::begin(store.view(), Vec::new(), Filter::default(), format, escaping);
         let mut text = Vec::new();
         while scrape.next_chunk(&mut text) {}
         assert_eq!(String::from_utf8(text).unwrap(), expected, "{format:?}");
@@ -47,7 +44,7 @@ fn shows_the_same(store: &Store) {
 
 /// How many of the keys in it are known, wherever they were.
 fn keys(store: &Store) -> usize {
-    store.catalog().used_keys.len()
+    store.view().catalog.used_keys.len()
 }
 
 #[test]
@@ -66,7 +63,7 @@ fn what_the_release_before_wrote_is_read_and_goes_on_in_the_new_format() {
     for round in 0..3 {
         shows_the_same(&store);
         assert_eq!(keys(&store), 6, "round {round}");
-        assert_eq!(store.catalog().owners.series("bob"), 3);
+        assert_eq!(store.view().catalog.owners.series("bob"), 3);
         match round {
             0 => drop(store.snapshot().unwrap()),
             _ => store.close().unwrap(),
@@ -86,11 +83,11 @@ fn what_the_release_before_wrote_is_read_and_goes_on_in_the_new_format() {
 #[test]
 fn a_repeat_from_before_is_known_wherever_its_key_stands() {
     let store = open(&fixture(), Durability::Sync);
-    let mut next = store.catalog().used_keys.piece(0);
+    let mut next = store.view().catalog.used_keys.piece(0);
     let mut repeats = Vec::new();
     while let Some((piece, from)) = next {
         repeats.extend(piece);
-        next = store.catalog().used_keys.piece(from);
+        next = store.view().catalog.used_keys.piece(from);
     }
     assert_eq!(repeats.len(), 6);
     for (used, _) in repeats {

@@ -208,12 +208,17 @@ fn with(mut change: Change<'static>, job: Option<&str>, expires: Option<Expires>
 
 /// The group and the expiry of `a`.
 fn attributes(store: &Store) -> String {
-    let family = store.catalog().family("a").unwrap();
-    let attributes = family.find("").and_then(|place| family.attributes.get(place.slot()));
-    attributes.map_or_else(String::new, |attributes| {
-        let group = attributes.group.map_or_else(String::new, |group| group.to_string());
-        format!("{group} {:?}", attributes.expires_after_ms)
-    })
+    let family = store.view().catalog.family("a").unwrap();
+    let mut found = String::new();
+    for block in family.blocks() {
+        block.for_each(|series| {
+            if let Some(attributes) = family.attributes_of(series) {
+                let group = attributes.group.map_or_else(String::new, |group| group.to_string());
+                found = format!("{group} {:?}", attributes.expires_after_ms);
+            }
+        });
+    }
+    found
 }
 
 #[test]
