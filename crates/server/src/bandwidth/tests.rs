@@ -29,7 +29,12 @@ fn every_node_gets_its_rates_whenever_it_comes() {
     let check = |server, connections, own| {
         let other = bandwidth.of_key(&"other".into());
         assert_eq!(rates_of(&bandwidth.shared.server), server);
-        for node in [&stranger, &connection, &bandwidth.unauthenticated(), &other.share.child()] {
+        for node in [
+            &stranger,
+            &connection,
+            &bandwidth.unauthenticated(),
+            &other.share.child(),
+        ] {
             assert_eq!(rates_of(node), connections);
         }
         assert_eq!(rates_of(&ci.own), own);
