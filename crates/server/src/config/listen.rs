@@ -174,7 +174,7 @@ fn wrong_together(listeners: &[Listener], said: usize) -> Vec<String> {
     let pairs = addresses().flat_map(|(index, one)| addresses().skip(index + 1).map(move |(_, other)| (one, other)));
     let overlapping = pairs.filter(|(one, other)| one.overlaps(other));
     overlapping
-        .map(|(one, other)| match one == other {
+        .map(|(one, other)| match one.to_string() == other.to_string() {
             true => format!("{one} stands there twice: one listener has it alone"),
             false => format!("{one} and {other} overlap, so only one of them can be listened on: leave one out, or give it another port"),
         })
