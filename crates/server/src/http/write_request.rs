@@ -20,9 +20,9 @@ use super::{
 use crate::{
     auth::{Principal, Scope},
     config::Config,
-    intake::{Intake, Submission, Written},
+    intake::{Intake, Rejected, Submission, Written},
     serve::Exchange,
-    write::{Change, Idempotency, Mode},
+    write::{Applied, Change, Idempotency, Mode},
 };
 
 /// A request that changes something: by whom, what, and under which idempotency key.
@@ -42,15 +42,27 @@ impl WriteRequest {
         written.await.map_err(error::rejected_one)
     }
 
-    /// Submits the changes of the request.
-    pub(crate) async fn submit(
-        &self,
-        intake: &Intake,
-        mode: Mode,
-        changes: Vec<Change<'static>>,
-    ) -> Result<Written, Problem> {
-        let written = intake.submit(admitted(&self.exchange)?, self.submission(mode, changes));
+    /// Submits the changes of the request, which happen all or not at all.
+    pub(crate) async fn submit(&self, intake: &Intake, changes: Vec<Change<'static>>) -> Result<Written, Problem> {
+        let written = intake.submit(admitted(&self.exchange)?, self.submission(Mode::All, changes));
         Ok(written.await?)
+    }
+
+    /// Submits changes of which each may happen without the others; that none could is an answer like others.
+    pub(crate) async fn submit_each(&self, intake: &Intake, changes: Vec<Change<'static>>) -> Result<Written, Problem> {
+        let sent = changes.len() as u64;
+        let submission = self.submission(Mode::Each, changes);
+        match intake.submit(admitted(&self.exchange)?, submission).await {
+            Err(Rejected::Changes(refused)) => Ok(Written {
+                applied: Applied {
+                    refused: sent,
+                    ..Applied::default()
+                },
+                replayed: false,
+                refused,
+            }),
+            written => Ok(written?),
+        }
     }
 
     fn submission(&self, mode: Mode, changes: Vec<Change<'static>>) -> Submission {

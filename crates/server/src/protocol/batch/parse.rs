@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod differential;
+mod each;
 mod item;
 mod plain;
 
@@ -11,6 +12,8 @@ use serde::{
     Deserializer,
     de::{self, SeqAccess},
 };
+
+pub(crate) use each::{Each, parse_each};
 
 use self::{
     item::{Before, Item, ItemError},

@@ -7,12 +7,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::parse;
+use super::parse::{self, Each};
 use crate::{
     config::Config,
     http::{AppState, ItemProblem, Problem, WriteRequest, replayed},
     intake::Intake,
-    write::{Applied, Mode},
+    write::{Applied, Mode, Refusal},
 };
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
@@ -49,12 +49,23 @@ async fn batch(
     State(config): State<Arc<Config>>,
     request: WriteRequest,
 ) -> Result<impl IntoResponse, Problem> {
-    let mode = mode(&request.uri)?;
-    let changes = parse::parse(&request.body, config.limits.changes_per_request_max)?;
-    let written = request.submit(&intake, mode, changes).await?;
+    let max = config.limits.changes_per_request_max;
+    let (written, refused, errors) = match mode(&request.uri)? {
+        Mode::All => {
+            let changes = parse::parse(&request.body, max)?;
+            (request.submit(&intake, changes).await?, None, Vec::new())
+        }
+        Mode::Each => {
+            let mut each = parse::parse_each(&request.body, max)?;
+            let changes = std::mem::take(&mut each.changes);
+            let written = request.submit_each(&intake, changes).await?;
+            let refused = written.applied.refused + each.bad_len();
+            let errors = errors(&each, &written.refused);
+            (written, Some(refused), errors)
+        }
+    };
     let Applied {
         changes,
-        refused,
         created,
         deleted,
         ..
@@ -63,10 +74,25 @@ async fn batch(
         changes,
         created,
         deleted,
-        refused: (mode == Mode::Each).then_some(refused),
-        errors: written.refused.iter().map(ItemProblem::from).collect(),
+        refused,
+        errors,
     };
     Ok((replayed(&written), Json(done)))
+}
+
+/// What is wrong with items, by their places in the body: those that are no changes, and changes that were refused.
+fn errors(each: &Each, refused: &[Refusal]) -> Vec<ItemProblem> {
+    let refused = refused
+        .iter()
+        .map(|refusal| ItemProblem::from(refusal).at(each.item_of(refusal.index)));
+    let bad = each
+        .bad
+        .iter()
+        .map(|bad| ItemProblem::new(bad.index, "bad-item", &*bad.reason));
+    let mut errors: Vec<ItemProblem> = refused.chain(bad).collect();
+    errors.sort_by_key(ItemProblem::index);
+    errors.truncate(Refusal::LIST_MAX);
+    errors
 }
 
 /// What becomes of the good changes if others are refused.

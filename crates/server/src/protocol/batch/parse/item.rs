@@ -86,6 +86,8 @@ pub(super) struct Item<'a> {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ItemError {
     #[error("{0}")]
+    Shape(String),
+    #[error("{0}")]
     Name(#[from] NameError),
     #[error("{0}")]
     Label(#[from] LabelError),
