@@ -197,13 +197,17 @@ impl State {
         self.catalog.used_keys.keep(used, refused);
     }
 
-    /// Puts back a series from a snapshot; `false` if it is there already.
+    /// Puts back a series from a snapshot; `false` if one with its labels is there that is as new. An older one may be: the series
+    /// was removed and made anew while the snapshot was written, and stood first in one slab and then in another.
     pub(crate) fn restore(&self, family: &FamilyData, series: RestoredSeries<'_>) -> bool {
-        let missing = family.find(series.labels).is_none();
-        if missing {
-            let place = self.insert(family, series.labels, &series.owner, series.created_ms, series.value);
-            family.restore_attributes(&place, series.attributes);
+        if let Some(there) = family.find(series.labels) {
+            if there.sequence() >= series.value.stamp().sequence {
+                return false;
+            }
+            self.remove(family, series.labels);
         }
-        missing
+        let place = self.insert(family, series.labels, &series.owner, series.created_ms, series.value);
+        family.restore_attributes(&place, series.attributes);
+        true
     }
 }

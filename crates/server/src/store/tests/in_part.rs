@@ -218,7 +218,7 @@ fn attributes(store: &Store) -> String {
 
 #[test]
 fn group_and_expiry_stay_with_a_series_and_go_with_it() {
-    let disk = MemoryDisk::default();
+    let mut disk = MemoryDisk::default();
     let mut store = open(&disk, Durability::Sync);
     let after = |ms| Some(Expires::after_ms(ms));
     for (change, expected) in [
@@ -240,10 +240,12 @@ fn group_and_expiry_stay_with_a_series_and_go_with_it() {
     ] {
         accept(&store, vec![change]);
         assert_eq!(attributes(&store), expected);
-        store = open(&disk.copy(), Durability::Sync);
+        disk = disk.copy();
+        store = open(&disk, Durability::Sync);
         assert_eq!(attributes(&store), expected, "from the journal");
         store.snapshot().unwrap();
-        store = open(&disk.copy(), Durability::Sync);
+        disk = disk.copy();
+        store = open(&disk, Durability::Sync);
         assert_eq!(attributes(&store), expected, "from the snapshot");
     }
     accept(&store, vec![delete("a"), set("a", 1.0)]);

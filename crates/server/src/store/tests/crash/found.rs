@@ -174,6 +174,34 @@ fn a_series_is_never_seen_at_zero_with_the_sequence_of_its_first_change() {
     });
 }
 
+/// A series that was removed and made anew while a snapshot was written could stand in it twice, in the slab where it was and in
+/// the one where it came to be: the hub refused to start.
+#[test]
+fn a_series_that_moves_while_a_snapshot_is_written_is_there_once() {
+    for moment in 0..8 {
+        let disk = CrashDisk::default();
+        let store = started(&disk, Durability::Flush);
+        let one = |label, value| Change::Series(target("a", &[("l", label)], Some(Kind::Gauge)), Op::Set(value));
+        accept(&store, vec![one("1", 1.0), one("2", 2.0)]);
+        let inside = store.clone();
+        disk.set_hook("new", move |operation| {
+            if operation == moment {
+                let gone = Change::Delete {
+                    family: Name::new("a").unwrap().into(),
+                    labels: Some(Labels::from_pairs([("l", "1")]).unwrap().into()),
+                };
+                // The first takes the place that was left.
+                accept(&inside, vec![gone, one("3", 3.0), one("1", 4.0)]);
+            }
+        });
+        store.snapshot().unwrap();
+        let expected = "a{l=\"1\"} 4\na{l=\"2\"} 2\na{l=\"3\"} 3";
+        assert_eq!(dump(&store), expected);
+        let killed = disk.killed(disk.now(), 0);
+        assert_eq!(dump(&started(&killed, Durability::Flush)), expected, "{moment}");
+    }
+}
+
 /// A snapshot taken among writers holds changes beyond its position. Alone, as a backup, it made the hub use their
 /// sequences again, and what got them was acknowledged and left out as old.
 #[test]
