@@ -214,7 +214,7 @@ async fn a_toy_is_a_protocol_like_all_others() {
             "POST /toy/toys",
             TOY,
             "|",
-            "409 application/x-toy x toys is a gauge: it is defined as a counter",
+            "409 application/x-toy x toys is a gauge: it cannot be a counter",
         ),
         (
             "admin",
