@@ -91,7 +91,7 @@ impl Lost {
         self.0.fetch_add(1, Relaxed);
         tracing::error!(
             source,
-            panicked,
+            how = if panicked { "in a panic" } else { "by itself" },
             "it ended before it was told to; the hub goes on without it until it is started again"
         );
     }

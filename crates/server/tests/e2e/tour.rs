@@ -19,17 +19,17 @@ async fn keys_are_made_as_the_readme_says() {
 
 #[tokio::test]
 async fn bandwidth_is_limited_as_the_readme_says() {
-    check("How fast").await;
+    check("Bandwidth limits").await;
 }
 
 #[tokio::test]
 async fn usage_is_limited_as_the_readme_says() {
-    check("How much").await;
+    check("Quotas").await;
 }
 
 #[tokio::test]
 async fn usage_is_reported_as_the_readme_says() {
-    check("Who asked for what").await;
+    check("Usage log").await;
 }
 
 #[tokio::test]

@@ -465,3 +465,87 @@ async fn the_limit_of_families_holds_on_both_sides_and_over_a_restart() {
     let swap = r#"[{"op":"delete","metric":"b"},{"op":"create","metric":"c"}]"#;
     hub.check(BATCH, swap, "200 …").await;
 }
+
+const EACH: &str = "POST /api/v1/batch?mode=each";
+
+#[tokio::test]
+async fn of_changes_that_may_happen_without_each_other_those_that_can_do() {
+    let hub = hub().config("limits: { name_bytes_max: 20 }").start().await;
+    hub.check(BATCH, r#"{"op": "create", "metric": "t_gauge"}"#, "200 …")
+        .await;
+    let key = hub.new_key("team", &["--scope", "write", "--prefix", "t_"]).await;
+    let body = [
+        r#"{"op": "inc", "metric": "elsewhere", "type": "gauge"}"#,
+        r#"{"op": "add", "metric": "t_total", "value": 2, "type": "counter"}"#,
+        r#"{"op": "inc", "metric": "t_a_name_that_is_too_long", "type": "gauge"}"#,
+        r#"{"op": "observe", "metric": "t_gauge", "value": 1}"#,
+        r#"{"op": "inc", "metric": "t_total"}"#,
+    ]
+    .join("\n");
+    let send = async |target: &str, body: &str| {
+        let request = hub.post(target).key(&key).body(body).header("idempotency-key", "once");
+        request.send().await
+    };
+    let first = send("/api/v1/batch?mode=each", &body).await;
+    assert_eq!(first.status, 200, "{first}");
+    let done = first.json();
+    let counts = ["changes", "created", "deleted", "refused"].map(|field| done[field].as_u64());
+    assert_eq!(counts, [Some(2), Some(1), Some(0), Some(3)], "{first}");
+    let errors = done["errors"].as_array().unwrap();
+    let errors: Vec<String> = errors
+        .iter()
+        .map(|error| format!("{} {}", error["index"], error["detail"].as_str().unwrap()))
+        .collect();
+    for (error, expected) in errors.iter().zip([
+        "0 the key team is only for metrics whose names begin with t_",
+        "2 the metric's name is over the limit of 20 (limits.name_bytes_max)",
+        "3 t_gauge is a gauge: …",
+    ]) {
+        assert!(fits(error, expected), "{errors:?}");
+    }
+    assert_eq!(errors.len(), 3, "{errors:?}");
+    hub.check("GET /t_total", "", "200 3").await;
+    // A repeat counts once, and knows how many were refused.
+    let again = send("/api/v1/batch?mode=each", &body).await;
+    assert_eq!(again.text(), r#"{"changes":2,"created":1,"deleted":0,"refused":3}"#);
+    hub.check("GET /t_total", "", "200 3").await;
+    // Under the other mode nothing happens, since the key may not make some of them.
+    let refused = send("/api/v1/batch", &body).await;
+    assert_eq!(refused.status, 403, "{refused}");
+    // Other changes are another request.
+    let good = r#"{"op": "inc", "metric": "t_total"}"#;
+    assert_eq!(send("/api/v1/batch?mode=each", good).await.status, 422);
+}
+
+#[tokio::test]
+async fn a_mode_is_all_or_each() {
+    let hub = hub().start().await;
+    let good = r#"{"op": "inc", "metric": "g", "type": "gauge"}"#;
+    let bad = r#"{"op": "inc", "metric": "missing"}"#;
+    for (request, body, expected) in [
+        (EACH, good, r#"200 {"changes":1,"created":1,"deleted":0,"refused":0}"#),
+        (
+            "POST /api/v1/batch?mode=all",
+            good,
+            r#"200 {"changes":1,"created":0,"deleted":0}"#,
+        ),
+        // If none can be, nothing happened.
+        (
+            EACH,
+            bad,
+            "404 …nothing was changed\nitem 0: there is no metric missing\n",
+        ),
+        (
+            "POST /api/v1/batch?mode=some",
+            good,
+            "400 mode \"some\" is neither all nor each\n",
+        ),
+        (
+            "POST /api/v1/batch?mode=all&mode=each",
+            good,
+            "400 parameter mode is given more than once\n",
+        ),
+    ] {
+        hub.check(request, body, expected).await;
+    }
+}
