@@ -529,11 +529,28 @@ async fn a_mode_is_all_or_each() {
             good,
             r#"200 {"changes":1,"created":0,"deleted":0}"#,
         ),
-        // If none can be, nothing happened.
+        // That none could be is an answer like others; so is an item that is no change.
         (
             EACH,
             bad,
-            "404 …nothing was changed\nitem 0: there is no metric missing\n",
+            r#"200 {"changes":0,"created":0,"deleted":0,"refused":1,"errors":[{"index":0,"type":"urn:metric-nexus:problem:unknown-metric","detail":"there is no metric missing"}]}"#,
+        ),
+        (
+            EACH,
+            r#"[{"op": "explode", "metric": "g"}, {"op": "inc", "metric": "g"}, {"op": "set", "metric": "g"}, {"op": "inc", "metric": "missing"}, 7]"#,
+            r#"200 {"changes":1,"created":0,"deleted":0,"refused":4,"errors":[{"index":0,"type":"urn:metric-nexus:problem:bad-item","detail":"unknown variant `explode`, …"},{"index":2,…"detail":"set needs \"value\""},{"index":3,…"detail":"there is no metric missing"},{"index":4,…}]}"#,
+        ),
+        (
+            EACH,
+            "7",
+            r#"200 {"changes":0,"created":0,"deleted":0,"refused":1,"errors":[…]}"#,
+        ),
+        (EACH, "[]", r#"200 {"changes":0,"created":0,"deleted":0,"refused":0}"#),
+        // What is no JSON is refused whole.
+        (
+            EACH,
+            "{\"op\": \"inc\", \"metric\": \"g\"}\n{\"op\"",
+            "400 the body cannot be read beyond one of its items; nothing was changed\nitem 1: EOF …\n",
         ),
         (
             "POST /api/v1/batch?mode=some",
