@@ -45,8 +45,8 @@ struct Segments {
     bytes: u64,
     /// How many records have not been read yet.
     unread: u64,
-    /// The last segment with a frame of this process, which tells how far its numbers went: it stays until there is a later one, or nothing
-    /// is missing.
+    /// The last segment with a frame of this process, which tells how far its numbers went: it stays until there is a later
+    /// one, or nothing is missing.
     last: Option<u64>,
 }
 

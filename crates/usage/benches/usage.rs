@@ -78,7 +78,7 @@ fn main() {
     }
     let handle = handle(&usage, Mode::Exact);
     row("record, with the clock", move || {
-        handle.record(Amount::request(100, 10))
+        handle.record(Amount::request(100, 10));
     });
 }
 

@@ -63,3 +63,32 @@ fn an_append_of_several_that_fails_leaves_none_of_them() {
         assert_eq!((hub.count("b"), hub.count("c")), (1, 1));
     }
 }
+
+/// Written by `nexus` at commit 11eb874: two increments of one series, a value, an append that was cut short, an increment.
+const RELEASE_0_1: &[u8] = include_bytes!("../../../tests/fixtures/release-0.1.open");
+
+#[test]
+fn what_the_release_before_has_spooled_is_delivered() {
+    let disk = CrashDisk::with_files([("spool/open".into(), RELEASE_0_1.to_vec())].into());
+    let spool = open(&disk);
+    append(&spool, &["a"]);
+    let bodies = std::cell::RefCell::new(Vec::new());
+    let send = async |_: &Key, body: Vec<u8>| {
+        bodies.borrow_mut().push(String::from_utf8(body).unwrap());
+        Verdict::<&str>::Counted
+    };
+    let delivery = Delivery {
+        target: TARGET,
+        deadline: Duration::from_secs(30),
+    };
+    let turn = spool.turn().unwrap().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let report = runtime.block_on(turn.deliver(delivery, || 0, send)).unwrap();
+    assert_eq!((report.items, report.damaged), (4, 1));
+    let expected = r#"{"labels":{"queue":"mail"},"metric":"jobs_total","op":"add","type":"counter","value":2}
+{"metric":"temperature","op":"set","value":21.5}
+{"metric":"last_total","op":"inc","type":"counter"}
+{"op":"inc","metric":"a"}
+"#;
+    assert_eq!(*bodies.borrow(), [expected]);
+}

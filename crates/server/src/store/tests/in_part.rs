@@ -209,16 +209,11 @@ fn with(mut change: Change<'static>, job: Option<&str>, expires: Option<Expires>
 /// The group and the expiry of `a`.
 fn attributes(store: &Store) -> String {
     let family = store.view().catalog.family("a").unwrap();
-    let mut found = String::new();
-    for block in family.blocks() {
-        block.for_each(|series| {
-            if let Some(attributes) = family.attributes_of(series) {
-                let group = attributes.group.map_or_else(String::new, |group| group.to_string());
-                found = format!("{group} {:?}", attributes.expires_after_ms);
-            }
-        });
-    }
-    found
+    let attributes = family.look_at("", |series| family.attributes_of(series)).flatten();
+    attributes.map_or_else(String::new, |attributes| {
+        let group = attributes.group.map_or_else(String::new, |group| group.to_string());
+        format!("{group} {:?}", attributes.expires_after_ms)
+    })
 }
 
 #[test]

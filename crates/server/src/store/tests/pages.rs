@@ -171,13 +171,7 @@ fn take(step: &Step, store: &mut Store, disk: &MemoryDisk, stays: &[(&str, Strin
         Step::DeleteFamily(n) => {
             let family = series(nth(n).0, "").family;
             if stays.iter().all(|(name, _)| *name != family.as_str()) {
-                submit(
-                    store,
-                    vec![Change::Delete {
-                        family: family.into(),
-                        labels: None,
-                    }],
-                );
+                submit(store, vec![Change::Delete { family, labels: None }]);
             }
         }
         Step::Snapshot => drop(store.snapshot().unwrap()),

@@ -147,3 +147,35 @@ fn a_second_log_is_refused_and_told_who_has_the_spool() {
         "{error}"
     );
 }
+
+/// Written by a hub at commit 11eb874, which was killed: five requests to a resource that is not there, and a scrape.
+const RELEASE_0_1: &[u8] = include_bytes!("../../../tests/fixtures/release-0.1.spool");
+
+#[test]
+fn what_the_release_before_has_spooled_is_read() {
+    let path = PathBuf::from("spool/000000000001.spool");
+    let disk = CrashDisk::with_files([(path, RELEASE_0_1.to_vec())].into());
+    let mut opened = started(&disk, 1);
+    assert_eq!((opened.recovered, opened.gaps.len()), (6, 1));
+    let gap = opened.gaps[0];
+    assert_eq!((gap.last, gap.last_possible), (6, 6 + 1 + 65_536));
+    let entries = read_all(&mut opened);
+    assert_eq!(
+        entries.iter().map(|entry| number_of(entry).1).collect::<Vec<_>>(),
+        [1, 2, 3, 4, 5, 6]
+    );
+    let (request, scrape) = (&entries[0].record, &entries[5].record);
+    let told = |record: &Record| {
+        let Dimensions {
+            key,
+            route,
+            method,
+            status,
+            ..
+        } = &record.dimensions;
+        format!("{key} {method} {route} {status} {}", record.amounts.bytes_out)
+    };
+    assert_eq!(told(request), "admin POST none 404 172");
+    assert_eq!(told(scrape), "admin GET /metrics 200 15732");
+    assert_eq!(request.ended_at.to_string(), "2026-11-30T21:41:00.894812591Z");
+}
