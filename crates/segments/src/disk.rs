@@ -114,11 +114,6 @@ pub trait SharedFile: DiskFile {
     /// # Errors
     /// The disk's.
     fn length(&self) -> io::Result<u64>;
-    /// Its last byte; none if it is empty.
-    ///
-    /// # Errors
-    /// The disk's.
-    fn last_byte(&self) -> io::Result<Option<u8>>;
     /// Takes back what was appended behind the first `length` bytes.
     ///
     /// # Errors

@@ -4,7 +4,10 @@ mod request_rate;
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, PoisonError, RwLock},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 pub(crate) use request_rate::TooFast;
@@ -15,6 +18,7 @@ use crate::{
     bandwidth::{Bandwidth, KeyBandwidth},
     config::KeyLimits,
     metering::{Metering, monthly},
+    own_metrics::{OwnFamily, counter},
 };
 use request_rate::RequestRate;
 
@@ -29,6 +33,7 @@ struct Shared {
     bandwidth: Bandwidth,
     metering: Metering,
     state: RwLock<State>,
+    unfinished: Arc<AtomicU64>,
 }
 
 #[derive(Debug, Default)]
@@ -44,14 +49,17 @@ pub(crate) struct Account {
     bandwidth: KeyBandwidth,
     /// None if there are more keys than can be counted, which is in the log.
     usage: Option<UsageHandle>,
+    unfinished: Arc<AtomicU64>,
 }
 
 /// Why a request may not go on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refused {
     /// There were too many just now.
+    #[error("{0}")]
     TooFast(TooFast),
     /// A monthly limit is used up.
+    #[error("{0}")]
     UsedUp(Refusal),
 }
 
@@ -65,6 +73,7 @@ impl Accounts {
                     limits,
                     ..State::default()
                 }),
+                unfinished: Arc::default(),
             }),
         }
     }
@@ -90,11 +99,21 @@ impl Accounts {
                 requests: RequestRate::default(),
                 bandwidth: self.shared.bandwidth.of_key(key),
                 usage: usage.ok(),
+                unfinished: Arc::clone(&self.shared.unfinished),
             };
             account.set(limits);
             Arc::new(account)
         });
         Arc::clone(account)
+    }
+
+    /// How many requests were charged whose end nobody told, which is a defect.
+    pub(crate) fn family(&self) -> OwnFamily {
+        counter(
+            "metric_nexus_unfinished_requests_total",
+            "Requests that were charged and logged although nobody told their end: each is a defect of the hub.",
+            self.shared.unfinished.load(Relaxed),
+        )
     }
 
     /// Sets the limits of every key; those that are not named have none.
@@ -146,5 +165,10 @@ impl Account {
     /// Lets a request go on that no limit holds up; it is counted all the same.
     pub(crate) fn exempt(&self) -> Option<Reservation> {
         self.usage.as_ref().map(UsageHandle::exempt)
+    }
+
+    /// A request was charged whose end nobody told.
+    pub(crate) fn note_unfinished(&self) {
+        self.unfinished.fetch_add(1, Relaxed);
     }
 }

@@ -14,14 +14,16 @@ mod digest;
 mod first_key;
 mod keyring;
 mod keys_file;
+mod principal;
 mod scope;
 mod secret;
 
-pub(crate) use api_key::{ApiKey, Denied, KeySource, NAME_RULE, Prefix, check_name, warnings};
+pub(crate) use api_key::{ApiKey, KeySource, NAME_RULE, Prefix, check_name, warnings};
 pub(crate) use credentials::{CredentialError, credentials};
 pub(crate) use digest::Digest;
 pub(crate) use first_key::{FirstKey, ensure_admin_key};
 pub(crate) use keyring::{Keyring, Reload};
 pub(crate) use keys_file::{KeysError, KeysFile, NewKey};
+pub(crate) use principal::{Denied, Principal};
 pub(crate) use scope::{Scope, Scopes};
 pub(crate) use secret::Secret;

@@ -6,7 +6,7 @@
     reason = "a benchmark that cannot run must stop"
 )]
 
-use std::{hash::BuildHasher, ops::Range};
+use std::{hash::BuildHasher, ops::Range, sync::LazyLock};
 
 use nexus_metric::text::{Escaping, Format};
 use nexus_segments::frame::header_bytes;
@@ -14,17 +14,26 @@ use nexus_segments::frame::header_bytes;
 use crate::{
     content_coding::ContentCoding,
     exposition::{Body, GzipCache, Scrape},
-    ingest,
+    http::Reserved,
     journal::{Frame, FrameHeader},
+    protocol::{
+        self,
+        rest::parse::{Address, Verb},
+    },
     state::{self, StoreLimits},
     store::view::{Filter, View},
     write::{Applied, Reader, RequestLimits, Write},
 };
 
+static RESERVED: LazyLock<Reserved> = LazyLock::new(protocol::reserved);
+
 /// A request of the simple API, as far as it is read without the state.
 pub fn simple(name: &str, query: &str) -> impl Sized {
-    let target = ingest::rest::target(name, query).expect("a target");
-    ingest::rest::change(ingest::rest::Verb::Increment, target, query, b"").expect("a change")
+    let (metric, verb) = (name, "inc");
+    let addressed = Address { metric, verb, query }.read(&RESERVED);
+    addressed
+        .and_then(|addressed| addressed.change(Verb::Increment, b""))
+        .expect("a change")
 }
 
 /// The body of a batch, read.
@@ -32,7 +41,7 @@ pub struct Batch(Write<'static>);
 
 /// Reads the body of a batch.
 pub fn batch(body: &[u8]) -> Batch {
-    let changes = ingest::batch::parse(body, usize::MAX).expect("a batch");
+    let changes = protocol::batch::parse::parse(body, usize::MAX).expect("a batch");
     Batch(Write::of("admin", changes))
 }
 

@@ -23,7 +23,8 @@ use sources::Lost;
 
 use crate::{
     config::{Config, Protocol},
-    http::{self, Api},
+    http::{AppState, Parts},
+    protocol,
     serve::{self, Counters, Listener, Server},
     shutdown::Shutdown,
     tls::Tls,
@@ -60,7 +61,7 @@ pub struct Hub {
 
 #[derive(Debug)]
 struct Shared {
-    api: Api,
+    parts: Arc<Parts>,
     tls: Option<Tls>,
     serving: Arc<Counters>,
     lost: Arc<Lost>,
@@ -92,10 +93,10 @@ impl Hub {
             trigger.fire();
         });
         let server = Server::new(
-            http::router(self.shared.api.clone()),
+            self.service(),
             self.serve_limits(),
             self.shared.serving.clone(),
-            self.shared.api.bandwidth.clone(),
+            self.shared.parts.bandwidth.clone(),
             fired.clone(),
         );
         let sources = sources::table(&self.shared, listeners, &server);
@@ -103,16 +104,21 @@ impl Hub {
         stop.abort();
     }
 
+    /// The whole interface as a service that needs no socket.
+    pub(crate) fn service(&self) -> axum::Router {
+        protocol::router(AppState::new(self.shared.parts.clone()))
+    }
+
     /// Takes no more writes, finishes those that wait, and writes a last snapshot if anything changed.
     ///
     /// # Errors
     /// The snapshot cannot be written; what was acknowledged is in the journal, unless the durability is `snapshot`.
     pub async fn close(&self) -> Result<(), CallError> {
-        let api = self.shared.api.clone();
+        let parts = self.shared.parts.clone();
         let closed = tokio::task::spawn_blocking(move || {
-            api.metering.close(USAGE_DEADLINE);
-            api.usage_log.close(USAGE_DEADLINE);
-            api.store.close()
+            parts.metering.close(USAGE_DEADLINE);
+            parts.usage_log.close(USAGE_DEADLINE);
+            parts.store.close()
         })
         .await;
         closed
@@ -144,11 +150,11 @@ impl Hub {
 
     /// Reloads changed keys, certificate and limits at once; blocks the thread. What went wrong is in the log.
     pub(crate) fn reload(&self) {
-        let _ = self.shared.api.reloader.reload_all();
+        let _ = self.shared.parts.reloader.reload_all();
     }
 
     pub(crate) fn config(&self) -> &Arc<Config> {
-        &self.shared.api.config
+        &self.shared.parts.config
     }
 
     fn serve_limits(&self) -> serve::Limits {

@@ -10,6 +10,7 @@
 mod activity;
 mod connection;
 mod counters;
+mod exchange;
 mod exchanges;
 mod handshake;
 mod limits;
@@ -36,8 +37,8 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{sleep, timeout};
 use tracing::{error, warn};
 
-pub(crate) use activity::ConnectionInfo;
 pub(crate) use counters::Counters;
+pub(crate) use exchange::Exchange;
 pub(crate) use limits::Limits;
 pub(crate) use listener::{Listener, Peer};
 pub(crate) use request::BodyStalled;

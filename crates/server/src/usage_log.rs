@@ -18,7 +18,7 @@ use std::{
     time::Duration,
 };
 
-use nexus_usage_log::{Amounts, Counts, Event, Record, StoreError, Stored, UsageLog, layer::Exchange};
+use nexus_usage_log::{Counts, Event, Record, StoreError, Stored, UsageLog};
 
 pub(crate) use metrics::families;
 pub(crate) use open::UsageLogError;
@@ -67,16 +67,6 @@ impl UsageLogHandle {
         } else {
             shared.log.record(record());
         }
-    }
-
-    /// As [`record`](Self::record), behind slices that add up to `sliced`, for one that is told later what it took.
-    pub(crate) fn exchange(&self, record: impl FnOnce() -> Record, sliced: Amounts) -> Option<Exchange> {
-        let shared = self.shared.as_ref()?;
-        if shared.full.load(Relaxed) {
-            shared.left_out.fetch_add(1, Relaxed);
-            return None;
-        }
-        Some(Exchange::new(shared.log.clone(), record(), sliced))
     }
 
     /// Stores events from elsewhere; answers when they are stored.

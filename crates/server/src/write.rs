@@ -48,7 +48,6 @@ pub(crate) enum Mode {
     #[default]
     All,
     /// They happen, and the others are named. If all are refused, nothing happened: the idempotency key stays unused.
-    #[allow(dead_code, reason = "asked for by protocols that keep what is good")]
     Each,
 }
 

@@ -1,12 +1,14 @@
 //! A tower layer that writes a record at the end of every response body.
 
 mod body;
-mod exchange;
+mod ending;
 mod future;
 mod head;
-mod meter;
 mod note;
+mod pending;
+mod recorder;
 mod service;
+mod wire;
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,11 +16,13 @@ use http::Method;
 use tower_layer::Layer;
 
 pub use body::{MeteredRequest, MeteredResponse};
-pub use exchange::{Exchange, Wire, WireBytes, WireMeter};
 pub use future::ResponseFuture;
 pub use head::{request_head_bytes, response_head_bytes};
 pub use note::{Details, Note};
+pub use pending::{PendingRecord, Recorder};
+pub use recorder::NotedRequest;
 pub use service::Metered;
+pub use wire::{Wire, WireBytes, WireMeter};
 
 use crate::{Clock, UsageLog};
 

@@ -4,7 +4,7 @@ use std::{
     ffi::OsString,
     fs::{self, File, OpenOptions},
     io::{self, BufReader, Read},
-    os::unix::fs::{FileExt, MetadataExt},
+    os::unix::fs::MetadataExt,
     path::Path,
 };
 
@@ -65,7 +65,7 @@ impl SharedDisk for RealDisk {
 
     fn open_alone(&self, path: &Path) -> io::Result<Box<dyn SharedFile>> {
         loop {
-            let file = files::open_private(OpenOptions::new().read(true).append(true).create(true), path)?;
+            let file = files::open_private(OpenOptions::new().append(true).create(true), path)?;
             file.lock()?;
             let file = RealFile::new(file)?;
             // Another process may have given it another name while this one waited.
@@ -128,15 +128,6 @@ impl SharedFile for RealFile {
         Ok(self.file.metadata()?.len())
     }
 
-    fn last_byte(&self) -> io::Result<Option<u8>> {
-        let Some(last) = self.length()?.checked_sub(1) else {
-            return Ok(None);
-        };
-        let mut byte = [0];
-        self.file.read_exact_at(&mut byte, last)?;
-        Ok(Some(byte[0]))
-    }
-
     fn cut(&mut self, length: u64) -> io::Result<()> {
         self.file.set_len(length)
     }
@@ -157,7 +148,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log");
         let mut file = RealDisk.open_alone(&path).unwrap();
-        assert_eq!((file.length().unwrap(), file.last_byte().unwrap()), (0, None));
+        assert_eq!(file.length().unwrap(), 0);
         file.append(b"one").unwrap();
         // It waits for the first, which gives the file another name meanwhile.
         let (there, moved) = (path.clone(), directory.path().join("moved"));
@@ -166,11 +157,11 @@ mod tests {
             file.append(b"two, torn").unwrap();
             file.cut(3).unwrap();
             file.append(b"!").unwrap();
-            (file.length().unwrap(), file.last_byte().unwrap())
+            file.length().unwrap()
         });
         RealDisk.rename(&path, &moved).unwrap();
         drop(file);
-        assert_eq!(second.join().unwrap(), (4, Some(b'!')));
+        assert_eq!(second.join().unwrap(), 4);
         assert_eq!(fs::read(&moved).unwrap(), b"one");
         assert_eq!(fs::read(&path).unwrap(), b"two!");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);

@@ -17,7 +17,8 @@ struct Limit {
 }
 
 /// There were too many requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the key may send {requests_per_second} requests a second (requests_per_second)")]
 pub(crate) struct TooFast {
     /// The limit that counts.
     pub(crate) requests_per_second: u64,

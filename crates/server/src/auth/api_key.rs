@@ -1,6 +1,6 @@
-//! A key, and whether it may.
+//! A key.
 
-use super::{Digest, Scope, Scopes};
+use super::{Digest, Principal, Scope, Scopes};
 use jiff::Timestamp;
 use std::{fmt, str::FromStr, sync::Arc};
 
@@ -39,53 +39,13 @@ impl fmt::Display for KeySource {
     }
 }
 
-/// Why a key may not; says what it lacks.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Denied {
-    /// The scope is not among the key's.
-    #[error("the key {name} lacks the scope {missing}")]
-    Scope {
-        /// The key's name.
-        name: Arc<str>,
-        /// What would be needed.
-        missing: Scope,
-    },
-    /// The metric's name does not begin with the key's prefix.
-    #[error("the key {name} is only for metrics whose names begin with {prefix}")]
-    Prefix {
-        /// The key's name.
-        name: Arc<str>,
-        /// What the name would have to begin with.
-        prefix: Prefix,
-    },
-}
-
 impl ApiKey {
-    /// Whether it has the scope, for what concerns no single metric. A scrape or a list asks this, and then shows only
-    /// what its prefix covers.
-    ///
-    /// # Errors
-    /// [`Denied::Scope`].
-    pub(crate) fn has(&self, scope: Scope) -> Result<(), Denied> {
-        if self.scopes.contains(scope) {
-            return Ok(());
-        }
-        let name = Arc::clone(&self.name);
-        Err(Denied::Scope { name, missing: scope })
-    }
-
-    /// Whether it has the scope and covers the metric. No scope, not even `admin`, gets past a prefix.
-    ///
-    /// # Errors
-    /// [`Denied::Scope`] first, then [`Denied::Prefix`].
-    pub(crate) fn may(&self, scope: Scope, metric: &str) -> Result<(), Denied> {
-        self.has(scope)?;
-        match &self.prefix {
-            Some(prefix) if !prefix.covers(metric) => Err(Denied::Prefix {
-                name: Arc::clone(&self.name),
-                prefix: prefix.clone(),
-            }),
-            _ => Ok(()),
+    /// Whoever has it.
+    pub(crate) fn principal(&self) -> Principal {
+        Principal {
+            name: Arc::clone(&self.name),
+            scopes: self.scopes,
+            prefix: self.prefix.clone(),
         }
     }
 }
@@ -158,74 +118,6 @@ pub(crate) fn warnings(name: &str, scopes: Scopes, prefix: Option<&Prefix>) -> V
 mod tests {
     use super::*;
 
-    fn key(scopes: &str, prefix: Option<&str>) -> ApiKey {
-        ApiKey {
-            name: "ci".into(),
-            scopes: scopes.parse().unwrap(),
-            prefix: prefix.map(|prefix| prefix.parse().unwrap()),
-            digest: Digest::of("k"),
-            created: None,
-            source: KeySource::Config,
-        }
-    }
-
-    #[test]
-    fn a_key_may_what_its_scopes_and_prefix_say() {
-        fn check(scopes: &str, prefix: Option<&str>, asked: Scope, metric: &str, expected: Result<(), &str>) {
-            let answer = key(scopes, prefix)
-                .may(asked, metric)
-                .map_err(|denied| denied.to_string());
-            assert_eq!(
-                answer,
-                expected.map_err(str::to_owned),
-                "{scopes} {prefix:?} {asked} {metric}"
-            );
-        }
-        check("write", None, Scope::Write, "jobs", Ok(()));
-        check("write", Some("ci_"), Scope::Write, "ci_jobs", Ok(()));
-        check(
-            "read",
-            None,
-            Scope::Write,
-            "jobs",
-            Err("the key ci lacks the scope write"),
-        );
-        check(
-            "admin",
-            None,
-            Scope::Write,
-            "jobs",
-            Err("the key ci lacks the scope write"),
-        );
-        check(
-            "write",
-            None,
-            Scope::Admin,
-            "jobs",
-            Err("the key ci lacks the scope admin"),
-        );
-        let outside = Err("the key ci is only for metrics whose names begin with ci_");
-        check("write", Some("ci_"), Scope::Write, "ci", outside);
-        check("write", Some("ci_"), Scope::Write, "CI_jobs", outside);
-        check("write,admin", Some("ci_"), Scope::Write, "jobs", outside);
-        check("write,admin", Some("ci_"), Scope::Admin, "jobs", outside);
-        check(
-            "read",
-            Some("ci_"),
-            Scope::Write,
-            "jobs",
-            Err("the key ci lacks the scope write"),
-        );
-    }
-
-    #[test]
-    fn a_scope_alone_asks_for_no_prefix() {
-        let key = key("scrape", Some("ci_"));
-        assert_eq!(key.has(Scope::Scrape), Ok(()));
-        assert!(key.has(Scope::Read).is_err());
-        assert!(key.may(Scope::Scrape, "ci_jobs").is_ok() && key.may(Scope::Scrape, "jobs").is_err());
-    }
-
     #[test]
     fn names_of_keys() {
         fn check(text: &str, good: bool) {
@@ -258,8 +150,8 @@ mod tests {
     #[test]
     fn what_is_unwise_is_said() {
         fn check(scopes: &str, prefix: Option<&str>, expected: &[&str]) {
-            let key = key(scopes, prefix);
-            assert_eq!(warnings(&key.name, key.scopes, key.prefix.as_ref()), expected);
+            let prefix: Option<Prefix> = prefix.map(|prefix| prefix.parse().unwrap());
+            assert_eq!(warnings("ci", scopes.parse().unwrap(), prefix.as_ref()), expected);
         }
         check("read,admin", None, &[]);
         check("read", Some("team_"), &[]);

@@ -125,7 +125,7 @@ impl Listen {
         let mut found = Vec::new();
         for (index, item) in items.iter().enumerate().take(Self::LISTENERS_MAX) {
             found.extend(match item {
-                Value::Mapping(_) => Listener::read(&top.item("listen", index, item)),
+                Value::Mapping(_) => Listener::read(top.item("listen", index, item)),
                 _ if alone => top.get("listen", units::parsed),
                 _ => {
                     let parsed = units::parsed(item);
@@ -174,7 +174,7 @@ fn wrong_together(listeners: &[Listener], said: usize) -> Vec<String> {
     let pairs = addresses().flat_map(|(index, one)| addresses().skip(index + 1).map(move |(_, other)| (one, other)));
     let overlapping = pairs.filter(|(one, other)| one.overlaps(other));
     overlapping
-        .map(|(one, other)| match one == other {
+        .map(|(one, other)| match one.to_string() == other.to_string() {
             true => format!("{one} stands there twice: one listener has it alone"),
             false => format!("{one} and {other} overlap, so only one of them can be listened on: leave one out, or give it another port"),
         })
@@ -192,7 +192,7 @@ impl Default for Listen {
 
 impl Listener {
     /// `protocol`, `address`, and for a socket `mode`.
-    fn read(section: &Section<'_>) -> Option<Self> {
+    fn read(section: Section<'_>) -> Option<Self> {
         let protocol = section.get("protocol", |value| units::choice(units::string(value)?, &PROTOCOLS));
         let address = section.get("address", units::parsed);
         let has_address = section.has("address");
@@ -200,16 +200,17 @@ impl Listener {
         if !has_address {
             section.error("address", "missing: where to listen, such as 127.0.0.1:3000");
         }
-        let mut listener = Listener {
-            protocol,
-            address: address?,
+        let address = match (address, mode) {
+            (Some(Address::Unix { path, .. }), Some(mode)) => Some(Address::Unix { path, mode }),
+            (Some(Address::Tcp { .. }), Some(_)) => {
+                section.error("mode", "only a unix socket has permissions");
+                None
+            }
+            (address, _) => address,
         };
-        match (&mut listener.address, mode) {
-            (Address::Unix { mode: set, .. }, Some(mode)) => *set = mode,
-            (Address::Tcp { .. }, Some(_)) => section.error("mode", "only a unix socket has permissions"),
-            (_, None) => {}
-        }
-        Some(listener)
+        section.finish();
+        let address = address?;
+        Some(Listener { protocol, address })
     }
 }
 

@@ -138,7 +138,7 @@ fn split(text: &str) -> Option<(&str, &str)> {
 fn show_size<T: Whole>(bytes: T) -> String {
     let bytes = bytes.try_into().unwrap_or(u64::MAX);
     for (unit, name) in [(1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")] {
-        if bytes >= unit && bytes.is_multiple_of(unit) {
+        if (unit..=unit << 10).contains(&bytes) && bytes.is_multiple_of(unit) {
             return format!("{}{name}", bytes / unit);
         }
     }

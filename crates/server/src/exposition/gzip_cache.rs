@@ -120,7 +120,7 @@ mod tests {
     use super::*;
     use crate::{
         exposition::{gzip::Gzip, render::Created},
-        ingest,
+        protocol,
         state::State,
         store::view::Block,
         write::Write,
@@ -141,7 +141,7 @@ mod tests {
         let mut state = State::default();
         for n in 0..blocks {
             let body = format!(r#"[{{"op": "set", "metric": "b{n}", "type": "gauge", "value": 1}}]"#);
-            let changes = ingest::batch::parse(body.as_bytes(), 1).unwrap();
+            let changes = protocol::batch::parse::parse(body.as_bytes(), 1).unwrap();
             state.apply(&Write::of("", changes), 1 + n as u64, 0);
         }
         state

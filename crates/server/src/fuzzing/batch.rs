@@ -1,6 +1,6 @@
 use super::state::{exposes_what_can_be_read, snapshot_reads_back};
 use crate::{
-    ingest,
+    protocol,
     state::{State, StoreLimits},
     write::{Change, Reader, RequestLimits, Write},
 };
@@ -17,7 +17,7 @@ const LIMITS: RequestLimits = RequestLimits {
 /// The body of a JSON batch. What can be read stands in the journal as it was sent; what may happen leaves a state that a
 /// snapshot keeps and that scrapers can read.
 pub fn batch(body: &[u8]) -> bool {
-    let Ok(changes) = ingest::batch::parse(body, CHANGES_MAX) else {
+    let Ok(changes) = protocol::batch::parse::parse(body, CHANGES_MAX) else {
         return false;
     };
     let write = write_of(changes);

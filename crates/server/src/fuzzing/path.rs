@@ -1,7 +1,10 @@
 use nexus_metric::{Labels, is_legacy_name};
 
 use super::batch::{journals_as_it_is, write_of};
-use crate::ingest::rest::{self, RESERVED, Verb};
+use crate::protocol::{
+    reserved,
+    rest::parse::{self, Address, Verb},
+};
 
 /// A request of the simple API: `name?query`, a line break, the body. A name is legacy, in lower case, and names itself;
 /// labels are the same whichever way they are written down.
@@ -14,16 +17,23 @@ pub fn path(input: &[u8]) -> bool {
         return false;
     };
     let (name, query) = uri.split_once('?').unwrap_or((uri, ""));
-    let _ = rest::value(body);
-    let Ok(target) = rest::target(name, query) else {
+    let _ = parse::value(body);
+    let (verb, reserved) = ("", reserved());
+    let Ok(addressed) = (Address {
+        metric: name,
+        verb,
+        query,
+    })
+    .read(&reserved) else {
         return false;
     };
+    let target = &addressed.target;
 
     let found = target.family.as_str();
     assert!(is_legacy_name(found));
     assert!(!found.bytes().any(|byte| byte.is_ascii_uppercase()));
-    assert!(!RESERVED.contains(&found));
-    assert_eq!(rest::name(found).as_ref(), Ok(&target.family.name()));
+    assert_eq!(reserved.purpose(found), None);
+    assert_eq!(parse::name(found, &reserved).as_ref(), Ok(&target.family.name()));
 
     let labels = &target.labels.labels();
     assert_eq!(Labels::from_text(labels.as_text()).as_ref(), Ok(labels));
@@ -31,8 +41,13 @@ pub fn path(input: &[u8]) -> bool {
     let query_again = form_urlencoded::Serializer::new(String::new())
         .extend_pairs(labels.iter())
         .finish();
-    let again = rest::target(found, &query_again).expect("labels can be asked for");
-    assert_eq!(again.labels, target.labels);
+    let again = Address {
+        metric: found,
+        verb,
+        query: &query_again,
+    };
+    let again = again.read(&reserved).expect("labels can be asked for");
+    assert_eq!(again.target.labels, target.labels);
 
     for verb in [
         Verb::Create,
@@ -44,7 +59,7 @@ pub fn path(input: &[u8]) -> bool {
         Verb::Observe,
         Verb::Delete,
     ] {
-        if let Ok(change) = rest::change(verb, target.clone(), query, body) {
+        if let Ok(change) = addressed.clone().change(verb, body) {
             journals_as_it_is(&write_of(vec![change]));
         }
     }

@@ -10,8 +10,8 @@ use super::{journal, state, state::written};
 use crate::{
     clients::ClientSeen,
     config::Durability,
-    ingest,
     journal::{Frame, Journal},
+    protocol,
     state::State,
     write::{Applied, Change, Definition, Expires, GroupKey, Idempotency, Op, Origin, Reason, Refusals, Target, Write},
 };
@@ -37,7 +37,7 @@ fn writes() -> Vec<Write<'static>> {
                 id: [place; 16],
                 fingerprint: [place; 8],
             }),
-            ..Write::of(owner, ingest::batch::parse(body.as_bytes(), 10).unwrap())
+            ..Write::of(owner, protocol::batch::parse::parse(body.as_bytes(), 10).unwrap())
         }
     };
     (0..).zip(&BATCHES).map(write).chain([in_part()]).collect()

@@ -1,17 +1,23 @@
+//! What operators do.
+
 pub(super) mod limits;
 pub(super) mod throttle;
 
 use axum::{
-    Extension, Json,
-    body::Body,
+    Json,
     extract::{Path, State, rejection::PathRejection},
-    http::{HeaderMap, StatusCode},
+    http::StatusCode,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Api, Caller, body, error::Problem};
-use crate::auth::{ApiKey, KeySource, NAME_RULE, NewKey, Prefix, Scope, Scopes, check_name};
+use super::{Unread, error::Problem};
+use crate::{
+    auth::{ApiKey, KeySource, Keyring, NAME_RULE, NewKey, Prefix, Principal, Scope, Scopes, check_name},
+    background::Background,
+    reload::Reloader,
+    store::Store,
+};
 
 /// A snapshot that is in its place.
 #[derive(Debug, Serialize, ToSchema)]
@@ -64,12 +70,12 @@ pub(super) struct KeyMade {
     responses((status = 200, body = Snapshot), (status = "4XX", body = Problem, content_type = "application/problem+json"), (status = 503, body = Problem))
 )]
 pub(super) async fn snapshot(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
+    State(store): State<Store>,
+    State(background): State<Background>,
+    caller: Principal,
 ) -> Result<Json<Snapshot>, Problem> {
     caller.has(Scope::Admin)?;
-    let background = api.background.clone();
-    let taken = background.run(move || api.store.snapshot()).await;
+    let taken = background.run(move || store.snapshot()).await;
     let taken = taken.map_err(|_| Problem::internal())??;
     Ok(Json(Snapshot {
         sequence: taken.position,
@@ -80,12 +86,9 @@ pub(super) async fn snapshot(
 
 /// List the keys.
 #[utoipa::path(get, path = "/api/v1/admin/keys", tag = "admin", responses((status = 200, body = Vec<Key>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-pub(super) async fn keys(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
-) -> Result<Json<Vec<Key>>, Problem> {
+pub(super) async fn keys(State(keyring): State<Keyring>, caller: Principal) -> Result<Json<Vec<Key>>, Problem> {
     caller.has(Scope::Admin)?;
-    Ok(Json(api.keyring.all().iter().map(|key| describe(key)).collect()))
+    Ok(Json(keyring.all().iter().map(|key| describe(key)).collect()))
 }
 
 fn describe(key: &ApiKey) -> Key {
@@ -111,32 +114,29 @@ fn describe(key: &ApiKey) -> Key {
     responses((status = 201, body = KeyMade), (status = "4XX", body = Problem, content_type = "application/problem+json"))
 )]
 pub(super) async fn new_key(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
-    headers: HeaderMap,
-    body: Body,
+    State(keyring): State<Keyring>,
+    caller: Principal,
+    body: Unread,
 ) -> Result<(StatusCode, Json<KeyMade>), Problem> {
     caller.has(Scope::Admin)?;
-    let body = body::read(&headers, body, &api.config.limits).await?;
+    let body = body.read().await?;
     let wanted: KeyWanted = serde_json::from_slice(&body)
         .map_err(|error| Problem::bad_request(format!("the body is not a key: {error}")))?;
     let new = wanted.read()?;
     // A key that is bounded by a prefix must not make one that is not.
-    caller
-        .key
-        .may(Scope::Admin, new.prefix.as_ref().map_or("", Prefix::as_str))?;
+    caller.may(Scope::Admin, new.prefix.as_ref().map_or("", Prefix::as_str))?;
     let name = new.name.to_string();
     // A key of the configuration file has the name already, and counts first.
-    if api.keyring.all().iter().any(|key| *key.name == *name) {
+    if keyring.all().iter().any(|key| *key.name == *name) {
         return Err(Problem::exists(format!("there is a key named {name} already")));
     }
     let secret = blocking(move || {
-        let secret = api.keyring.file().add(new)?;
-        api.keyring.reload_if_changed()?;
+        let secret = keyring.file().add(new)?;
+        keyring.reload_if_changed()?;
         Ok::<_, crate::auth::KeysError>(secret)
     })
     .await??;
-    tracing::info!(key = name, by = %caller.key.name, "a key was made");
+    tracing::info!(key = name, by = %caller.name, "a key was made");
     Ok((
         StatusCode::CREATED,
         Json(KeyMade {
@@ -171,23 +171,23 @@ impl KeyWanted {
     responses((status = 204), (status = "4XX", body = Problem, content_type = "application/problem+json"))
 )]
 pub(super) async fn revoke_key(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
+    State(keyring): State<Keyring>,
+    caller: Principal,
     name: Result<Path<String>, PathRejection>,
 ) -> Result<StatusCode, Problem> {
     caller.has(Scope::Admin)?;
     let Path(name) = name.map_err(|rejection| Problem::bad_request(rejection.body_text()))?;
-    let known = api.keyring.all().into_iter().find(|key| *key.name == *name);
+    let known = keyring.all().into_iter().find(|key| *key.name == *name);
     let prefix = known.as_ref().and_then(|key| key.prefix.as_ref());
-    caller.key.may(Scope::Admin, prefix.map_or("", Prefix::as_str))?;
+    caller.may(Scope::Admin, prefix.map_or("", Prefix::as_str))?;
     let revoked = name.clone();
     blocking(move || {
-        api.keyring.file().revoke(&name)?;
-        api.keyring.reload_if_changed()?;
+        keyring.file().revoke(&name)?;
+        keyring.reload_if_changed()?;
         Ok::<_, crate::auth::KeysError>(())
     })
     .await??;
-    tracing::info!(key = revoked, by = %caller.key.name, "a key was revoked");
+    tracing::info!(key = revoked, by = %caller.name, "a key was revoked");
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -205,12 +205,9 @@ pub(super) struct Reloaded {
 /// Read keys and certificate again at once, which the hub does by itself within a second; and from the configuration file
 /// and `settings.yaml` the limits that can change while it runs. Everything else of the file waits for a restart.
 #[utoipa::path(post, path = "/-/reload", tag = "admin", responses((status = 200, body = Reloaded), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-pub(super) async fn reload(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
-) -> Result<Json<Reloaded>, Problem> {
+pub(super) async fn reload(State(reloader): State<Reloader>, caller: Principal) -> Result<Json<Reloaded>, Problem> {
     caller.has(Scope::Admin)?;
-    let changed = blocking(move || api.reloader.reload_all())
+    let changed = blocking(move || reloader.reload_all())
         .await?
         .map_err(Problem::conflict)?;
     Ok(Json(Reloaded {
@@ -221,8 +218,8 @@ pub(super) async fn reload(
 }
 
 /// A limit on a key that does not exist is most likely a slip of the pen.
-fn keys_are_known<'a>(api: &Api, mut names: impl Iterator<Item = &'a str>) -> Result<(), Problem> {
-    let keys = api.keyring.all();
+fn keys_are_known<'a>(keyring: &Keyring, mut names: impl Iterator<Item = &'a str>) -> Result<(), Problem> {
+    let keys = keyring.all();
     match names.find(|name| keys.iter().all(|key| *key.name != **name)) {
         Some(name) => Err(Problem::not_found(format!(
             "there is no key named {name:?}: GET /api/v1/admin/keys lists all"

@@ -1,58 +1,81 @@
+//! Who sent a request.
+
 use std::sync::Arc;
 
 use axum::{
-    extract::{MatchedPath, Request},
-    http::Method,
+    extract::{FromRef, FromRequestParts, MatchedPath, Request},
+    http::{Method, request::Parts},
     response::Response,
 };
 use tokio::time::Instant;
 
-use super::{Api, error::Problem};
+use super::{AppState, error::Problem, request_metrics::RequestMetrics};
 use crate::{
-    auth::{ApiKey, Denied, Scope, credentials},
+    auth::{ApiKey, Keyring, Principal, credentials},
+    clients::Clients,
     clock::now_ms,
-    serve::{ConnectionInfo, Peer},
+    intake::RequestUsage,
+    serve::{Exchange, Peer},
 };
 
-/// Who sent the request.
-#[derive(Debug, Clone)]
-pub(crate) struct Caller {
-    pub(crate) key: Arc<ApiKey>,
+/// Handlers are given whom the [middleware](super::middleware) admitted. Every route is surrounded by it, which a test holds
+/// (`protocol/tests.rs`): one that is not answers nothing.
+impl<S: Sync> FromRequestParts<S> for Principal {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let exchange = parts.extensions.get::<Exchange>().ok_or_else(Problem::internal)?;
+        Ok(admitted(exchange)?.principal().clone())
+    }
 }
 
-impl Caller {
-    /// The prefix that bounds what the key may see and touch; empty for everything.
-    pub(super) fn prefix(&self) -> &str {
-        self.key.prefix.as_ref().map_or("", |prefix| prefix.as_str())
-    }
-
-    pub(super) fn has(&self, scope: Scope) -> Result<(), Denied> {
-        self.key.has(scope)
-    }
+/// What a request uses that the middleware admitted.
+pub(crate) fn admitted(exchange: &Exchange) -> Result<&RequestUsage, Problem> {
+    exchange.usage().ok_or_else(Problem::internal)
 }
 
 /// How much of `X-Client-Id` tells clients apart.
 const CLIENT_ID_BYTES_MAX: usize = 128;
 
-/// Who sent the request, if they have a key; notes the client.
-pub(super) fn authenticate(api: &Api, request: &Request) -> Result<Caller, Problem> {
-    let found = match credentials(request.headers()) {
-        Ok(credential) => api.keyring.find(credential.as_str()).ok_or_else(Problem::unknown_key),
-        Err(error) => Err(error.into()),
-    };
-    let key = found.inspect_err(|_| api.requests.auth_failed())?;
-    note_client(api, &key, request);
-    Ok(Caller { key })
+/// Knows whose key a request has.
+#[derive(Debug)]
+pub(super) struct Authentication {
+    keyring: Keyring,
+    clients: Clients,
+    requests: Arc<RequestMetrics>,
 }
 
-/// A client is told apart by the id that it sends, else by its address; those that come by a unix socket have none.
-fn note_client(api: &Api, key: &ApiKey, request: &Request) {
-    let peer = || Some(request.extensions().get::<ConnectionInfo>()?.peer);
-    match (client_id(request), peer().map(Peer::ip)) {
-        (Some(id), _) => api.clients.note(&key.name, id, now_ms()),
-        (None, Some(Some(address))) => api.clients.note_address(&key.name, address, now_ms()),
-        (None, Some(None)) => api.clients.note(&key.name, "unix", now_ms()),
-        (None, None) => {}
+impl FromRef<AppState> for Authentication {
+    fn from_ref(state: &AppState) -> Self {
+        Authentication {
+            keyring: Keyring::from_ref(state),
+            clients: Clients::from_ref(state),
+            requests: FromRef::from_ref(state),
+        }
+    }
+}
+
+impl Authentication {
+    /// Who sent the request, if they have a key; notes the client.
+    pub(super) fn authenticate(&self, request: &Request) -> Result<Principal, Problem> {
+        let found = match credentials(request.headers()) {
+            Ok(credential) => self.keyring.find(credential.as_str()).ok_or_else(Problem::unknown_key),
+            Err(error) => Err(error.into()),
+        };
+        let key = found.inspect_err(|_| self.requests.auth_failed())?;
+        self.note_client(&key, request);
+        Ok(key.principal())
+    }
+
+    /// A client is told apart by the id that it sends, else by its address; those that come by a unix socket have none.
+    fn note_client(&self, key: &ApiKey, request: &Request) {
+        let peer = || Some(request.extensions().get::<Exchange>()?.peer());
+        match (client_id(request), peer().map(Peer::ip)) {
+            (Some(id), _) => self.clients.note(&key.name, id, now_ms()),
+            (None, Some(Some(address))) => self.clients.note_address(&key.name, address, now_ms()),
+            (None, Some(None)) => self.clients.note(&key.name, "unix", now_ms()),
+            (None, None) => {}
+        }
     }
 }
 
@@ -78,9 +101,8 @@ impl RequestTimer {
         }
     }
 
-    pub(super) fn end(self, api: &Api, answer: &Response) {
+    pub(super) fn end(self, requests: &RequestMetrics, answer: &Response) {
         let route = self.route.as_ref().map_or("none", MatchedPath::as_str);
-        api.requests
-            .request(&self.method, route, answer.status(), self.began.elapsed());
+        requests.request(&self.method, route, answer.status(), self.began.elapsed());
     }
 }

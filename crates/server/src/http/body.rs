@@ -1,21 +1,56 @@
-use std::error::Error;
+//! Reads bodies of requests.
+
+use std::{convert::Infallible, error::Error, sync::Arc};
 
 use axum::{
     body::Body,
+    extract::{FromRef, FromRequest, Request},
     http::{HeaderMap, header::CONTENT_ENCODING},
 };
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use nexus_usage::Refusal;
 
-use super::error::Problem;
-use crate::{accounts::Refused, config::Limits, content_coding::ContentCoding, serve::BodyStalled};
+use super::{AppState, error::Problem};
+use crate::{
+    accounts::Refused,
+    config::{Config, Limits},
+    content_coding::ContentCoding,
+    serve::BodyStalled,
+};
 
 /// Bodies beyond this are decompressed where they hold up nobody else.
 const INLINE_BYTES_MAX: usize = 64 << 10;
 
 /// So much room is made for an announced body with its first bytes, so that they are not moved while the others come.
 const RESERVED_BYTES_MAX: usize = 2 << 20;
+
+/// A body that a handler reads when it has decided that it may come.
+#[derive(Debug)]
+pub(crate) struct Unread {
+    pub(crate) headers: HeaderMap,
+    body: Body,
+    config: Arc<Config>,
+}
+
+impl FromRequest<AppState> for Unread {
+    type Rejection = Infallible;
+
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, Infallible> {
+        let (parts, body) = request.into_parts();
+        Ok(Unread {
+            headers: parts.headers,
+            body,
+            config: FromRef::from_ref(state),
+        })
+    }
+}
+
+impl Unread {
+    pub(crate) async fn read(self) -> Result<Bytes, Problem> {
+        read(&self.headers, self.body, &self.config.limits).await
+    }
+}
 
 /// Reads a whole body, within the limits on both sides of the decompression.
 pub(super) async fn read(headers: &HeaderMap, body: Body, limits: &Limits) -> Result<Bytes, Problem> {

@@ -22,13 +22,10 @@ use crate::{
     auth::{CredentialError, Denied, KeysError},
     content_coding::ContentCoding,
     feature::Feature,
-    ingest::{
-        batch::{BadItem, BatchError},
-        rest::RestError,
-    },
+    intake::Rejected,
     selector::SelectorError,
     store::SnapshotError,
-    write::{Outcome, Reason, Refusal, Unavailable},
+    write::{Reason, Refusal, Unavailable},
 };
 
 /// What went wrong, for whoever sent the request.
@@ -62,6 +59,16 @@ pub(crate) struct ItemProblem {
     detail: String,
 }
 
+impl ItemProblem {
+    pub(crate) fn new(index: usize, slug: &str, detail: impl Into<String>) -> Self {
+        ItemProblem {
+            index,
+            kind: urn(slug),
+            detail: detail.into(),
+        }
+    }
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
 fn as_number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u16(status.as_u16())
@@ -72,7 +79,7 @@ fn urn(slug: &str) -> String {
 }
 
 impl Problem {
-    pub(super) fn new(status: StatusCode, slug: &str, detail: impl Into<String>) -> Self {
+    fn new(status: StatusCode, slug: &str, detail: impl Into<String>) -> Self {
         Problem {
             kind: urn(slug),
             title: status.canonical_reason().unwrap_or("Error"),
@@ -92,11 +99,11 @@ impl Problem {
         self.with(RETRY_AFTER, seconds.into())
     }
 
-    pub(super) fn not_found(detail: impl Into<String>) -> Self {
+    pub(crate) fn not_found(detail: impl Into<String>) -> Self {
         Problem::new(StatusCode::NOT_FOUND, "not-found", detail)
     }
 
-    pub(super) fn bad_request(detail: impl Into<String>) -> Self {
+    pub(crate) fn bad_request(detail: impl Into<String>) -> Self {
         Problem::new(StatusCode::BAD_REQUEST, "bad-request", detail)
     }
 
@@ -106,6 +113,15 @@ impl Problem {
             "body-too-large",
             format!("the body is over the limit of {max} bytes (limits.{setting})"),
         )
+    }
+
+    pub(super) fn unsupported_type(found: &str, known: &[&str]) -> Self {
+        let found: String = found.chars().take(100).collect();
+        let detail = format!(
+            "Content-Type {found:?} is not understood here: send {}",
+            known.join(", ")
+        );
+        Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-type", detail)
     }
 
     pub(super) fn unsupported_encoding(found: &str) -> Self {
@@ -132,7 +148,7 @@ impl Problem {
         Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", "Invalid or expired API Key").challenged()
     }
 
-    pub(super) fn conflict(detail: impl Into<String>) -> Self {
+    pub(crate) fn conflict(detail: impl Into<String>) -> Self {
         Problem::new(StatusCode::CONFLICT, "kind-conflict", detail)
     }
 
@@ -140,7 +156,7 @@ impl Problem {
         Problem::new(StatusCode::CONFLICT, "exists", detail)
     }
 
-    pub(super) fn no_usage_log() -> Self {
+    pub(crate) fn no_usage_log() -> Self {
         Problem::not_found("this hub keeps no usage log (usage_log.enabled)")
     }
 
@@ -159,23 +175,31 @@ impl Problem {
         )
     }
 
-    fn render(self, form: Form) -> Response {
-        let mut response = match form {
-            Form::Json => {
-                let body = serde_json::to_vec(&self).unwrap_or_default();
-                ([(CONTENT_TYPE, "application/problem+json")], body).into_response()
-            }
-            Form::Lines => {
-                let lines: Vec<String> = std::iter::once(self.detail)
-                    .chain(
-                        self.errors
-                            .iter()
-                            .map(|item| format!("item {}: {}", item.index, item.detail)),
-                    )
-                    .collect();
-                ([(CONTENT_TYPE, "text/plain; charset=utf-8")], lines.join("\n") + "\n").into_response()
-            }
-        };
+    /// A request that is wrong in a way of its own.
+    pub(crate) fn bad(slug: &str, detail: impl Into<String>) -> Self {
+        Problem::new(StatusCode::BAD_REQUEST, slug, detail)
+    }
+
+    /// More in one request than it may have.
+    pub(crate) fn too_many(slug: &str, detail: impl Into<String>) -> Self {
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, slug, detail)
+    }
+
+    /// Names the items of the request that are wrong.
+    pub(crate) fn naming(mut self, items: impl Iterator<Item = ItemProblem>) -> Self {
+        self.errors = items.collect();
+        self
+    }
+
+    /// What was wrong, and where.
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// The answer, with its body.
+    pub(super) fn render(self, render: Render) -> Response {
+        let (content_type, body) = render(&self);
+        let mut response = ([(CONTENT_TYPE, content_type)], body).into_response();
         *response.status_mut() = self.status;
         response.headers_mut().extend(self.headers);
         response
@@ -191,48 +215,53 @@ impl IntoResponse for Problem {
     }
 }
 
-/// How a failure is told.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Form {
-    /// `application/problem+json`.
-    Json,
-    /// For people, and for scripts: a line, and one for each item.
-    Lines,
+/// How a protocol tells failures: chosen by the headers of a request, before anything else is known of it.
+pub(crate) type ErrorForm = fn(&HeaderMap) -> Render;
+/// Makes the body of a failed answer, and says of what type it is.
+pub(crate) type Render = fn(&Problem) -> (&'static str, Vec<u8>);
+
+/// What the client prefers: problem details, or a line for people and scripts, and one more for each item.
+pub(crate) fn by_accept(headers: &HeaderMap) -> Render {
+    let offered: [(&str, Render); 3] = [
+        ("text/plain", lines),
+        ("application/problem+json", problem_details),
+        ("application/json", problem_details),
+    ];
+    preferred(&values_of(headers, ACCEPT), &offered).unwrap_or(lines)
 }
 
-impl Form {
-    pub(super) fn accepted(headers: &HeaderMap) -> Self {
-        let offered = [
-            ("text/plain", Form::Lines),
-            ("application/problem+json", Form::Json),
-            ("application/json", Form::Json),
-        ];
-        preferred(&values_of(headers, ACCEPT), &offered).unwrap_or(Form::Lines)
-    }
+fn problem_details(problem: &Problem) -> (&'static str, Vec<u8>) {
+    let body = serde_json::to_vec(problem).unwrap_or_default();
+    ("application/problem+json", body)
 }
 
-/// Gives a failed answer its body, in the form that the client accepts.
-pub(super) fn render(form: Form, mut response: Response) -> Response {
+fn lines(problem: &Problem) -> (&'static str, Vec<u8>) {
+    let item = |item: &ItemProblem| format!("item {}: {}\n", item.index, item.detail);
+    let items: String = problem.errors.iter().map(item).collect();
+    (
+        "text/plain; charset=utf-8",
+        format!("{}\n{items}", problem.detail()).into_bytes(),
+    )
+}
+
+/// Gives a failed answer of a handler, or of the router, its body.
+pub(super) fn render(render: Render, mut response: Response) -> Response {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        return problem.render(form);
+        return problem.render(render);
     }
-    if response.status() == StatusCode::METHOD_NOT_ALLOWED {
-        let allow = response.headers().get(ALLOW).cloned();
-        let problem = Problem::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "method-not-allowed",
-            "Method Not Allowed",
-        );
-        return allow
-            .map_or_else(|| problem.clone(), |allow| problem.clone().with(ALLOW, allow))
-            .render(form);
+    if response.status() != StatusCode::METHOD_NOT_ALLOWED {
+        return response;
     }
-    response
-}
-
-/// What a client gets when a handler panicked; the panic is in the log.
-pub(super) fn panicked() -> Response {
-    Problem::internal().into_response()
+    let problem = Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method-not-allowed",
+        "Method Not Allowed",
+    );
+    match response.headers_mut().remove(ALLOW) {
+        Some(allow) => problem.with(ALLOW, allow),
+        None => problem,
+    }
+    .render(render)
 }
 
 impl From<CredentialError> for Problem {
@@ -248,54 +277,9 @@ impl From<Denied> for Problem {
     }
 }
 
-impl From<RestError> for Problem {
-    fn from(error: RestError) -> Self {
-        let slug = match error {
-            RestError::NotANumber(_) => "not-a-number",
-            RestError::Name(_) | RestError::ReservedPath(_) => "bad-name",
-            RestError::Label(_) | RestError::LabelName(_) => "bad-label",
-            _ => "bad-request",
-        };
-        Problem::new(StatusCode::BAD_REQUEST, slug, error.to_string())
-    }
-}
-
 impl From<SelectorError> for Problem {
     fn from(error: SelectorError) -> Self {
         Problem::new(StatusCode::BAD_REQUEST, "bad-selector", error.to_string())
-    }
-}
-
-impl From<BatchError> for Problem {
-    fn from(error: BatchError) -> Self {
-        let detail = error.to_string();
-        match error {
-            BatchError::TooMany { .. } => Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-many-changes", detail),
-            BatchError::Malformed { index, reason } => Problem {
-                errors: vec![ItemProblem {
-                    index,
-                    kind: urn("bad-item"),
-                    detail: reason,
-                }],
-                ..Problem::new(
-                    StatusCode::BAD_REQUEST,
-                    "bad-item",
-                    "the body cannot be read beyond one of its items; nothing was changed",
-                )
-            },
-            BatchError::Items(items) => {
-                let detail = format!("{detail}; nothing was changed");
-                let errors = items.into_iter().map(|BadItem { index, reason }| ItemProblem {
-                    index,
-                    kind: urn("bad-item"),
-                    detail: reason,
-                });
-                Problem {
-                    errors: errors.collect(),
-                    ..Problem::new(StatusCode::BAD_REQUEST, "bad-item", detail)
-                }
-            }
-        }
     }
 }
 
@@ -342,78 +326,77 @@ fn reason(reason: &Reason) -> (StatusCode, &'static str) {
     }
 }
 
-/// What a write with many changes tells whose key may not make these of them.
-pub(super) fn denied(items: Vec<(usize, Denied)>) -> Problem {
-    let errors = items.into_iter().map(|(index, denied)| ItemProblem {
-        index,
-        kind: urn("forbidden"),
-        detail: denied.to_string(),
-    });
-    Problem {
-        errors: errors.collect(),
-        ..Problem::new(
-            StatusCode::FORBIDDEN,
-            "forbidden",
-            "the key may not make some of the changes; nothing was changed",
-        )
+impl From<Rejected> for Problem {
+    fn from(rejected: Rejected) -> Self {
+        match rejected {
+            Rejected::Denied(denied) => denied.into(),
+            Rejected::Account(refused) => refused.into(),
+            Rejected::Changes(refusals) => refused(&refusals),
+            Rejected::KeyReused => Problem::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "idempotency-key-reused",
+                "this Idempotency-Key was used for another request: method, path, query and body must be the same",
+            ),
+            Rejected::Unknown => Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "outcome-unknown",
+                "the journal failed under this write: it may or may not have happened",
+            )
+            .retry_after(1),
+            Rejected::Unavailable(why) => unavailable(why),
+            Rejected::NoUsageLog => Problem::no_usage_log(),
+            Rejected::UsageLog(error) => error.into(),
+        }
     }
 }
 
-/// What a write with one change tells: its refusal is the problem.
-pub(super) fn refused_one(refusal: &Refusal) -> Problem {
+/// What a request with one change tells: what is wrong with the change is the problem.
+pub(super) fn rejected_one(rejected: Rejected) -> Problem {
+    match rejected {
+        Rejected::Changes(refusals) => refusals.first().map_or_else(Problem::internal, refused_one),
+        other => other.into(),
+    }
+}
+
+impl From<&Refusal> for ItemProblem {
+    fn from(refusal: &Refusal) -> Self {
+        let (_, slug) = reason(&refusal.reason);
+        ItemProblem::new(refusal.index, slug, refusal.reason.to_string())
+    }
+}
+
+fn refused_one(refusal: &Refusal) -> Problem {
     let (status, slug) = reason(&refusal.reason);
     Problem::new(status, slug, refusal.reason.to_string())
 }
 
-/// What a write with many changes tells: the first refusal gives the status, and all are listed.
-pub(super) fn refused(refusals: &[Refusal]) -> Problem {
+/// The first refusal gives the status, and all are listed.
+fn refused(refusals: &[Refusal]) -> Problem {
     let Some(first) = refusals.first() else {
         return Problem::internal();
     };
-    let errors = refusals.iter().map(|refusal| ItemProblem {
-        index: refusal.index,
-        kind: urn(reason(&refusal.reason).1),
-        detail: refusal.reason.to_string(),
-    });
-    let detail = format!("{} of the changes cannot be; nothing was changed", refusals.len());
-    Problem {
-        detail,
-        errors: errors.collect(),
-        ..refused_one(first)
-    }
+    let errors = refusals.iter().map(ItemProblem::from);
+    let (status, slug) = reason(&first.reason);
+    let detail = match first.reason {
+        Reason::Forbidden(_) => "the key may not make some of the changes; nothing was changed".to_owned(),
+        _ => format!("{} of the changes cannot be; nothing was changed", refusals.len()),
+    };
+    Problem::new(status, slug, detail).naming(errors)
 }
 
-/// What became of a write that did not happen, or perhaps did.
-pub(super) fn outcome(outcome: &Outcome) -> Problem {
-    match outcome {
-        Outcome::Refused(refusals) => refused(refusals),
-        Outcome::Applied(..) | Outcome::Replayed(_) => Problem::internal(),
-        Outcome::KeyReused => Problem::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "idempotency-key-reused",
-            "this Idempotency-Key was used for another request: method, path, query and body must be the same",
+fn unavailable(why: Unavailable) -> Problem {
+    let (slug, detail) = match why {
+        Unavailable::QueueFull => (
+            "queue-full",
+            "too many writes are waiting (limits.queue_writes_max, limits.queue_bytes_max)",
         ),
-        Outcome::Unknown => Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "outcome-unknown",
-            "the journal failed under this write: it may or may not have happened",
-        )
-        .retry_after(1),
-        Outcome::Unavailable(why) => {
-            let (slug, detail) = match why {
-                Unavailable::QueueFull => (
-                    "queue-full",
-                    "too many writes are waiting (limits.queue_writes_max, limits.queue_bytes_max)",
-                ),
-                Unavailable::ReadOnly => (
-                    "read-only",
-                    "the journal cannot be written, so no writes are taken; /-/ready says why",
-                ),
-                Unavailable::Stopping => ("stopping", "the hub is stopping"),
-            };
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, slug, detail).retry_after(1)
-        }
-    }
+        Unavailable::ReadOnly => (
+            "read-only",
+            "the journal cannot be written, so no writes are taken; /-/ready says why",
+        ),
+        Unavailable::Stopping => ("stopping", "the hub is stopping"),
+    };
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, slug, detail).retry_after(1)
 }
 
 /// Not ready for writes.

@@ -1,11 +1,16 @@
-use axum::{Extension, Json, extract::State, http::Uri};
+//! Lists families.
+
+use axum::{Json, extract::State, http::Uri};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Api, Caller, error::Problem, query::Parameters};
+use super::{error::Problem, query::Parameters};
 use crate::{
-    auth::Scope,
-    store::view::{FamilyData, Filter},
+    auth::{Principal, Scope},
+    store::{
+        Store,
+        view::{FamilyData, Filter},
+    },
 };
 
 /// The families that the key may see.
@@ -44,8 +49,8 @@ const PAGE_MAX: usize = 10_000;
     responses((status = 200, body = Families), (status = "4XX", body = Problem, content_type = "application/problem+json"))
 )]
 pub(super) async fn families(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
+    State(store): State<Store>,
+    caller: Principal,
     uri: Uri,
 ) -> Result<Json<Families>, Problem> {
     caller.has(Scope::Read)?;
@@ -59,7 +64,7 @@ pub(super) async fn families(
         prefixes: vec![caller.prefix().into(), prefix.into()],
         ..Filter::default()
     };
-    let mut shown = api.store.view().families(&filter, after);
+    let mut shown = store.view().families(&filter, after);
     let families: Vec<Family> = shown.by_ref().take(limit).map(|family| describe(&family)).collect();
     let next = shown.next().and(families.last()).map(|family| family.name.clone());
     Ok(Json(Families { families, next }))

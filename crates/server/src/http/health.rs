@@ -1,12 +1,15 @@
+//! Whether the hub is there, and takes writes.
+
 use axum::{Router, extract::State, routing::get};
 
 use super::{
-    Api,
+    AppState,
     error::{self, Problem},
 };
+use crate::store::Store;
 
 /// What may be asked without a key.
-pub(super) fn routes() -> Router<Api> {
+pub(crate) fn health() -> Router<AppState> {
     Router::new()
         .route("/-/healthy", get(healthy))
         .route("/-/ready", get(ready))
@@ -18,8 +21,8 @@ async fn healthy() -> &'static str {
 }
 
 /// Writes are taken.
-async fn ready(State(api): State<Api>) -> Result<&'static str, Problem> {
-    match api.store.status().read_only() {
+async fn ready(State(store): State<Store>) -> Result<&'static str, Problem> {
+    match store.status().read_only() {
         None => Ok("OK\n"),
         Some(why) => Err(error::not_ready(why)),
     }

@@ -1,9 +1,19 @@
-use axum::{Extension, Json, extract::State};
+//! How the hub is doing.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Api, Caller, error::Problem};
-use crate::{auth::Scope, clock::now_ms};
+use super::{StartedMs, error::Problem};
+use crate::{
+    auth::{Principal, Scope},
+    clients::Clients,
+    clock::now_ms,
+    config::Config,
+    store::Store,
+};
 
 /// How the hub is doing.
 #[derive(Debug, Serialize, ToSchema)]
@@ -31,18 +41,24 @@ pub(super) struct Status {
 
 /// How the hub is doing.
 #[utoipa::path(get, path = "/api/v1/hub", tag = "json", responses((status = 200, body = Status), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-pub(super) async fn hub(State(api): State<Api>, Extension(caller): Extension<Caller>) -> Result<Json<Status>, Problem> {
+pub(super) async fn hub(
+    State(store): State<Store>,
+    State(config): State<Arc<Config>>,
+    State(clients): State<Clients>,
+    State(started_ms): State<StartedMs>,
+    caller: Principal,
+) -> Result<Json<Status>, Problem> {
     caller.has(Scope::Read)?;
-    let (status, view) = (api.store.status(), api.store.view());
+    let (status, view) = (store.status(), store.view());
     Ok(Json(Status {
         version: env!("CARGO_PKG_VERSION"),
-        started_ms: api.started_ms,
-        durability: api.config.durability.to_string(),
+        started_ms: started_ms.0,
+        durability: config.durability.to_string(),
         read_only: status.read_only(),
         families: view.families_len(),
         series: view.series_len(),
-        own_series: view.series_of(&caller.key.name),
-        clients: api.clients.active(now_ms()),
+        own_series: view.series_of(&caller.name),
+        clients: clients.active(now_ms()),
         sequence: status.sequence(),
         journal_bytes: status.journal_bytes(),
         snapshot_sequence: status.snapshot_position(),

@@ -1,50 +1,123 @@
-//! What surrounds every handler. One layer, since each layer costs every request a box or two and a clone of the route.
+//! What surrounds every handler, in one function to be read from top to bottom. One layer, since each layer costs every
+//! request a box or two and a clone of the route.
 
-use std::panic::AssertUnwindSafe;
+use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use axum::{
-    extract::Request,
-    middleware::Next,
-    response::{IntoResponse, Response},
+    extract::{FromRef, Request},
+    http::header::CONTENT_TYPE,
+    middleware::{Next, from_fn},
+    response::Response,
 };
 use futures_util::FutureExt;
+use utoipa_axum::router::OpenApiRouter;
 
 use super::{
-    Api, accounting,
-    authenticate::{self, RequestTimer},
-    error::{self, Form},
+    AppState, ErrorForm, Problem,
+    accounting::{self, Accounting},
+    authenticate::{Authentication, RequestTimer},
+    error,
+    request_metrics::RequestMetrics,
 };
 
-// The request is in a box, since each step that waits would have room for one of its own.
-
-/// For what may be asked without a key: pace the connection, count, catch panics, give errors their body.
-pub(super) async fn without_auth(api: Api, request: Request, next: Next) -> Response {
-    outside(&api, Box::new(request), async |request, _| next.run(*request).await).await
+/// What the routes of a protocol have in common.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Surroundings {
+    /// How their errors look.
+    pub(crate) errors: ErrorForm,
+    /// The media types that their bodies may have; if there are none, it does not matter what a client says.
+    pub(crate) content_types: &'static [&'static str],
+    /// Whether a key is needed.
+    pub(crate) keyed: bool,
 }
 
-/// For everything else: inside of that, authenticate and charge the key, for the bodies of errors too.
-pub(super) async fn with_auth(api: Api, request: Request, next: Next) -> Response {
-    let inside = async |request: Box<Request>, form: Form| match authenticate::authenticate(&api, &request) {
-        Ok(caller) => {
-            let handle = async |request: Box<Request>| error::render(form, next.run(*request).await);
-            accounting::charge(&api, caller, request, handle).await
-        }
-        Err(problem) => problem.into_response(),
+impl Surroundings {
+    /// For the hub's own API.
+    pub(crate) const OWN: Self = Surroundings {
+        errors: error::by_accept,
+        content_types: &[],
+        keyed: true,
     };
-    outside(&api, Box::new(request), inside).await
+
+    /// For what answers whoever asks.
+    pub(crate) const OPEN: Self = Surroundings {
+        errors: error::by_accept,
+        content_types: &[],
+        keyed: false,
+    };
 }
 
-async fn outside(
-    api: &Api,
-    request: Box<Request>,
-    inside: impl AsyncFnOnce(Box<Request>, Form) -> Response,
-) -> Response {
-    accounting::pace(&request);
-    let counted = RequestTimer::begin(&request);
-    let form = Form::accepted(request.headers());
-    // What a panic leaves half done is the request, which nobody sees again.
-    let answer = AssertUnwindSafe(inside(request, form)).catch_unwind().await;
-    let answer = error::render(form, answer.unwrap_or_else(|_| error::panicked()));
-    counted.end(api, &answer);
-    answer
+/// What the middleware works with.
+struct Middleware {
+    around: Surroundings,
+    requests: Arc<RequestMetrics>,
+    authentication: Authentication,
+    accounting: Accounting,
+}
+
+/// Surrounds all of the routes, and what answers if none of them is meant.
+pub(crate) fn surround(
+    routes: OpenApiRouter<AppState>,
+    state: &AppState,
+    around: Surroundings,
+) -> OpenApiRouter<AppState> {
+    let middleware = Arc::new(Middleware {
+        around,
+        requests: FromRef::from_ref(state),
+        authentication: Authentication::from_ref(state),
+        accounting: Accounting::from_ref(state),
+    });
+    routes.layer(from_fn(move |request, next| {
+        let middleware = Arc::clone(&middleware);
+        async move { middleware.handle(request, next).await }
+    }))
+}
+
+impl Middleware {
+    async fn handle(&self, request: Request, next: Next) -> Response {
+        // In a box, since each step that waits would have room for one of its own.
+        let request = Box::new(request);
+        accounting::pace(&request);
+        let timer = RequestTimer::begin(&request);
+        let render = (self.around.errors)(request.headers());
+        // What a panic leaves half done is the request, which nobody sees again.
+        let answer = AssertUnwindSafe(self.answer(request, next, render))
+            .catch_unwind()
+            .await;
+        let answer = match answer {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(problem)) => problem.render(render),
+            Err(_) => Problem::internal().render(render),
+        };
+        timer.end(&self.requests, &answer);
+        answer
+    }
+
+    /// The answer, with the body that it is sent with: errors of handlers are charged like others. What is refused before it
+    /// comes to a handler is a problem.
+    async fn answer(&self, request: Box<Request>, next: Next, render: error::Render) -> Result<Response, Problem> {
+        let handle = async |request: Box<Request>| match self.check_content_type(&request) {
+            Ok(()) => error::render(render, next.run(*request).await),
+            Err(problem) => problem.render(render),
+        };
+        if !self.around.keyed {
+            return Ok(handle(request).await);
+        }
+        let principal = self.authentication.authenticate(&request)?;
+        self.accounting.admit(principal, request, handle).await
+    }
+
+    /// A body may come without a type: then it is for the handler to read it as what it takes it for.
+    fn check_content_type(&self, request: &Request) -> Result<(), Problem> {
+        let known = self.around.content_types;
+        let Some(kind) = request.headers().get(CONTENT_TYPE).filter(|_| !known.is_empty()) else {
+            return Ok(());
+        };
+        let kind = String::from_utf8_lossy(kind.as_bytes());
+        let essence = kind.split(';').next().unwrap_or_default().trim();
+        match known.iter().any(|known| known.eq_ignore_ascii_case(essence)) {
+            true => Ok(()),
+            false => Err(Problem::unsupported_type(essence, known)),
+        }
+    }
 }

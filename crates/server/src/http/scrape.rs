@@ -1,26 +1,31 @@
+//! The scrape.
+
+use std::sync::Arc;
+
 use axum::{
-    Extension, Router,
     body::Body,
-    extract::State,
+    extract::{FromRef, State},
     http::{
         HeaderMap, Uri,
         header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, VARY},
     },
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::get,
 };
 use bytes::Bytes;
 use futures_util::stream;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{Api, Caller, error::Problem, query::Parameters, simple};
+use super::{AppState, error::Problem, query::Parameters};
 use crate::{
     accept::values_of,
-    auth::Scope,
-    config::Created,
+    auth::{Principal, Scope},
+    background::Background,
+    config::{Config, Created},
     content_coding::ContentCoding,
-    exposition::{self, Scrape, accepted_encoding, negotiate},
-    store::view::Filter,
+    exposition::{self, GzipCache, Scrape, accepted_encoding, negotiate},
+    own_metrics::OwnMetrics,
+    store::{Store, view::Filter},
 };
 
 /// What Prometheus scrapes: everything that the key may see.
@@ -32,8 +37,11 @@ use crate::{
         (status = "4XX", body = Problem, content_type = "application/problem+json"))
 )]
 pub(super) async fn scrape(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
+    State(own): State<OwnMetrics>,
+    State(store): State<Store>,
+    State(config): State<Arc<Config>>,
+    State(bodies): State<Bodies>,
+    caller: Principal,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -46,13 +54,18 @@ pub(super) async fn scrape(
     };
     let negotiated = negotiate(&values_of(&headers, ACCEPT));
     let encoding = accepted_encoding(&values_of(&headers, ACCEPT_ENCODING));
-    let own = api.own.gather();
-    let scrape = Scrape::begin(api.store.view(), own, filter, negotiated.format, negotiated.escaping);
-    let scrape = match api.config.scrape.created {
+    let scrape = Scrape::begin(
+        store.view(),
+        own.gather(),
+        filter,
+        negotiated.format,
+        negotiated.escaping,
+    );
+    let scrape = match config.scrape.created {
         Created::Exposed => scrape.show_created(),
         Created::Hidden => scrape,
     };
-    let mut response = stream_body(scrape, encoding, &api)?.into_response();
+    let mut response = bodies.stream(scrape, encoding)?.into_response();
     let set = response.headers_mut();
     set.insert(
         CONTENT_TYPE,
@@ -68,16 +81,19 @@ pub(super) async fn scrape(
 /// The same under the name that Prometheus asks for if it is told none.
 #[utoipa::path(get, path = "/metrics", tag = "scrape", responses((status = 200, description = "As /__metrics")))]
 pub(super) async fn alias(
-    api: State<Api>,
-    caller: Extension<Caller>,
+    own: State<OwnMetrics>,
+    store: State<Store>,
+    config: State<Arc<Config>>,
+    bodies: State<Bodies>,
+    caller: Principal,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    scrape(api, caller, uri, headers).await
+    scrape(own, store, config, bodies, caller, uri, headers).await
 }
 
 /// All ways to a scrape. They share the compressed chunks that one scrape leaves for the next.
-pub(super) fn routes() -> OpenApiRouter<Api> {
+pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(scrape))
         .routes(routes!(alias))
@@ -86,29 +102,39 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .route("/metrics/", get(alias))
 }
 
-/// `__metrics`, which no verb makes a metric.
-pub(super) fn name_of_no_metric() -> Router<Api> {
-    Router::new().route(
-        "/__metrics",
-        post(simple::create).put(simple::set).delete(simple::delete),
-    )
+/// What makes bodies of scrapes.
+#[derive(Clone)]
+pub(super) struct Bodies {
+    gzip_cache: GzipCache,
+    background: Background,
 }
 
-/// A body that is made chunk by chunk as the scraper takes it: a slow one holds one chunk and no thread.
-fn stream_body(scrape: Scrape, encoding: ContentCoding, api: &Api) -> Result<Body, Problem> {
-    let body = exposition::Body::new(scrape, encoding, api.gzip_cache.clone()).map_err(|error| {
-        tracing::error!(%error, "cannot begin to compress a scrape");
-        Problem::internal()
-    })?;
-    let background = api.background.clone();
-    let pieces = stream::try_unfold((body, background), |(mut body, background)| async move {
-        // Writing numbers and compressing is work for a thread of its own, or other requests would wait for it.
-        let made = background.run(move || {
-            body.next_piece()
-                .map(|piece| piece.map(|piece| (Bytes::from(piece), body)))
+impl FromRef<AppState> for Bodies {
+    fn from_ref(state: &AppState) -> Self {
+        Bodies {
+            gzip_cache: GzipCache::from_ref(state),
+            background: Background::from_ref(state),
+        }
+    }
+}
+
+impl Bodies {
+    /// A body that is made chunk by chunk as the scraper takes it: a slow one holds one chunk and no thread.
+    fn stream(self, scrape: Scrape, encoding: ContentCoding) -> Result<Body, Problem> {
+        let Bodies { gzip_cache, background } = self;
+        let body = exposition::Body::new(scrape, encoding, gzip_cache).map_err(|error| {
+            tracing::error!(%error, "cannot begin to compress a scrape");
+            Problem::internal()
+        })?;
+        let pieces = stream::try_unfold((body, background), |(mut body, background)| async move {
+            // Writing numbers and compressing is work for a thread of its own, or other requests would wait for it.
+            let made = background.run(move || {
+                body.next_piece()
+                    .map(|piece| piece.map(|piece| (Bytes::from(piece), body)))
+            });
+            let made = made.await.map_err(std::io::Error::other)??;
+            Ok::<_, std::io::Error>(made.map(|(piece, body)| (piece, (body, background))))
         });
-        let made = made.await.map_err(std::io::Error::other)??;
-        Ok::<_, std::io::Error>(made.map(|(piece, body)| (piece, (body, background))))
-    });
-    Ok(Body::from_stream(pieces))
+        Ok(Body::from_stream(pieces))
+    }
 }

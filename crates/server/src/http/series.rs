@@ -1,16 +1,27 @@
+//! Lists and deletes series.
+
 use std::{collections::BTreeMap, sync::Arc};
 
-use axum::{Extension, Json, extract::State, http::Uri, response::IntoResponse};
+use axum::{Json, extract::State, http::Uri, response::IntoResponse};
 use nexus_metric::{Labels, text::number};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Api, Caller, error::Problem, query::Parameters, submit, write_request::WriteRequest};
+use super::{
+    error::Problem,
+    query::Parameters,
+    write_request::{WriteRequest, replayed},
+};
 use crate::{
-    auth::Scope,
+    auth::{Principal, Scope},
+    background::Background,
+    intake::Intake,
     selector::Selector,
-    store::view::{self, Cursor, Filter, ListedSeries, Value},
-    write::Change,
+    store::{
+        Store,
+        view::{self, Cursor, Filter, ListedSeries, Value},
+    },
+    write::{Change, Mode},
 };
 
 /// The series that were asked for.
@@ -78,8 +89,9 @@ const DRY_RUN_LISTED_MAX: usize = 100;
     responses((status = 200, body = Page), (status = "4XX", body = Problem, content_type = "application/problem+json"))
 )]
 pub(super) async fn list(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
+    State(store): State<Store>,
+    State(background): State<Background>,
+    caller: Principal,
     uri: Uri,
 ) -> Result<Json<Page>, Problem> {
     caller.has(Scope::Read)?;
@@ -90,8 +102,7 @@ pub(super) async fn list(
     };
     let limit = parameters.limit(PAGE, PAGE_MAX)?;
     let after = parameters.one("after")?.map(cursor).transpose()?;
-    let background = api.background.clone();
-    let page = background.run(move || api.store.view().page(&filter, after.as_ref(), limit));
+    let page = background.run(move || store.view().page(&filter, after.as_ref(), limit));
     let page = page.await.map_err(|_| Problem::internal())?;
     Ok(Json(Page {
         series: page.series.iter().map(describe).collect(),
@@ -161,7 +172,12 @@ fn json_number(value: f64) -> serde_json::Value {
     params(("match[]" = Vec<String>, Query), ("dry_run" = Option<bool>, Query, description = "Only say what would go")),
     responses((status = 200, body = Deleted), (status = "4XX", body = Problem, content_type = "application/problem+json"))
 )]
-pub(super) async fn delete(State(api): State<Api>, request: WriteRequest) -> Result<impl IntoResponse, Problem> {
+pub(super) async fn delete(
+    State(store): State<Store>,
+    State(background): State<Background>,
+    State(intake): State<Intake>,
+    request: WriteRequest,
+) -> Result<impl IntoResponse, Problem> {
     let parameters = Parameters::read(request.uri.query(), &["match[]", "dry_run"])?;
     let selectors = parameters.selectors()?;
     if selectors.is_empty() {
@@ -170,7 +186,8 @@ pub(super) async fn delete(State(api): State<Api>, request: WriteRequest) -> Res
     match parameters.one("dry_run")? {
         None | Some("false" | "0") => {}
         Some("" | "true" | "1") => {
-            return Ok(Json(would_delete(api, &request.caller, selectors).await?).into_response());
+            let deleted = would_delete(store, background, &request.caller, selectors).await?;
+            return Ok(Json(deleted).into_response());
         }
         Some(other) => {
             return Err(Problem::bad_request(format!(
@@ -183,18 +200,23 @@ pub(super) async fn delete(State(api): State<Api>, request: WriteRequest) -> Res
         selector: Arc::unwrap_or_clone(selector),
         prefix: prefix.to_owned().into(),
     });
-    let written = submit::all(&api, &request, changes.collect()).await?;
+    let written = request.submit(&intake, Mode::All, changes.collect()).await?;
     let done = Deleted {
         deleted: written.applied.deleted,
         dry_run: false,
         series: Vec::new(),
     };
-    Ok((written.header(), Json(done)).into_response())
+    Ok((replayed(&written), Json(done)).into_response())
 }
 
-async fn would_delete(api: Api, caller: &Caller, selectors: Vec<Arc<Selector>>) -> Result<Deleted, Problem> {
-    let (background, prefix) = (api.background.clone(), caller.prefix().to_owned());
-    let matching = background.run(move || api.store.view().matching(&prefix, &selectors, DRY_RUN_LISTED_MAX));
+async fn would_delete(
+    store: Store,
+    background: Background,
+    caller: &Principal,
+    selectors: Vec<Arc<Selector>>,
+) -> Result<Deleted, Problem> {
+    let prefix = caller.prefix().to_owned();
+    let matching = background.run(move || store.view().matching(&prefix, &selectors, DRY_RUN_LISTED_MAX));
     let matching = matching.await.map_err(|_| Problem::internal())?;
     Ok(Deleted {
         deleted: matching.series,

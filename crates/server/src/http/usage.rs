@@ -1,12 +1,18 @@
+//! How much keys have used.
+
 use std::collections::BTreeMap;
 
-use axum::{Extension, Json, extract::State, http::Uri};
+use axum::{Json, extract::State, http::Uri};
 use nexus_usage::{Amount, Field, Period, Row};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Api, Caller, error::Problem, query::Parameters};
-use crate::auth::Scope;
+use super::{error::Problem, query::Parameters};
+use crate::{
+    accounts::Accounts,
+    auth::{Principal, Scope},
+    metering::Metering,
+};
 
 /// Where a key reads its own usage.
 pub(super) const PATH: &str = "/api/v1/usage";
@@ -88,14 +94,15 @@ impl From<Row> for MonthOfKey {
     responses((status = 200, body = OwnUsage), (status = "4XX", body = Problem, content_type = "application/problem+json"), (status = 503, body = Problem))
 )]
 pub(super) async fn own(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
+    State(metering): State<Metering>,
+    State(accounts): State<Accounts>,
+    caller: Principal,
     uri: Uri,
 ) -> Result<Json<OwnUsage>, Problem> {
     let parameters = Parameters::read(uri.query(), &["from", "to"])?;
-    let usage = api.metering.usage();
-    let (now, name) = (usage.current_period(), caller.key.name.to_string());
-    let account = api.accounts.of(&caller.key.name);
+    let usage = metering.usage();
+    let (now, name) = (usage.current_period(), caller.name.to_string());
+    let account = accounts.of(&caller.name);
     let own = account.usage().ok_or_else(Problem::internal)?;
     let standing = own.standing(now);
     let left = Field::ALL
@@ -104,7 +111,7 @@ pub(super) async fn own(
     let months = match parameters.one("from")? {
         None => Vec::new(),
         Some(_) => {
-            let rows = report(&api, &parameters).await?;
+            let rows = report(&metering, &parameters).await?;
             let rows = rows.into_iter().filter(|row| row.subject.as_str() == name);
             rows.map(MonthOfKey::from).collect()
         }
@@ -133,21 +140,21 @@ pub(super) async fn own(
     responses((status = 200, body = AllUsage), (status = "4XX", body = Problem, content_type = "application/problem+json"), (status = 503, body = Problem))
 )]
 pub(super) async fn all(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
+    State(metering): State<Metering>,
+    caller: Principal,
     uri: Uri,
 ) -> Result<Json<AllUsage>, Problem> {
     caller.has(Scope::Admin)?;
     let parameters = Parameters::read(uri.query(), &["from", "to"])?;
-    let rows = report(&api, &parameters).await?;
+    let rows = report(&metering, &parameters).await?;
     Ok(Json(AllUsage {
         usage: rows.into_iter().map(MonthOfKey::from).collect(),
     }))
 }
 
 /// What the ledger has of the months asked for, after it was told what this hub knows.
-async fn report(api: &Api, parameters: &Parameters) -> Result<Vec<Row>, Problem> {
-    let usage = api.metering.usage();
+async fn report(metering: &Metering, parameters: &Parameters) -> Result<Vec<Row>, Problem> {
+    let usage = metering.usage();
     let month = |name: &str| -> Result<Period, Problem> {
         let given = parameters.one(name)?.map(str::parse).transpose();
         let given =

@@ -1,7 +1,8 @@
+//! Reports of the usage log.
+
 use std::time::Duration;
 
 use axum::{
-    Extension,
     extract::State,
     http::{
         HeaderMap, HeaderValue, Uri,
@@ -11,11 +12,12 @@ use axum::{
 };
 use nexus_usage_log::Format;
 
-use super::{Api, Caller, error::Problem, query::Parameters};
+use super::{error::Problem, query::Parameters};
 use crate::{
     accept::{preferred, values_of},
-    auth::Scope,
-    usage_log::{Asked, write_report},
+    auth::{Principal, Scope},
+    background::Background,
+    usage_log::{Asked, UsageLogHandle, write_report},
 };
 
 /// How long a report waits for what is still to be stored.
@@ -41,13 +43,14 @@ const ROWS_MAX: usize = 1_000_000;
     responses((status = 200, body = Vec<serde_json::Value>), (status = "4XX", body = Problem, content_type = "application/problem+json"), (status = 503, body = Problem))
 )]
 pub(super) async fn report(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
+    State(usage_log): State<UsageLogHandle>,
+    State(background): State<Background>,
+    caller: Principal,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     // It tells of every key.
-    caller.key.may(Scope::Admin, "")?;
+    caller.may(Scope::Admin, "")?;
     let known = [
         "window",
         "group_by",
@@ -84,10 +87,9 @@ pub(super) async fn report(
             preferred(&values_of(&headers, ACCEPT), &offered).unwrap_or(Format::Json)
         }
     };
-    let background = api.background.clone();
     let made = background.run_long(move || {
-        let place = api.usage_log.place().ok_or_else(Problem::no_usage_log)?;
-        api.usage_log.flush(FLUSH);
+        let place = usage_log.place().ok_or_else(Problem::no_usage_log)?;
+        usage_log.flush(FLUSH);
         let mut body = Vec::new();
         write_report(place, &query, format, &mut body)?;
         Ok::<_, Problem>(body)

@@ -1,58 +1,91 @@
+//! Requests that change something.
+
+use std::sync::Arc;
+
 use axum::{
     body::Body,
-    extract::{FromRequest, Request},
+    extract::{FromRef, FromRequest, Request},
     http::{HeaderMap, HeaderName, HeaderValue, Uri, request::Parts},
     response::AppendHeaders,
 };
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use super::{Api, Caller, body, error::Problem};
+use super::{
+    AppState,
+    authenticate::admitted,
+    body,
+    error::{self, Problem},
+};
 use crate::{
-    auth::Scope,
-    write::{Applied, Idempotency},
+    auth::{Principal, Scope},
+    config::Config,
+    intake::{Intake, Submission, Written},
+    serve::Exchange,
+    write::{Change, Idempotency, Mode},
 };
 
 /// A request that changes something: by whom, what, and under which idempotency key.
 #[derive(Debug)]
-pub(super) struct WriteRequest {
-    pub(super) caller: Caller,
-    pub(super) uri: Uri,
-    pub(super) body: Bytes,
-    pub(super) idempotency: Option<Idempotency>,
+pub(crate) struct WriteRequest {
+    pub(crate) caller: Principal,
+    exchange: Exchange,
+    pub(crate) uri: Uri,
+    pub(crate) body: Bytes,
+    idempotency: Option<Idempotency>,
 }
 
-/// A write that happened, now or at an earlier try.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Written {
-    pub(super) applied: Applied,
-    pub(super) replayed: bool,
-}
+impl WriteRequest {
+    /// Submits the one change of the request; its refusal is the whole answer.
+    pub(crate) async fn submit_one(&self, intake: &Intake, change: Change<'static>) -> Result<Written, Problem> {
+        let written = intake.submit(admitted(&self.exchange)?, self.submission(Mode::All, vec![change]));
+        written.await.map_err(error::rejected_one)
+    }
 
-impl Written {
-    /// Tells the client that the answer is that of an earlier try.
-    pub(super) fn header(&self) -> AppendHeaders<Option<(HeaderName, HeaderValue)>> {
-        let header = (
-            HeaderName::from_static("idempotency-replayed"),
-            HeaderValue::from_static("true"),
-        );
-        AppendHeaders(self.replayed.then_some(header))
+    /// Submits the changes of the request.
+    pub(crate) async fn submit(
+        &self,
+        intake: &Intake,
+        mode: Mode,
+        changes: Vec<Change<'static>>,
+    ) -> Result<Written, Problem> {
+        let written = intake.submit(admitted(&self.exchange)?, self.submission(mode, changes));
+        Ok(written.await?)
+    }
+
+    fn submission(&self, mode: Mode, changes: Vec<Change<'static>>) -> Submission {
+        Submission {
+            mode,
+            idempotency: self.idempotency,
+            changes,
+            ..Submission::default()
+        }
     }
 }
 
-impl FromRequest<Api> for WriteRequest {
+/// Tells the client whether the answer is that of an earlier try.
+pub(crate) fn replayed(written: &Written) -> AppendHeaders<Option<(HeaderName, HeaderValue)>> {
+    let header = (
+        HeaderName::from_static("idempotency-replayed"),
+        HeaderValue::from_static("true"),
+    );
+    AppendHeaders(written.replayed.then_some(header))
+}
+
+impl FromRequest<AppState> for WriteRequest {
     type Rejection = Problem;
 
-    async fn from_request(request: Request<Body>, api: &Api) -> Result<Self, Problem> {
+    async fn from_request(request: Request<Body>, state: &AppState) -> Result<Self, Problem> {
         let (mut parts, body) = request.into_parts();
-        // The authentication put it there.
-        let caller = parts.extensions.remove::<Caller>().ok_or_else(Problem::internal)?;
+        let exchange = parts.extensions.remove::<Exchange>().ok_or_else(Problem::internal)?;
+        let caller = admitted(&exchange)?.principal().clone();
         caller.has(Scope::Write)?;
         let key = key(&parts.headers)?.cloned();
-        let body = body::read(&parts.headers, body, &api.config.limits).await?;
+        let body = body::read(&parts.headers, body, &Arc::<Config>::from_ref(state).limits).await?;
         let idempotency = key.map(|key| identify(&caller, &key, &parts, &body));
         Ok(WriteRequest {
             caller,
+            exchange,
             uri: parts.uri,
             body,
             idempotency,
@@ -84,10 +117,10 @@ fn key(headers: &HeaderMap) -> Result<Option<&HeaderValue>, Problem> {
 
 /// Two requests are the same if method, raw path and query, and decompressed body are. Keys of one API key mean nothing to
 /// another.
-fn identify(caller: &Caller, key: &HeaderValue, parts: &Parts, body: &[u8]) -> Idempotency {
+fn identify(caller: &Principal, key: &HeaderValue, parts: &Parts, body: &[u8]) -> Idempotency {
     let path = parts.uri.path_and_query().map_or("", |path| path.as_str());
     Idempotency {
-        id: digest(&[caller.key.name.as_bytes(), key.as_bytes()]),
+        id: digest(&[caller.name.as_bytes(), key.as_bytes()]),
         fingerprint: digest(&[parts.method.as_str().as_bytes(), path.as_bytes(), body]),
     }
 }

@@ -4,8 +4,10 @@ use nexus_metric::{Labels, Name};
 
 use super::Hub;
 use crate::{
+    auth::Principal,
+    intake::{LogDimensions, Message, Rejected, Submission},
     store::view::Value,
-    write::{Change, Definition, Op, Outcome, Target, Write},
+    write::{Change, Definition, Op, Target, Unavailable},
 };
 
 /// Why a call of the hub did nothing.
@@ -28,9 +30,6 @@ pub enum CallError {
     #[error("{0}")]
     Snapshot(String),
 }
-
-/// The owner of series that come into being by direct calls.
-const OWNER: &str = "hub";
 
 /// Direct calls, without HTTP: what the original's server offers its program. They act on series without labels.
 impl Hub {
@@ -73,7 +72,7 @@ impl Hub {
     /// # Errors
     /// There is no such metric, or it is a histogram.
     pub fn read(&self, key: &str) -> Result<f64, CallError> {
-        match self.shared.api.store.view().value(key, "") {
+        match self.shared.parts.store.view().value(key, "") {
             Ok(Value::Number(value, _)) => Ok(value),
             Ok(Value::Histogram(_)) => Err(CallError::Refused(format!("{key} is a histogram, not one number"))),
             Err(_) => Err(CallError::Refused(format!("there is no metric {key}"))),
@@ -141,23 +140,35 @@ impl Hub {
 
     /// How many series came into being.
     async fn submit(&self, changes: Vec<Change<'static>>) -> Result<u64, CallError> {
-        let write = Write::of(OWNER, changes);
-        let refusals = write.validate(&self.shared.api.request_limits());
-        let outcome = match refusals.is_empty() {
-            true => self.shared.api.store.submit(write).await,
-            false => Outcome::Refused(refusals.into_list()),
+        let message = Message {
+            bytes: 0,
+            dimensions: LogDimensions {
+                service: "hub".into(),
+                route: "library".into(),
+                ..LogDimensions::default()
+            },
+            submission: Submission {
+                changes,
+                ..Submission::default()
+            },
         };
-        match outcome {
-            Outcome::Applied(applied, _) | Outcome::Replayed(applied) => Ok(applied.created),
-            Outcome::Refused(refusals) => Err(CallError::Refused(
-                refusals
-                    .first()
-                    .map(|refusal| refusal.reason.to_string())
-                    .unwrap_or_default(),
-            )),
-            Outcome::Unknown | Outcome::KeyReused => Err(CallError::Unknown),
-            Outcome::Unavailable(crate::write::Unavailable::Stopping) => Err(CallError::Stopping),
-            Outcome::Unavailable(_) => Err(CallError::Unavailable),
+        let written = self.shared.parts.intake.take(&Principal::hub(), message).await?;
+        Ok(written.applied.created)
+    }
+}
+
+impl From<Rejected> for CallError {
+    fn from(rejected: Rejected) -> Self {
+        match rejected {
+            Rejected::Changes(refusals) => {
+                let first = refusals.first().map(|refusal| refusal.reason.to_string());
+                CallError::Refused(first.unwrap_or_default())
+            }
+            Rejected::Unavailable(Unavailable::Stopping) => CallError::Stopping,
+            Rejected::Unavailable(_) | Rejected::UsageLog(_) | Rejected::NoUsageLog => CallError::Unavailable,
+            Rejected::Unknown | Rejected::KeyReused => CallError::Unknown,
+            Rejected::Account(refused) => CallError::Refused(refused.to_string()),
+            Rejected::Denied(denied) => CallError::Refused(denied.to_string()),
         }
     }
 }

@@ -7,6 +7,7 @@ use std::{
 
 use super::{process, sources::Lost};
 use crate::{
+    accounts::Accounts,
     bandwidth::{self, Bandwidth},
     clients::Clients,
     http::RequestMetrics,
@@ -27,6 +28,7 @@ pub(super) struct Parts {
     pub(super) lost: Arc<Lost>,
     pub(super) bandwidth: Bandwidth,
     pub(super) metering: Metering,
+    pub(super) accounts: Accounts,
     pub(super) usage_log: UsageLogHandle,
     pub(super) reloader: Reloader,
 }
@@ -43,6 +45,7 @@ impl Parts {
             Box::new(move || vec![self.lost.family()]),
             Box::new(move || bandwidth::families(&self.bandwidth)),
             Box::new(move || metering::families(&self.metering)),
+            Box::new(move || vec![self.accounts.family()]),
             Box::new(move || usage_log::families(&self.usage_log)),
             Box::new(move || {
                 self.reloader

@@ -15,10 +15,12 @@ use crate::{
     bandwidth::Bandwidth,
     clients::Clients,
     clock::{Clock, now_ms},
-    config::{Address, Certificate, Config, Protocol, StatePaths},
+    config::{Address, Certificate, Config, Limits, Protocol, StatePaths},
     exposition::GzipCache,
-    http::{Api, RequestMetrics, Services},
+    http::{Parts, RequestMetrics, StartedMs},
+    intake::Intake,
     metering::{Metering, MeteringError},
+    protocol,
     reload::Reloader,
     serve::Counters,
     settings::{Settings as LiveSettings, SettingsError},
@@ -26,6 +28,7 @@ use crate::{
     store::{OpenError, Opened, Settings, Store},
     tls::{self, Tls, TlsError},
     usage_log::{UsageLogError, UsageLogHandle},
+    write::RequestLimits,
 };
 
 /// How often a hub whose journal failed tries to come back.
@@ -147,17 +150,25 @@ fn open(config: Config, terminal: bool) -> Result<Started, Reason> {
         serving: serving.clone(),
         bandwidth: bandwidth.clone(),
         metering: metering.clone(),
+        accounts: accounts.clone(),
         usage_log: usage_log.clone(),
         reloader: reloader.clone(),
     };
     let gzip_cache = GzipCache::new(config.scrape.gzip_parts_bytes_max);
-    let api = Api::new(Services {
+    let intake = Intake {
+        store: store.clone(),
+        accounts: accounts.clone(),
+        usage_log: usage_log.clone(),
+        limits: request_limits(&config.limits),
+    };
+    let parts = Arc::new(Parts {
         store,
+        intake,
         keyring,
         clients,
         requests,
         own: own.register(),
-        started_ms: now_ms(),
+        started_ms: StartedMs(now_ms()),
         config,
         reloader,
         settings,
@@ -167,10 +178,11 @@ fn open(config: Config, terminal: bool) -> Result<Started, Reason> {
         usage_log,
         gzip_cache,
         background: Background::new().map_err(Reason::Threads)?,
+        reserved: protocol::reserved(),
     });
     let hub = Hub {
         shared: Arc::new(Shared {
-            api,
+            parts,
             tls,
             serving,
             lost,
@@ -178,6 +190,16 @@ fn open(config: Config, terminal: bool) -> Result<Started, Reason> {
         }),
     };
     Ok(Started { hub, first_key })
+}
+
+/// How large what a client sends may be.
+fn request_limits(limits: &Limits) -> RequestLimits {
+    RequestLimits {
+        labels_per_series_max: limits.labels_per_series_max,
+        name_bytes_max: limits.name_bytes_max,
+        value_bytes_max: limits.value_bytes_max,
+        help_bytes_max: limits.help_bytes_max,
+    }
 }
 
 fn open_store(config: &Config, clients: Clients) -> Result<Store, OpenError> {

@@ -47,22 +47,22 @@ impl Source {
 
 /// The table.
 pub(super) fn table(shared: &Shared, listeners: Vec<Bound>, server: &Arc<Server>) -> Vec<Source> {
-    let api = &shared.api;
-    let (store, background, config) = (api.store.clone(), api.background.clone(), api.config.clone());
-    let (reloader, metering) = (api.reloader.clone(), api.metering.clone());
+    let parts = &shared.parts;
+    let (store, background, config) = (parts.store.clone(), parts.background.clone(), parts.config.clone());
+    let (reloader, metering) = (parts.reloader.clone(), parts.metering.clone());
     let mut sources = vec![
         Source::new("snapshots", |shutdown| {
             snapshots::run(store, background, config, shutdown)
         }),
         Source::new("reload", |shutdown| reloader.run(shutdown)),
     ];
-    if api.usage_log.is_enabled() {
-        let (size, difference) = (api.usage_log.clone(), api.usage_log.clone());
+    if parts.usage_log.is_enabled() {
+        let (size, difference) = (parts.usage_log.clone(), parts.usage_log.clone());
         sources.push(Source::new("size of the usage log", |shutdown| size.watch(shutdown)));
         sources.push(Source::new("usage log against usage", |shutdown| {
             difference.compare(metering, shutdown)
         }));
-        let readers = api.usage_log.readers(&api.config.usage_log).into_iter();
+        let readers = parts.usage_log.readers(&parts.config.usage_log).into_iter();
         sources.extend(readers.map(|reader| Source::new(reader.name(), |shutdown| reader.run(shutdown))));
     }
     sources.extend(listeners.into_iter().map(|bound| {

@@ -4,46 +4,17 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 
-use nexus_usage_log::layer::Exchange;
-
+use super::exchange::Exchange;
 use super::exchanges::Exchanges;
 use super::listener::Peer;
-use crate::bandwidth::{KeyBandwidth, Pace};
+use crate::bandwidth::Pace;
 
-/// The connection a request came on: an extension of every request.
+/// A client's connection. Cheap to clone; all clones are one.
 #[derive(Clone, Debug)]
-pub(crate) struct ConnectionInfo {
+pub(super) struct ConnectionInfo {
     /// Who is at its other end.
-    pub(crate) peer: Peer,
+    pub(super) peer: Peer,
     pub(super) activity: Arc<Activity>,
-}
-
-impl ConnectionInfo {
-    /// The request that carries this is one that limits on bandwidth slow down, or one that must always get through. One of
-    /// the latter among the former goes as slowly as they do.
-    pub(crate) fn set_exempt(&self, exempt: bool) {
-        if !exempt || self.activity.requests.load(Relaxed) <= 1 {
-            self.activity.pace.set_delayed(!exempt);
-        }
-    }
-
-    /// The request is by this key, whose share of the server the connection uses from now on, if nobody else is using it.
-    pub(crate) fn join(&self, key: &KeyBandwidth) {
-        if self.activity.requests.load(Relaxed) <= 1 {
-            self.activity.pace.join(key);
-        }
-    }
-
-    /// The request is over, and waits for its last bytes to be written, to be told what it took. Under HTTP/1.1.
-    pub(crate) fn ended(&self, exchange: Exchange) {
-        self.activity.exchanges.ended(exchange);
-    }
-
-    /// Bytes received on this connection so far, TLS included.
-    #[cfg(test)]
-    pub(crate) fn wire_bytes_in(&self) -> u64 {
-        self.activity.wire_in.load(Relaxed)
-    }
 }
 
 /// Each field is written by the layer that knows, and read by the watchdog; none depends on
@@ -112,25 +83,32 @@ impl Activity {
         }
     }
 
-    /// A request's header is complete.
-    pub(super) fn begin(self: &Arc<Self>) -> UnderWay {
-        self.header.store(false, Relaxed);
-        self.requests.fetch_add(1, Relaxed);
-        UnderWay {
-            activity: self.clone(),
-            answering: false,
-        }
+    /// How many requests are under way.
+    pub(super) fn requests_under_way(&self) -> usize {
+        self.requests.load(Relaxed)
     }
 }
 
-/// A request under way; dropping it ends the request.
+/// A request under way, from its complete header on. hyper tells its end by dropping what serves it, this with it: its body
+/// after the last piece, or all of it when the client is gone.
 #[derive(Debug)]
 pub(super) struct UnderWay {
     activity: Arc<Activity>,
+    exchange: Exchange,
     answering: bool,
 }
 
 impl UnderWay {
+    pub(super) fn begin(activity: Arc<Activity>, exchange: Exchange) -> Self {
+        activity.header.store(false, Relaxed);
+        activity.requests.fetch_add(1, Relaxed);
+        UnderWay {
+            activity,
+            exchange,
+            answering: false,
+        }
+    }
+
     /// Whether it is the client's turn: to take what the answer has ready.
     pub(super) fn set_answering(&mut self, answering: bool) {
         match (self.answering, answering) {
@@ -152,6 +130,6 @@ impl Drop for UnderWay {
         self.set_answering(false);
         self.activity.requests.fetch_sub(1, Relaxed);
         self.activity.served.fetch_add(1, Relaxed);
-        self.activity.exchanges.over();
+        self.exchange.end();
     }
 }

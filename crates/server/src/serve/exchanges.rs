@@ -11,24 +11,26 @@ use std::sync::atomic::{
 };
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use nexus_usage_log::layer::{Exchange, WireBytes};
+use nexus_usage_log::layer::WireBytes;
+
+use super::exchange::Exchange;
 
 /// The bytes of one connection, and the request that they belong to.
 #[derive(Debug, Default)]
 pub(super) struct Exchanges {
     bytes_in: AtomicU64,
     bytes_out: AtomicU64,
-    /// A request is over, and its last bytes may not have been written yet.
-    is_over: AtomicBool,
-    open: Mutex<Open>,
+    /// A request has ended, and its last bytes may not have been written yet.
+    has_ended: AtomicBool,
+    state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
-struct Open {
-    /// The request that is over; none if nobody wants to know what it took.
-    exchange: Option<Exchange>,
-    /// What belongs to requests that are settled.
-    settled: WireBytes,
+struct State {
+    /// The request that has ended, if it is on somebody's account.
+    ended: Option<Exchange>,
+    /// What belongs to requests that are finished.
+    finished: WireBytes,
     /// The connection is gone: nothing more will pass.
     is_closed: bool,
 }
@@ -44,54 +46,52 @@ impl Exchanges {
         self.bytes_out.fetch_add(bytes, Relaxed);
     }
 
-    /// A request is over that wants to know what it took.
-    pub(super) fn ended(&self, exchange: Exchange) {
-        let mut open = self.lock();
-        if open.exchange.is_some() {
-            self.settle(&mut open);
+    /// A request has ended, whoever sent it.
+    pub(super) fn ended(&self, exchange: &Exchange) {
+        if exchange.usage().is_some() {
+            let mut state = self.lock();
+            if state.ended.is_some() {
+                self.finish(&mut state);
+            }
+            state.ended = Some(exchange.clone());
+            if state.is_closed {
+                self.finish(&mut state);
+            }
         }
-        open.exchange = Some(exchange);
-        if open.is_closed {
-            self.settle(&mut open);
-        }
-    }
-
-    /// A request is over, whoever sent it.
-    pub(super) fn over(&self) {
-        self.is_over.store(true, Release);
+        self.has_ended.store(true, Release);
     }
 
     /// All that was to be written has been.
     pub(super) fn flushed(&self) {
-        if self.is_over.load(Acquire) && self.is_over.swap(false, AcqRel) {
-            self.settle(&mut self.lock());
+        if self.has_ended.load(Acquire) && self.has_ended.swap(false, AcqRel) {
+            self.finish(&mut self.lock());
         }
     }
 
     /// The connection is gone.
     pub(super) fn closed(&self) {
-        let mut open = self.lock();
-        open.is_closed = true;
-        if open.exchange.is_some() {
-            self.settle(&mut open);
+        let mut state = self.lock();
+        state.is_closed = true;
+        if state.ended.is_some() {
+            self.finish(&mut state);
         }
     }
 
-    fn settle(&self, open: &mut Open) {
+    fn finish(&self, state: &mut State) {
         let now = WireBytes {
             bytes_in: self.bytes_in.load(Relaxed),
             bytes_out: self.bytes_out.load(Relaxed),
         };
-        let before = std::mem::replace(&mut open.settled, now);
-        if let Some(exchange) = open.exchange.take() {
-            exchange.settle(WireBytes {
+        let before = std::mem::replace(&mut state.finished, now);
+        if let Some(exchange) = state.ended.take() {
+            exchange.finish(Some(WireBytes {
                 bytes_in: now.bytes_in - before.bytes_in,
                 bytes_out: now.bytes_out - before.bytes_out,
-            });
+            }));
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Open> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -13,12 +13,13 @@ use axum::body::Body;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
-use hyper::{Request, Response};
+use hyper::{Request, Response, Version};
 use tokio::time::{Instant, Sleep, sleep};
 use tower::ServiceExt;
 
 use super::activity::{Activity, ConnectionInfo, UnderWay};
 use super::counters::Counters;
+use super::exchange::Exchange;
 use super::limits::Limits;
 
 /// Answers the requests of one connection.
@@ -55,15 +56,17 @@ impl Requests {
 
     /// Lets the router answer. The request is under way from here until its answer is dropped.
     pub(super) async fn answer(self, request: Request<Incoming>) -> Result<Response<Answer>, Infallible> {
-        let mut under_way = self.info.activity.begin();
+        let is_alone = request.version() <= Version::HTTP_11;
+        let exchange = Exchange::new(self.info.clone(), is_alone);
+        let mut under_way = UnderWay::begin(self.info.activity.clone(), exchange.clone());
         let mut request = request.map(|inner| Arriving {
             inner,
             patience: self.body_idle_timeout,
             alarm: None,
             counters: self.counters,
-            activity: self.info.activity.clone(),
+            activity: self.info.activity,
         });
-        request.extensions_mut().insert(self.info);
+        request.extensions_mut().insert(exchange);
         let answer = self.app.oneshot(request.map(Body::new)).await?;
         Ok(answer.map(|inner| {
             under_way.set_answering(!inner.is_end_stream());

@@ -25,7 +25,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
-use super::activity::ConnectionInfo;
+use super::exchange::Exchange;
 use super::limits::Http2Limits;
 use super::{BodyStalled, Counters, Drained, Limits, Listener, Server, Transport};
 use crate::bandwidth::Bandwidth;
@@ -96,9 +96,9 @@ fn app(gate: Gate) -> Router {
         gate.acquire().await.unwrap().forget();
         "waited"
     };
-    let whoami = async |Extension(info): Extension<ConnectionInfo>| {
-        assert!(info.wire_bytes_in() > 0);
-        info.peer.to_string()
+    let whoami = async |Extension(exchange): Extension<Exchange>| {
+        assert!(exchange.wire_bytes_in() > 0);
+        exchange.peer().to_string()
     };
     Router::new()
         .route("/hello", get(async || "hello"))

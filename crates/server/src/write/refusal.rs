@@ -173,7 +173,6 @@ pub(crate) enum Reason {
     },
     /// The API key may not make the change; the text says why.
     #[error("{0}")]
-    #[allow(dead_code, reason = "for writes that may happen in part")]
     Forbidden(String),
     /// A limit would be passed.
     #[error("{what} is over the limit of {max} (limits.{setting})")]

@@ -114,15 +114,29 @@ async fn names_of_the_hub_cannot_be_written() {
 #[tokio::test]
 async fn paths_of_other_interfaces_cannot_be_metrics() {
     let hub = hub().start().await;
-    for name in ["api", "aggregate", "v1", "-", "ui"] {
-        let expected = format!("400 /{name} is reserved: choose another name, or use the JSON API\n");
+    for (name, purpose) in [
+        ("api", "the hub's own API"),
+        ("-", "the hub's own API"),
+        ("ui", "the hub's page"),
+        ("aggregate", "pushes that are added up"),
+        ("with", "options of pushes"),
+        ("v1", "OTLP"),
+        (
+            "opentelemetry.proto.collector.metrics.v1.MetricsService",
+            "OTLP over gRPC",
+        ),
+        ("write", "the line protocol of InfluxDB and remote write"),
+        ("query", "clients of InfluxDB"),
+        ("ping", "clients of InfluxDB"),
+    ] {
+        let expected = format!("400 /{name} is reserved for {purpose}: choose another name, or use the JSON API\n");
         for request in ["POST /N", "GET /N", "PUT /N", "DELETE /N"] {
             hub.check(&request.replace('N', name), "1", &expected).await;
         }
-        hub.check(&format!("PUT /{name}/inc"), "", "404 there is nothing here…\n")
-            .await;
-        hub.check(&format!("GET /{name}/metrics"), "", "404 there is nothing here…\n")
-            .await;
+        let expected = format!("404 there is nothing here (/{name} is reserved for {purpose}): see …\n");
+        for request in ["PUT /N/inc", "GET /N/metrics", "POST /N/a/b"] {
+            hub.check(&request.replace('N', name), "", &expected).await;
+        }
     }
     hub.check("POST /metrics", "", "405 Method Not Allowed\n").await;
     hub.check("PUT /metrics/inc", "", "404 there is nothing here…\n").await;

@@ -1,3 +1,5 @@
+//! Bodies whose bytes are counted.
+
 use std::{
     pin::Pin,
     sync::Arc,
@@ -7,7 +9,7 @@ use std::{
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use super::meter::{Ending, Meter};
+use super::{PendingRecord, ending::Ending};
 use crate::Outcome;
 
 pin_project! {
@@ -16,7 +18,7 @@ pin_project! {
     pub struct MeteredRequest<B> {
         #[pin]
         inner: B,
-        meter: Arc<Meter>,
+        record: Arc<PendingRecord>,
     }
 }
 
@@ -33,8 +35,8 @@ pin_project! {
 }
 
 impl<B> MeteredRequest<B> {
-    pub(super) fn new(inner: B, meter: Arc<Meter>) -> Self {
-        MeteredRequest { inner, meter }
+    pub(super) fn new(inner: B, record: Arc<PendingRecord>) -> Self {
+        MeteredRequest { inner, record }
     }
 }
 
@@ -53,7 +55,10 @@ impl<B: Body> Body for MeteredRequest<B> {
         let this = self.project();
         let frame = ready!(this.inner.poll_frame(context));
         if let Some(Ok(frame)) = &frame {
-            this.meter.came(data_bytes(frame));
+            let bytes = data_bytes(frame);
+            if bytes > 0 {
+                this.record.received(bytes);
+            }
         }
         Poll::Ready(frame)
     }
@@ -79,13 +84,13 @@ impl<B: Body> Body for MeteredResponse<B> {
             Some(Ok(frame)) => {
                 let bytes = data_bytes(frame);
                 if bytes > 0 {
-                    ending.meter.went(bytes);
+                    ending.record.sent(bytes);
                 }
                 *this.left = this.left.map(|left| left.saturating_sub(bytes));
                 ending.is_complete = *this.left == Some(0) || this.inner.is_end_stream();
             }
-            Some(Err(_)) => ending.meter.end(Outcome::Error),
-            None => ending.meter.end(Outcome::Complete),
+            Some(Err(_)) => ending.end(Outcome::Error),
+            None => ending.end(Outcome::Complete),
         }
         Poll::Ready(frame)
     }

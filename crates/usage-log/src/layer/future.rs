@@ -1,3 +1,5 @@
+//! A response that is on its way.
+
 use std::{
     pin::Pin,
     task::{Context, Poll},
@@ -7,7 +9,7 @@ use http::Response;
 use http_body::Body;
 use pin_project_lite::pin_project;
 
-use super::{MeteredResponse, meter::Ending};
+use super::{MeteredResponse, ending::Ending};
 use crate::Outcome;
 
 pin_project! {
@@ -48,11 +50,11 @@ where
         };
         Poll::Ready(match result {
             Ok(response) => {
-                let left = ending.meter.answered(&response);
+                let left = ending.answered(&response);
                 Ok(response.map(|body| MeteredResponse::new(body, ending, left)))
             }
             Err(error) => {
-                ending.meter.end(Outcome::Error);
+                ending.end(Outcome::Error);
                 Err(error)
             }
         })

@@ -1,3 +1,5 @@
+//! How long heads are.
+
 use http::{HeaderMap, Request, Response};
 
 /// The bytes of a request's head as HTTP/1.1 writes it.

@@ -1,3 +1,5 @@
+//! Who asks for what, said by whoever knows.
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::Labels;

@@ -1,3 +1,5 @@
+//! The service that the layer makes.
+
 use std::{
     sync::Arc,
     task::{Context, Poll},
@@ -7,10 +9,7 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use super::{
-    MeteredRequest, MeteredResponse, ResponseFuture, Shared,
-    meter::{Ending, Meter},
-};
+use super::{MeteredRequest, MeteredResponse, ResponseFuture, Shared, ending::Ending};
 
 /// A service whose requests are recorded.
 #[derive(Debug, Clone)]
@@ -49,9 +48,8 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> ResponseFuture<S::Future> {
-        let meter = Meter::begin(self.shared.clone(), &mut request);
-        let mut ending = Ending::new(meter.clone());
-        let request = request.map(|body| MeteredRequest::new(body, meter));
+        let mut ending = Ending::of(self.shared.clone(), &mut request);
+        let request = request.map(|body| MeteredRequest::new(body, ending.record.clone()));
         let inner = &mut self.inner;
         let future = ending.inside(|| inner.call(request));
         ResponseFuture::new(future, ending)

@@ -11,7 +11,7 @@ use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use nexus_usage_log::{
     Outcome,
-    layer::{Exchange, Wire, WireBytes, WireMeter},
+    layer::{PendingRecord, Wire, WireBytes, WireMeter},
 };
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
@@ -52,13 +52,13 @@ async fn a_long_response_gives_slices_as_it_goes() {
     assert!((4_000..4_100).contains(&(spent / 1_000_000)), "{spent}");
 }
 
-/// Keeps exchanges until the test says what went over the wire.
+/// Keeps records until the test says what went over the wire.
 #[derive(Default)]
-struct Connection(Mutex<Vec<Exchange>>);
+struct Connection(Mutex<Vec<Arc<PendingRecord>>>);
 
 impl WireMeter for Connection {
-    fn ended(&self, exchange: Exchange) {
-        self.0.lock().unwrap().push(exchange);
+    fn ended(&self, record: Arc<PendingRecord>) {
+        self.0.lock().unwrap().push(record);
     }
 }
 
@@ -74,19 +74,19 @@ async fn the_server_says_what_went_over_the_wire() {
     let response = service.oneshot(request).await.unwrap();
     response.into_body().collect().await.unwrap();
     assert_eq!(remembered.take(1)[0].dimensions.outcome, Outcome::Ongoing);
-    let exchange = connection.0.lock().unwrap().remove(0);
-    assert!(exchange.seen().bytes_out >= 4_000);
-    let sliced = exchange.seen().bytes_out - 1_000;
-    exchange.settle(WireBytes {
+    let pending = connection.0.lock().unwrap().remove(0);
+    assert!(pending.seen().bytes_out >= 4_000);
+    let sliced = pending.seen().bytes_out - 1_000;
+    pending.finish(Some(WireBytes {
         bytes_in: 500,
         bytes_out: 4_321,
-    });
+    }));
     let last = remembered.take(1).remove(0);
     assert_eq!((last.amounts.bytes_out, last.amounts.calls), (4_321 - sliced, 1));
 }
 
 #[tokio::test]
-async fn an_exchange_that_no_one_settles_is_recorded_as_it_was_seen() {
+async fn a_record_that_no_one_finishes_is_recorded_as_it_was_seen() {
     let remembered = Remembered::new();
     let connection = Arc::new(Connection::default());
     let service = remembered.layer().layer(service_fn(async |_| {

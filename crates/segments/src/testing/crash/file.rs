@@ -63,12 +63,6 @@ impl SharedFile for CrashFile {
         Ok(self.disk.lock().live.files[self.inode].length() as u64)
     }
 
-    fn last_byte(&self) -> io::Result<Option<u8>> {
-        let shared = self.disk.lock();
-        let bytes = shared.live.files[self.inode].read(&shared.tapes[self.inode]);
-        Ok(bytes.last().copied())
-    }
-
     fn cut(&mut self, length: u64) -> io::Result<()> {
         let (inode, length) = (self.inode, usize::try_from(length).unwrap());
         self.disk.change(&self.path, |_| Ok(Event::Cut { inode, length }))

@@ -1,8 +1,9 @@
+//! A body on somebody's account.
+
 use std::{
     error::Error,
     io,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -11,14 +12,14 @@ use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use nexus_throttle::{Direction, Limiter, Permit};
 
-use super::request_usage::RequestUsage;
+use crate::serve::Exchange;
 
 /// A body whose bytes are counted as they flow, and flow when their key's bandwidth allows it.
 ///
 /// It holds one frame at a time, and asks for the next when that has gone on.
 pub(super) struct MeteredBody {
     inner: Body,
-    usage: Arc<RequestUsage>,
+    exchange: Exchange,
     direction: Direction,
     /// None if nothing slows it down.
     permit: Option<Permit>,
@@ -27,19 +28,20 @@ pub(super) struct MeteredBody {
 }
 
 impl MeteredBody {
-    pub(super) fn new(inner: Body, usage: Arc<RequestUsage>, node: Option<Limiter>, direction: Direction) -> Self {
+    /// The body of an exchange that is on somebody's account.
+    pub(super) fn new(inner: Body, exchange: Exchange, limiter: Option<Limiter>, direction: Direction) -> Self {
         MeteredBody {
             inner,
-            usage,
+            exchange,
             direction,
-            permit: node.map(|node| Permit::new(node, direction)),
+            permit: limiter.map(|limiter| Permit::new(limiter, direction)),
             held: Bytes::new(),
         }
     }
 
     fn note_end(&self) {
-        if self.direction == Direction::Write {
-            self.usage.completed();
+        if let (Direction::Write, Some(usage)) = (self.direction, self.exchange.usage()) {
+            usage.completed();
         }
     }
 
@@ -53,7 +55,9 @@ impl MeteredBody {
                 allowed
             }
         };
-        self.usage.flowed(self.direction, bytes);
+        if let Some(usage) = self.exchange.usage() {
+            usage.flowed(self.direction, bytes);
+        }
         // Splitting shares the memory.
         Poll::Ready(Ok(self.held.split_to(bytes)))
     }
@@ -79,7 +83,8 @@ impl HttpBody for MeteredBody {
                 Ok(data) => this.held = data,
                 Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
             }
-            if let Err(refusal) = this.usage.announce(this.direction, this.held.len()) {
+            let usage = this.exchange.usage();
+            if let Some(Err(refusal)) = usage.map(|usage| usage.announce(this.direction, this.held.len())) {
                 this.held.clear();
                 return Poll::Ready(Some(Err(axum::Error::new(refusal))));
             }

@@ -1,20 +1,22 @@
+//! How much keys may use.
+
 use std::collections::BTreeMap;
 
 use axum::{
-    Extension, Json,
-    body::Body,
+    Json,
     extract::{Path, State, rejection::PathRejection},
-    http::{HeaderMap, StatusCode},
+    http::StatusCode,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::blocking;
-use crate::http::{Api, Caller, body, error::Problem};
+use crate::http::{Unread, error::Problem};
 use crate::{
-    auth::Scope,
+    accounts::Accounts,
+    auth::{Keyring, Principal, Scope},
     config::KeyLimits,
-    settings::{LimitsChange, LimitsSet},
+    settings::{LimitsChange, LimitsSet, Settings},
 };
 
 /// How much a key may use; 0 is unlimited.
@@ -28,10 +30,10 @@ pub(in crate::http) struct LimitsOfKey {
 }
 
 impl LimitsOfKey {
-    fn of(api: &Api, name: &str) -> Self {
+    fn of(settings: &Settings, name: &str) -> Self {
         LimitsOfKey {
-            limits: api.settings.limits(name),
-            set_live: api.settings.limits_set(name),
+            limits: settings.limits(name),
+            set_live: settings.limits_set(name),
         }
     }
 }
@@ -39,11 +41,11 @@ impl LimitsOfKey {
 /// Read the limits of every key that has any.
 #[utoipa::path(get, path = "/api/v1/admin/limits", tag = "admin", responses((status = 200, body = BTreeMap<String, KeyLimits>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 pub(in crate::http) async fn all_limits(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
+    State(settings): State<Settings>,
+    caller: Principal,
 ) -> Result<Json<BTreeMap<String, KeyLimits>>, Problem> {
     caller.has(Scope::Admin)?;
-    Ok(Json(api.settings.all_limits()))
+    Ok(Json(settings.all_limits()))
 }
 
 /// Read the limits of a key.
@@ -52,13 +54,14 @@ pub(in crate::http) async fn all_limits(
     responses((status = 200, body = LimitsOfKey), (status = "4XX", body = Problem, content_type = "application/problem+json"))
 )]
 pub(in crate::http) async fn limits(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
+    State(settings): State<Settings>,
+    State(keyring): State<Keyring>,
+    caller: Principal,
     name: Result<Path<String>, PathRejection>,
 ) -> Result<Json<LimitsOfKey>, Problem> {
     caller.has(Scope::Admin)?;
-    let name = known(&api, name)?;
-    Ok(Json(LimitsOfKey::of(&api, &name)))
+    let name = known(&keyring, name)?;
+    Ok(Json(LimitsOfKey::of(&settings, &name)))
 }
 
 /// Change the limits of a key. What is left out stays as it is; `null` is what the configuration file says. Durable, and in
@@ -68,23 +71,24 @@ pub(in crate::http) async fn limits(
     responses((status = 200, body = LimitsOfKey), (status = "4XX", body = Problem, content_type = "application/problem+json"))
 )]
 pub(in crate::http) async fn change_limits(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
+    State(settings): State<Settings>,
+    State(accounts): State<Accounts>,
+    State(keyring): State<Keyring>,
+    caller: Principal,
     name: Result<Path<String>, PathRejection>,
-    headers: HeaderMap,
-    body: Body,
+    body: Unread,
 ) -> Result<Json<LimitsOfKey>, Problem> {
-    caller.key.may(Scope::Admin, "")?;
-    let name = known(&api, name)?;
-    let body = body::read(&headers, body, &api.config.limits).await?;
+    caller.may(Scope::Admin, "")?;
+    let name = known(&keyring, name)?;
+    let body = body.read().await?;
     let change: LimitsChange = serde_json::from_slice(&body)
         .map_err(|error| Problem::bad_request(format!("the body is no change of limits: {error}")))?;
     if let Some((limit, max)) = change.out_of_range() {
         return Err(Problem::bad_request(format!("{limit}: expected 0 to {max}")));
     }
-    set(&api, &name, Some(change)).await?;
-    tracing::info!(key = name, by = %caller.key.name, "the limits of a key were changed");
-    Ok(Json(LimitsOfKey::of(&api, &name)))
+    set(&settings, accounts, &name, Some(change)).await?;
+    tracing::info!(key = name, by = %caller.name, "the limits of a key were changed");
+    Ok(Json(LimitsOfKey::of(&settings, &name)))
 }
 
 /// Forget what was set live: the limits of the key are what the configuration file says.
@@ -93,26 +97,27 @@ pub(in crate::http) async fn change_limits(
     responses((status = 204), (status = "4XX", body = Problem, content_type = "application/problem+json"))
 )]
 pub(in crate::http) async fn forget_limits(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
+    State(settings): State<Settings>,
+    State(accounts): State<Accounts>,
+    caller: Principal,
     name: Result<Path<String>, PathRejection>,
 ) -> Result<StatusCode, Problem> {
-    caller.key.may(Scope::Admin, "")?;
+    caller.may(Scope::Admin, "")?;
     // Those of a key that was revoked can be forgotten too.
     let Path(name) = name.map_err(|rejection| Problem::bad_request(rejection.body_text()))?;
-    set(&api, &name, None).await?;
-    tracing::info!(key = name, by = %caller.key.name, "the limits of a key are what the configuration says");
+    set(&settings, accounts, &name, None).await?;
+    tracing::info!(key = name, by = %caller.name, "the limits of a key are what the configuration says");
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn known(api: &Api, name: Result<Path<String>, PathRejection>) -> Result<String, Problem> {
+fn known(keyring: &Keyring, name: Result<Path<String>, PathRejection>) -> Result<String, Problem> {
     let Path(name) = name.map_err(|rejection| Problem::bad_request(rejection.body_text()))?;
-    super::keys_are_known(api, std::iter::once(&*name))?;
+    super::keys_are_known(keyring, std::iter::once(&*name))?;
     Ok(name)
 }
 
-async fn set(api: &Api, name: &str, change: Option<LimitsChange>) -> Result<(), Problem> {
-    let (settings, accounts, name) = (api.settings.clone(), api.accounts.clone(), name.to_owned());
+async fn set(settings: &Settings, accounts: Accounts, name: &str, change: Option<LimitsChange>) -> Result<(), Problem> {
+    let (settings, name) = (settings.clone(), name.to_owned());
     blocking(move || settings.change_limits(&name, change, |limits| accounts.set_limits_of(&name, limits))).await??;
     Ok(())
 }

@@ -1,9 +1,9 @@
 //! Limits, usage and the usage log.
 
 use axum::http::{HeaderName, HeaderValue, StatusCode};
-use nexus_usage_log::{ReportError, StoreError, ingest::events::EventsError};
+use nexus_usage_log::{ReportError, StoreError};
 
-use super::{ItemProblem, Problem, urn};
+use super::Problem;
 use crate::{
     accounts::{Refused, TooFast},
     settings::SettingsError,
@@ -28,14 +28,9 @@ impl From<Refused> for Problem {
 /// When to look again whether the store of usage is back, in seconds.
 const USAGE_STORE_RETRY: u32 = 5;
 
-fn too_many_requests(
-    TooFast {
-        requests_per_second,
-        wait,
-    }: TooFast,
-) -> Problem {
-    let detail = format!("the key may send {requests_per_second} requests a second (requests_per_second)");
-    Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-requests", detail).retry_after(seconds(wait).max(1))
+fn too_many_requests(too_fast: TooFast) -> Problem {
+    let detail = too_fast.to_string();
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-requests", detail).retry_after(seconds(too_fast.wait).max(1))
 }
 
 /// With the fields of draft-ietf-httpapi-ratelimit-headers: how much there is a month, and what is left of it until when.
@@ -73,32 +68,6 @@ impl From<nexus_usage::LedgerError> for Problem {
             "the usage cannot be read; the hub's log says why",
         )
         .retry_after(USAGE_STORE_RETRY)
-    }
-}
-
-impl From<EventsError> for Problem {
-    fn from(error: EventsError) -> Self {
-        let detail = error.to_string();
-        match error {
-            EventsError::ContentType(_) => Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-type", detail),
-            EventsError::TooMany { .. } => Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-many-events", detail),
-            EventsError::Events(bad) => Problem {
-                errors: bad
-                    .into_iter()
-                    .map(|bad| ItemProblem {
-                        index: bad.index,
-                        kind: urn("bad-item"),
-                        detail: bad.reason.to_string(),
-                    })
-                    .collect(),
-                ..Problem::new(
-                    StatusCode::BAD_REQUEST,
-                    "bad-item",
-                    "some of the events cannot be read; none was stored",
-                )
-            },
-            _ => Problem::new(StatusCode::BAD_REQUEST, "bad-item", detail),
-        }
     }
 }
 

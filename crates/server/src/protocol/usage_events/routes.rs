@@ -1,22 +1,31 @@
-use axum::{
-    Extension, Json,
-    body::Body,
-    extract::State,
-    http::{HeaderMap, header::CONTENT_TYPE},
-};
+//! Receives events.
+
+use axum::{Extension, Json, extract::State, http::header::CONTENT_TYPE};
 use nexus_usage_log::{
     Stored, Time,
     ingest::{Limits, Origin, events},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{Api, Caller, body, error::Problem};
-use crate::auth::Scope;
+use crate::{
+    auth::Scope,
+    http::{AppState, Problem, Unread, admitted},
+    intake::Intake,
+    serve::Exchange,
+};
+
+/// What curl says of a body if it is told nothing.
+pub(super) const UNSAID: &str = "application/x-www-form-urlencoded";
+
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::default().routes(routes!(events))
+}
 
 /// What became of the events of a request.
 #[derive(Debug, Default, Serialize, ToSchema)]
-pub(super) struct Received {
+struct Received {
     events: u64,
     /// They are in the usage log.
     stored: u64,
@@ -54,27 +63,28 @@ impl Received {
         \"time\": \"2026-11-01T12:00:00Z\"}`; other fields are labels", content_type = "application/x-ndjson", content = Vec<serde_json::Value>),
     responses((status = 200, body = Received), (status = "4XX", body = Problem, content_type = "application/problem+json"), (status = 503, body = Problem))
 )]
-pub(super) async fn events(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
-    headers: HeaderMap,
-    body: Body,
+async fn events(
+    State(intake): State<Intake>,
+    Extension(exchange): Extension<Exchange>,
+    body: Unread,
 ) -> Result<Json<Received>, Problem> {
+    let admitted = admitted(&exchange)?;
+    let caller = admitted.principal();
     caller.has(Scope::Write)?;
-    if !api.usage_log.is_enabled() {
+    if !intake.usage_log.is_enabled() {
         return Err(Problem::no_usage_log());
     }
-    let body = body::read(&headers, body, &api.config.limits).await?;
-    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-    // What curl says of a body if it is told nothing.
-    let kind = kind.filter(|kind| *kind != "application/x-www-form-urlencoded");
+    let kind = body.headers.get(CONTENT_TYPE).cloned();
+    let kind = kind.as_ref().and_then(|kind| kind.to_str().ok());
+    let kind = kind.filter(|kind| *kind != UNSAID);
+    let body = body.read().await?;
     let origin = Origin {
-        scope: caller.key.name.clone(),
+        scope: caller.name.clone(),
         ..Origin::default()
     };
     let events = events::parse(&body, kind, &origin, &Limits::default(), Time::now())?;
     let mut received = Received::default();
-    for fate in api.usage_log.store(events).await? {
+    for fate in intake.store_events(admitted, events).await? {
         received.count(fate);
     }
     Ok(Json(received))

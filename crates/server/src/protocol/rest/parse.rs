@@ -1,10 +1,14 @@
 //! The simple API: a metric is a path, labels are query parameters, a value is a body.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, str::FromStr, sync::Arc};
 
+use axum::http::Uri;
 use nexus_metric::{Buckets, Kind, LabelError, Labels, Name, NameError, is_legacy_label_name, text::number};
 
-use crate::write::{Change, Define, Definition, Op, Target};
+use crate::{
+    http::Reserved,
+    write::{Change, Define, Definition, Op, Target},
+};
 
 /// What a client asks of the metric in its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,8 +28,8 @@ pub(crate) enum Verb {
 pub(crate) enum RestError {
     #[error("{0}")]
     Name(#[from] NameError),
-    #[error("/{0} is reserved: choose another name, or use the JSON API")]
-    ReservedPath(String),
+    #[error("/{segment} is reserved for {purpose}: choose another name, or use the JSON API")]
+    ReservedPath { segment: String, purpose: &'static str },
     #[error("{0}")]
     Label(#[from] LabelError),
     #[error("label name {0:?} must match [a-zA-Z_][a-zA-Z0-9_]*")]
@@ -48,51 +52,97 @@ pub(crate) enum RestError {
     Description,
 }
 
-/// First path segments that belong to other APIs, or will.
-pub(crate) const RESERVED: [&str; 6] = ["api", "metrics", "aggregate", "v1", "-", "ui"];
 /// How much of a bad value is repeated in the answer.
 const SHOWN_CHARS: usize = 64;
 
-/// The series that path and query name, and the definition that the query gives.
-pub(crate) fn target(raw_name: &str, raw_query: &str) -> Result<Target<'static>, RestError> {
-    let family = name(raw_name)?;
-    let query = query(raw_query)?;
-    let labels = Labels::from_pairs(query.labels).map_err(|error| match error {
-        LabelError::Duplicate(name) => RestError::Repeated(name),
-        other => other.into(),
-    })?;
-    Ok(Target::new(family, labels).defining(query.definition.map(Arc::new)))
+impl FromStr for Verb {
+    type Err = ();
+
+    /// One that stands in a path; the others are methods.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Ok(match text {
+            "inc" => Verb::Increment,
+            "dec" => Verb::Decrement,
+            "add" => Verb::Add,
+            "sub" => Verb::Subtract,
+            "observe" => Verb::Observe,
+            _ => return Err(()),
+        })
+    }
 }
 
-/// The change that a verb asks for.
-pub(crate) fn change(
-    verb: Verb,
-    mut target: Target<'static>,
-    raw_query: &str,
-    body: &[u8],
-) -> Result<Change<'static>, RestError> {
-    let op = match verb {
-        Verb::Create => {
-            target = described(target, body)?;
-            return Ok(Change::Series(target, Op::Ensure));
+/// Where a request was sent, as it was sent: decoding comes after splitting, so that `%2F` stays in a name, and what cannot be
+/// decoded is refused, which the router would let pass.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Address<'a> {
+    pub(crate) metric: &'a str,
+    pub(crate) verb: &'a str,
+    pub(crate) query: &'a str,
+}
+
+/// What an address means: a series, and the definition that the query gives.
+#[derive(Debug, Clone)]
+pub(crate) struct Addressed {
+    pub(crate) target: Target<'static>,
+    /// Whether the query says anything about labels, even that one is absent.
+    names_labels: bool,
+}
+
+impl<'a> Address<'a> {
+    pub(crate) fn of(uri: &'a Uri) -> Self {
+        let mut segments = uri.path().split('/').skip(1);
+        Address {
+            metric: segments.next().unwrap_or_default(),
+            verb: segments.next().unwrap_or_default(),
+            query: uri.query().unwrap_or_default(),
         }
-        Verb::Delete => {
-            let labels = names_labels(raw_query).then_some(target.labels);
-            let family = target.family;
-            return Ok(Change::Delete { family, labels });
-        }
-        Verb::Set => Op::Set(value(body)?),
-        Verb::Increment => Op::Add(1.0),
-        Verb::Decrement => Op::Add(-1.0),
-        Verb::Add => Op::Add(value(body)?),
-        Verb::Subtract => Op::Add(-value(body)?),
-        Verb::Observe => Op::Observe(value(body)?),
-    };
-    // A write makes a metric only if it says of what type.
-    if target.define.definition().is_some_and(|define| define.kind.is_none()) {
-        target.define = Define::Nothing;
     }
-    Ok(Change::Series(target, op))
+
+    pub(crate) fn read(&self, reserved: &Reserved) -> Result<Addressed, RestError> {
+        let family = name(self.metric, reserved)?;
+        let query = query(self.query)?;
+        let names_labels = !query.labels.is_empty();
+        let labels = Labels::from_pairs(query.labels).map_err(|error| match error {
+            LabelError::Duplicate(name) => RestError::Repeated(name),
+            other => other.into(),
+        })?;
+        Ok(Addressed {
+            target: Target::new(family, labels).defining(query.definition.map(Arc::new)),
+            names_labels,
+        })
+    }
+}
+
+impl Addressed {
+    /// The change that a verb asks for.
+    pub(crate) fn change(self, verb: Verb, body: &[u8]) -> Result<Change<'static>, RestError> {
+        let Addressed {
+            mut target,
+            names_labels,
+        } = self;
+        let op = match verb {
+            Verb::Create => {
+                target = described(target, body)?;
+                return Ok(Change::Series(target, Op::Ensure));
+            }
+            Verb::Delete => {
+                let labels = names_labels.then_some(target.labels);
+                let family = target.family;
+                return Ok(Change::Delete { family, labels });
+            }
+            Verb::Set => Op::Set(value(body)?),
+            Verb::Increment => Op::Add(1.0),
+            Verb::Decrement => Op::Add(-1.0),
+            Verb::Add => Op::Add(value(body)?),
+            Verb::Subtract => Op::Add(-value(body)?),
+            Verb::Observe => Op::Observe(value(body)?),
+        };
+        // A write makes a metric only if it says of what type.
+        if target.define.definition().is_some_and(|define| define.kind.is_none()) {
+            target.define = Define::Nothing;
+        }
+        Ok(Change::Series(target, op))
+    }
 }
 
 /// The same, whose family is made if it is missing; a body is its description.
@@ -105,15 +155,8 @@ fn described<'a>(target: Target<'a>, body: &[u8]) -> Result<Target<'a>, RestErro
     Ok(target.defining(Some(Arc::new(definition))))
 }
 
-/// Whether a query says anything about labels, even that one is absent.
-fn names_labels(raw_query: &str) -> bool {
-    raw_query
-        .split('&')
-        .any(|pair| !pair.is_empty() && !pair.starts_with("__"))
-}
-
 /// A metric's name as metric-nexus reads it: percent-decoded, in lower case, `-`, blank and dot as `_`.
-pub(crate) fn name(raw: &str) -> Result<Name, RestError> {
+pub(crate) fn name(raw: &str, reserved: &Reserved) -> Result<Name, RestError> {
     let decoded = percent_decode(raw, Plus::Literal).ok_or(RestError::Encoding("the metric's name"))?;
     let normal: String = decoded
         .chars()
@@ -123,8 +166,9 @@ pub(crate) fn name(raw: &str) -> Result<Name, RestError> {
         })
         .collect();
     // Also what only becomes one: a metric must be found under the name it has.
-    if RESERVED.contains(&&*decoded) || RESERVED.contains(&&*normal) {
-        return Err(RestError::ReservedPath(decoded.into_owned()));
+    if let Some(purpose) = reserved.purpose(&decoded).or_else(|| reserved.purpose(&normal)) {
+        let segment = decoded.into_owned();
+        return Err(RestError::ReservedPath { segment, purpose });
     }
     Ok(Name::legacy(&normal)?)
 }
@@ -236,11 +280,18 @@ fn hex(digit: u8) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::reserved;
+
+    fn read(query: &str) -> Result<Addressed, RestError> {
+        let (metric, verb) = ("m", "");
+        Address { metric, verb, query }.read(&reserved())
+    }
 
     #[test]
     fn names_are_read_as_metric_nexus_reads_them_or_refused() {
         let check = |raw: &str, expected: Option<&str>| {
-            assert_eq!(name(raw).ok().as_ref().map(Name::as_str), expected, "{raw}");
+            let found = name(raw, &reserved());
+            assert_eq!(found.ok().as_ref().map(Name::as_str), expected, "{raw}");
         };
         check("demo", Some("demo"));
         check("My-Metric", Some("my_metric"));
@@ -266,6 +317,11 @@ mod tests {
             "-",
             "ui",
             "aggregate",
+            "write",
+            "Query",
+            "ping",
+            "with",
+            "opentelemetry.proto.collector.metrics.v1.MetricsService",
         ] {
             check(bad, None);
         }
@@ -291,7 +347,7 @@ mod tests {
     #[test]
     fn a_deletion_without_labels_is_of_the_whole_metric() {
         let check = |query: &str, exact: bool| {
-            let deletion = change(Verb::Delete, target("m", query).unwrap(), query, b"").unwrap();
+            let deletion = read(query).unwrap().change(Verb::Delete, b"").unwrap();
             assert!(
                 matches!(deletion, Change::Delete { labels, .. } if labels.is_some() == exact),
                 "{query}"
@@ -307,9 +363,9 @@ mod tests {
     #[test]
     fn parameters_are_labels_or_ours() {
         let check = |query: &str, expected: &str| {
-            let found = target("m", query).map_or_else(
+            let found = read(query).map_or_else(
                 |error| error.to_string(),
-                |target| {
+                |Addressed { target, .. }| {
                     let define = target.define.definition();
                     let define = define.map_or_else(String::new, |define| format!(" {define:?}"));
                     format!("{}{}", target.labels, define)

@@ -1,33 +1,38 @@
-//! The simple API: one metric, one verb, plain text.
+//! Takes the requests of the simple API.
 
 use axum::{
-    Extension, Router,
-    extract::State,
+    Router,
+    extract::{FromRef, State},
     http::{StatusCode, Uri, header::LOCATION},
     response::{IntoResponse, Response},
-    routing::{get, put},
+    routing::{get, post, put},
 };
-use nexus_metric::text::number;
+use nexus_metric::{Name, text::number};
+use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{
-    Api, Caller,
-    error::Problem,
-    submit,
-    write_request::{WriteRequest, Written},
-};
+use super::parse::{Address, Addressed, Verb};
 use crate::{
-    auth::Scope,
-    clients,
+    auth::{Principal, Scope},
+    clients::{self, Clients},
     clock::now_ms,
-    ingest::rest::{self, Verb},
-    store::view::{Missing, Value},
+    http::{AppState, Problem, Reserved, WriteRequest, replayed},
+    intake::{Intake, Written},
+    store::{
+        Store,
+        view::{Missing, Value},
+    },
 };
 
-/// metric-nexus' own clients write `/metric/` as often as `/metric`.
-pub(super) fn with_trailing_slash() -> Router<Api> {
-    Router::new()
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    // metric-nexus' own clients write `/metric/` as often as `/metric`. `__metrics` is read by who scrapes; no verb makes it
+    // a metric.
+    let beside = Router::new()
         .route("/{metric}/", get(read).post(create).put(set).delete(delete))
         .route("/{metric}/{verb}/", put(change))
+        .route("/__metrics", post(create).put(set).delete(delete));
+    OpenApiRouter::from(beside)
+        .routes(routes!(create, read, set, delete))
+        .routes(routes!(change))
 }
 
 /// Make a metric; the body is its description.
@@ -44,9 +49,9 @@ pub(super) fn with_trailing_slash() -> Router<Api> {
     responses((status = 201, description = "It was made; `Location` has its name"), (status = 200, description = "It exists already, and was not changed"),
         (status = "4XX", body = Problem, content_type = "application/problem+json"))
 )]
-pub(super) async fn create(State(api): State<Api>, request: WriteRequest) -> Result<Response, Problem> {
-    let (name, written) = write(&api, Verb::Create, &request).await?;
-    let header = written.header();
+async fn create(State(simple): State<Simple>, request: WriteRequest) -> Result<Response, Problem> {
+    let (name, written) = simple.write(Verb::Create, &request).await?;
+    let header = replayed(&written);
     Ok(if written.applied.created == 0 {
         (header, "OK").into_response()
     } else {
@@ -59,18 +64,20 @@ pub(super) async fn create(State(api): State<Api>, request: WriteRequest) -> Res
     get, path = "/{metric}", tag = "simple", params(("metric" = String, Path), ),
     responses((status = 200, body = f64, content_type = "text/plain"), (status = "4XX", body = Problem, content_type = "application/problem+json"))
 )]
-pub(super) async fn read(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
+async fn read(
+    State(store): State<Store>,
+    State(clients): State<Clients>,
+    State(reserved): State<Reserved>,
+    caller: Principal,
     uri: Uri,
 ) -> Result<Response, Problem> {
-    let target = rest::target(metric(&uri), uri.query().unwrap_or_default())?;
+    let Addressed { target, .. } = Address::of(&uri).read(&reserved)?;
     let (name, labels) = (target.family.as_str(), &target.labels);
-    caller.key.may(Scope::Read, name)?;
+    caller.may(Scope::Read, name)?;
     if name == clients::METRIC && labels.as_str().is_empty() {
-        return Ok(api.clients.active(now_ms()).to_string().into_response());
+        return Ok(clients.active(now_ms()).to_string().into_response());
     }
-    match api.store.view().value(name, labels.as_str()) {
+    match store.view().value(name, labels.as_str()) {
         Err(Missing::Family) => Err(Problem::not_found(format!("there is no metric {name}"))),
         Err(Missing::Series) => Err(Problem::not_found(format!("there is no series {name}{labels}"))),
         Ok(Value::Histogram(_)) => Err(Problem::conflict(format!(
@@ -90,8 +97,8 @@ pub(super) async fn read(
     request_body(content = f64, content_type = "text/plain"),
     responses((status = 204), (status = "4XX", body = Problem, content_type = "application/problem+json"))
 )]
-pub(super) async fn set(State(api): State<Api>, request: WriteRequest) -> Result<Response, Problem> {
-    no_content(&api, Verb::Set, &request).await
+async fn set(State(simple): State<Simple>, request: WriteRequest) -> Result<Response, Problem> {
+    simple.no_content(Verb::Set, &request).await
 }
 
 /// Delete a metric, or with labels exactly one series.
@@ -99,8 +106,8 @@ pub(super) async fn set(State(api): State<Api>, request: WriteRequest) -> Result
     delete, path = "/{metric}", tag = "simple", params(("metric" = String, Path), ),
     responses((status = 204), (status = "4XX", body = Problem, content_type = "application/problem+json"))
 )]
-pub(super) async fn delete(State(api): State<Api>, request: WriteRequest) -> Result<Response, Problem> {
-    no_content(&api, Verb::Delete, &request).await
+async fn delete(State(simple): State<Simple>, request: WriteRequest) -> Result<Response, Problem> {
+    simple.no_content(Verb::Delete, &request).await
 }
 
 /// Change a series: `inc`, `dec`, or `add`, `sub`, `observe` with the number in the body.
@@ -110,38 +117,43 @@ pub(super) async fn delete(State(api): State<Api>, request: WriteRequest) -> Res
     request_body(content = f64, content_type = "text/plain"),
     responses((status = 204), (status = "4XX", body = Problem, content_type = "application/problem+json"))
 )]
-pub(super) async fn change(State(api): State<Api>, request: WriteRequest) -> Result<Response, Problem> {
-    let verb = match request.uri.path().split('/').nth(2) {
-        Some("inc") => Verb::Increment,
-        Some("dec") => Verb::Decrement,
-        Some("add") => Verb::Add,
-        Some("sub") => Verb::Subtract,
-        Some("observe") => Verb::Observe,
-        other => {
-            return Err(Problem::not_found(format!(
-                "there is no operation {:?}: use inc, dec, add, sub or observe",
-                other.unwrap_or_default()
-            )));
+async fn change(State(simple): State<Simple>, request: WriteRequest) -> Result<Response, Problem> {
+    let verb = Address::of(&request.uri).verb;
+    let verb = verb.parse().map_err(|()| {
+        Problem::not_found(format!(
+            "there is no operation {verb:?}: use inc, dec, add, sub or observe"
+        ))
+    })?;
+    simple.no_content(verb, &request).await
+}
+
+/// What makes changes of requests.
+#[derive(Clone)]
+struct Simple {
+    intake: Intake,
+    reserved: Reserved,
+}
+
+impl FromRef<AppState> for Simple {
+    fn from_ref(state: &AppState) -> Self {
+        Simple {
+            intake: Intake::from_ref(state),
+            reserved: Reserved::from_ref(state),
         }
-    };
-    no_content(&api, verb, &request).await
+    }
 }
 
-async fn no_content(api: &Api, verb: Verb, request: &WriteRequest) -> Result<Response, Problem> {
-    let (_, written) = write(api, verb, request).await?;
-    Ok((StatusCode::NO_CONTENT, written.header()).into_response())
-}
+impl Simple {
+    async fn no_content(&self, verb: Verb, request: &WriteRequest) -> Result<Response, Problem> {
+        let (_, written) = self.write(verb, request).await?;
+        Ok((StatusCode::NO_CONTENT, replayed(&written)).into_response())
+    }
 
-/// The metric's name as it was understood, and what happened.
-async fn write(api: &Api, verb: Verb, request: &WriteRequest) -> Result<(String, Written), Problem> {
-    let query = request.uri.query().unwrap_or_default();
-    let target = rest::target(metric(&request.uri), query)?;
-    let name = target.family.to_string();
-    let change = rest::change(verb, target, query, &request.body)?;
-    Ok((name, submit::one(api, request, change).await?))
-}
-
-/// The first segment of the path as it was sent: decoding comes after splitting, so that `%2F` stays in the name.
-fn metric(uri: &Uri) -> &str {
-    uri.path().split('/').nth(1).unwrap_or_default()
+    /// The metric's name as it was understood, and what happened.
+    async fn write(&self, verb: Verb, request: &WriteRequest) -> Result<(Name, Written), Problem> {
+        let addressed = Address::of(&request.uri).read(&self.reserved)?;
+        let name = addressed.target.family.name();
+        let change = addressed.change(verb, &request.body)?;
+        Ok((name, request.submit_one(&self.intake, change).await?))
+    }
 }

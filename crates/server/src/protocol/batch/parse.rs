@@ -1,4 +1,4 @@
-//! `POST /api/v1/batch`: a JSON array, or one JSON object a line, of changes that happen all or not at all.
+//! A JSON array, or one JSON object a line, becomes a list of changes.
 
 #[cfg(test)]
 mod differential;
@@ -22,8 +22,8 @@ use crate::write::Change;
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub(crate) enum BatchError {
     /// It is not JSON, or an item is not of the right shape; nothing behind it was read.
-    #[error("item {index}: {reason}")]
-    Malformed { index: usize, reason: String },
+    #[error("item {}: {}", .0.index, .0.reason)]
+    Malformed(BadItem),
     /// These items are wrong; all others were read.
     #[error("{} of the items are wrong", .0.len())]
     Items(Vec<BadItem>),
@@ -96,9 +96,11 @@ fn thorough(body: &[u8], changes_max: usize) -> Result<Vec<Change<'static>>, Bat
     if items.next > changes_max {
         return Err(BatchError::TooMany { max: changes_max });
     }
-    read.map_err(|error| BatchError::Malformed {
-        index: items.next,
-        reason: error.to_string(),
+    read.map_err(|error| {
+        BatchError::Malformed(BadItem {
+            index: items.next,
+            reason: error.to_string(),
+        })
     })?;
     items.read()
 }
