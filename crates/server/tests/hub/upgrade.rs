@@ -1,12 +1,12 @@
 //! The program on a state that the release before left, killed; `tests/fixtures/state-0.1/README.md` says what is in it.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::SystemTime};
 
 use crate::harness::{Hub, Setup, hub, request::Reply};
 
 const CONFIG: &str = "\
 idempotency:
-  retention: 36500d
+  retention: 366d
 keys:
   - name: alice
     key: alice-fixture-key-0123456789
@@ -23,14 +23,51 @@ fn fixture(name: &str) -> std::path::PathBuf {
         .join(name)
 }
 
-/// A hub on a copy of that state.
+/// A hub on a copy of that state. Its idempotency keys would be forgotten one day, so their times are those of today.
 fn on_the_state_of_0_1() -> Setup {
     let setup = hub().config(CONFIG).key(ALICE).plain();
     fs::create_dir_all(setup.path("state/journal")).unwrap();
-    for file in ["state.yaml", "journal/000002.log"] {
-        fs::copy(fixture("state").join(file), setup.path("state").join(file)).unwrap();
-    }
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let now_ms = u64::try_from(since.as_millis()).unwrap();
+    let snapshot = fs::read_to_string(fixture("state/state.yaml")).unwrap();
+    fs::write(setup.path("state/state.yaml"), snapshot_of(&snapshot, now_ms)).unwrap();
+    let segment = fs::read(fixture("state/journal/000002.log")).unwrap();
+    fs::write(setup.path("state/journal/000002.log"), segment_of(segment, now_ms)).unwrap();
     setup
+}
+
+/// The snapshot with keys used at this time; `state/README.md` has the form of this file and the next.
+fn snapshot_of(snapshot: &str, now_ms: u64) -> String {
+    const AT: &str = "\"at_ms\": ";
+    let mut text = String::new();
+    for line in snapshot.lines().filter(|line| !line.starts_with("# crc32 ")) {
+        match line.split_once(AT) {
+            None => text += line,
+            Some((before, behind)) => {
+                let behind = behind.trim_start_matches(|digit: char| digit.is_ascii_digit());
+                text += &format!("{before}{AT}{now_ms}{behind}");
+            }
+        }
+        text.push('\n');
+    }
+    assert_ne!(text.matches(AT).count(), 0);
+    let checksum = crc32fast::hash(text.as_bytes());
+    format!("{text}# crc32 {checksum:08x}\n")
+}
+
+/// The segment with frames of this time.
+fn segment_of(mut segment: Vec<u8>, now_ms: u64) -> Vec<u8> {
+    let mut at = 32;
+    while at < segment.len() {
+        let frame = &mut segment[at..];
+        assert!(frame.starts_with(b"NxF1"));
+        let length = 40 + usize::try_from(u32::from_le_bytes(frame[4..8].try_into().unwrap())).unwrap();
+        frame[32..40].copy_from_slice(&now_ms.to_le_bytes());
+        let covered = [&frame[4..8], &frame[12..length]].concat();
+        frame[8..12].copy_from_slice(&crc32fast::hash(&covered).to_le_bytes());
+        at += length;
+    }
+    segment
 }
 
 async fn shows_the_same(hub: &Hub) {
