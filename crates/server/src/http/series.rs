@@ -21,7 +21,7 @@ use crate::{
         Store,
         view::{self, Cursor, Filter, ListedSeries, Value},
     },
-    write::{Change, Mode},
+    write::Change,
 };
 
 /// The series that were asked for.
@@ -200,7 +200,7 @@ pub(super) async fn delete(
         selector: Arc::unwrap_or_clone(selector),
         prefix: prefix.to_owned().into(),
     });
-    let written = request.submit(&intake, Mode::All, changes.collect()).await?;
+    let written = request.submit(&intake, changes.collect()).await?;
     let done = Deleted {
         deleted: written.applied.deleted,
         dry_run: false,

@@ -529,11 +529,10 @@ async fn a_mode_is_all_or_each() {
             good,
             r#"200 {"changes":1,"created":0,"deleted":0}"#,
         ),
-        // If none can be, nothing happened.
         (
             EACH,
             bad,
-            "404 …nothing was changed\nitem 0: there is no metric missing\n",
+            r#"200 {"changes":0,"created":0,"deleted":0,"refused":1,"errors":[{"index":0,"type":"urn:metric-nexus:problem:unknown-metric","detail":"there is no metric missing"}]}"#,
         ),
         (
             "POST /api/v1/batch?mode=some",
