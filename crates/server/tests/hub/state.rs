@@ -357,7 +357,7 @@ async fn a_damaged_snapshot_is_refused_and_kept() {
         (sound.replacen('#', "%", 1), "…line 1…"),
         (String::new(), "…"),
         (
-            sound.replace("\"format\": 1", "\"format\": 99"),
+            sound.replace("\"format\": 2", "\"format\": 99"),
             ", line 2: the format is 99…newer metric-nexus…",
         ),
     ] {
