@@ -18,6 +18,7 @@
 //!
 //! An empty variable is one that is not set. Relative paths, also those in the file, start at the working directory.
 
+mod cors;
 mod durability;
 mod error;
 mod idempotency;
@@ -37,6 +38,7 @@ mod units;
 mod usage;
 mod usage_log;
 
+pub(crate) use cors::Cors;
 pub use durability::Durability;
 pub(crate) use error::ConfigErrors;
 pub(crate) use idempotency::Idempotency;
@@ -103,6 +105,8 @@ pub(crate) struct Config {
     pub(crate) usage_log: UsageLog,
     /// What Prometheus gets.
     pub(crate) scrape: Scrape,
+    /// Which web pages may talk to it.
+    pub(crate) cors: Cors,
     /// What the hub says about itself.
     pub(crate) log: Log,
     /// What is legal but unwise, for the log at the start.
@@ -210,6 +214,7 @@ impl Config {
             ("usage", self.usage_at_start() != again.usage_at_start()),
             ("usage_log", self.usage_log != again.usage_log),
             ("scrape", self.scrape != again.scrape),
+            ("cors", self.cors != again.cors),
         ]
         .into_iter()
         .filter_map(|(section, differs)| differs.then_some(section))
@@ -251,6 +256,7 @@ impl Config {
             usage: Usage::read(&top),
             usage_log: UsageLog::read(&top),
             scrape: Scrape::read(&top),
+            cors: Cors::read(&top),
             log: Log::read(&top),
             warnings,
             file: None,

@@ -21,6 +21,7 @@ mod accounting;
 mod admin;
 mod authenticate;
 mod body;
+mod cors;
 mod document;
 mod error;
 mod families;
@@ -28,6 +29,7 @@ mod health;
 mod hub;
 mod middleware;
 mod query;
+mod request_id;
 mod request_metrics;
 mod reserved;
 mod scrape;
@@ -43,6 +45,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 pub(crate) use self::{
     authenticate::admitted,
     body::Unread,
+    cors::cors,
     error::{ErrorForm, ItemProblem, Problem, by_accept},
     health::health,
     middleware::{Surroundings, surround},

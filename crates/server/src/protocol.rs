@@ -14,6 +14,8 @@ mod tests;
 #[cfg(test)]
 mod toy;
 
+use std::sync::Arc;
+
 use axum::{
     Json, Router,
     extract::{FromRef, State},
@@ -22,7 +24,10 @@ use axum::{
 };
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::http::{self, AppState, ErrorForm, Problem, Reserved, Surroundings};
+use crate::{
+    config::Config,
+    http::{self, AppState, ErrorForm, Problem, Reserved, Surroundings},
+};
 
 /// A protocol over HTTP.
 pub(crate) struct Protocol {
@@ -93,10 +98,15 @@ pub(crate) fn router(state: AppState) -> Router {
     let beside = nothing_yet(&document, &Reserved::from_ref(&state))
         .route("/api/v1/openapi.json", get(|| async move { Json(document) }))
         .fallback(nothing);
-    spoken
+    let cors = http::cors(&Arc::<Config>::from_ref(&state).cors);
+    let router = spoken
         .merge(http::surround(beside.into(), &state, Surroundings::OWN))
         .merge(http::surround(http::health().into(), &state, Surroundings::OPEN))
-        .with_state(state)
+        .with_state(state);
+    match cors {
+        Some(cors) => router.layer(cors),
+        None => router,
+    }
 }
 
 /// Below segments that are reserved there are no verbs of a metric.

@@ -10,7 +10,10 @@
 //! `X-API-Key` wins over `Authorization`, which a proxy in front may use for itself. A header that is there twice is
 //! refused rather than chosen from.
 
-use axum::http::{HeaderMap, HeaderName, header::AUTHORIZATION};
+use axum::http::{
+    HeaderMap, HeaderName,
+    header::{AUTHORIZATION, Entry},
+};
 use base64::{
     Engine as _, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
@@ -18,6 +21,15 @@ use base64::{
 use std::{borrow::Cow, fmt};
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// Marks the headers that hold keys: nothing that shows a request shows those.
+pub(crate) fn hide(headers: &mut HeaderMap) {
+    for name in [AUTHORIZATION, X_API_KEY] {
+        if let Ok(Entry::Occupied(mut found)) = headers.try_entry(name) {
+            found.iter_mut().for_each(|value| value.set_sensitive(true));
+        }
+    }
+}
 
 /// What a request presents as its key. Debug output does not show it.
 #[derive(Clone, PartialEq, Eq)]

@@ -152,6 +152,7 @@ throttle: { server: { read_bytes_per_second: 1KiB } }
 usage: { limits: { ci: { api_requests: 1_000_000, egress_bytes: 1GB } } }
 usage_log: { enabled: false, raw_kept: 1d }
 scrape: { created: true, gzip_parts_bytes_max: 1MiB }
+cors: { origins: ['https://pages.example.org', 'http://localhost:8080'] }
 log: { format: json, level: 'warn,nexus_server=debug' }
 ";
     let config = load(yaml).unwrap();
@@ -225,6 +226,11 @@ log: { format: json, level: 'warn,nexus_server=debug' }
         scrape: Scrape {
             created: Created::Exposed,
             gzip_parts_bytes_max: 1 << 20,
+        },
+        cors: Cors {
+            origins: ["https://pages.example.org", "http://localhost:8080"]
+                .map(String::from)
+                .into(),
         },
         log: Log {
             format: LogFormat::Json,

@@ -101,8 +101,16 @@ impl RequestTimer {
         }
     }
 
+    pub(super) fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// The pattern, never what a client sent.
+    pub(super) fn route(&self) -> &str {
+        self.route.as_ref().map_or("none", MatchedPath::as_str)
+    }
+
     pub(super) fn end(self, requests: &RequestMetrics, answer: &Response) {
-        let route = self.route.as_ref().map_or("none", MatchedPath::as_str);
-        requests.request(&self.method, route, answer.status(), self.began.elapsed());
+        requests.request(&self.method, self.route(), answer.status(), self.began.elapsed());
     }
 }

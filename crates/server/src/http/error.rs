@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 use axum::{
     http::{
         HeaderMap, HeaderName, HeaderValue, StatusCode,
-        header::{ACCEPT, ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
+        header::{ACCEPT, ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS},
     },
     response::{IntoResponse, Response},
 };
@@ -211,6 +211,10 @@ impl Problem {
         let (content_type, body) = render(&self);
         let mut response = ([(CONTENT_TYPE, content_type)], body).into_response();
         *response.status_mut() = self.status;
+        // It may repeat what a client sent, which no browser is to take for anything but what it is said to be.
+        response
+            .headers_mut()
+            .insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         response.headers_mut().extend(self.headers);
         response
     }

@@ -1,5 +1,6 @@
 //! What surrounds every handler, in one function to be read from top to bottom. One layer, since each layer costs every
-//! request a box or two and a clone of the route.
+//! request a box or two and a clone of the route: five of tower-http took 1.2 µs a request where this function takes 0.3
+//! (`docs/decisions/015-protocols-are-rows.md`).
 
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
@@ -16,9 +17,10 @@ use super::{
     AppState, ErrorForm, Problem,
     accounting::{self, Accounting},
     authenticate::{Authentication, RequestTimer},
-    error,
+    error, request_id,
     request_metrics::RequestMetrics,
 };
+use crate::auth;
 
 /// What the routes of a protocol have in common.
 #[derive(Debug, Clone, Copy)]
@@ -76,7 +78,9 @@ pub(crate) fn surround(
 impl Middleware {
     async fn handle(&self, request: Request, next: Next) -> Response {
         // In a box, since each step that waits would have room for one of its own.
-        let request = Box::new(request);
+        let mut request = Box::new(request);
+        let id = request_id::sent(request.headers());
+        auth::hide_keys(request.headers_mut());
         accounting::pace(&request);
         let timer = RequestTimer::begin(&request);
         let render = (self.around.errors)(request.headers());
@@ -84,11 +88,12 @@ impl Middleware {
         let answer = AssertUnwindSafe(self.answer(request, next, render))
             .catch_unwind()
             .await;
-        let answer = match answer {
+        let mut answer = match answer {
             Ok(Ok(answer)) => answer,
             Ok(Err(problem)) => problem.render(render),
             Err(_) => Problem::internal().render(render),
         };
+        request_id::answer(id, timer.method(), timer.route(), &mut answer);
         timer.end(&self.requests, &answer);
         answer
     }

@@ -33,6 +33,58 @@ async fn an_error_is_a_line_or_problem_details_as_the_client_accepts() {
     assert_eq!(none.text(), line.1);
 }
 
+#[tokio::test]
+async fn a_request_keeps_its_id_and_an_error_is_what_it_says_it_is() {
+    let hub = hub().start().await;
+    for (id, expected) in [("7f01-a", Some("7f01-a")), ("with blank", None), ("", None)] {
+        for path in ["/m", "/api/v1/hub", "/-/healthy", "/no/such/path"] {
+            let reply = hub.get(path).header("x-request-id", id).send().await;
+            assert_eq!(reply.header("x-request-id"), expected, "{path}: {reply}");
+            let is_error = reply.status >= 400;
+            assert_eq!(
+                reply.header("x-content-type-options"),
+                is_error.then_some("nosniff"),
+                "{path}"
+            );
+        }
+    }
+}
+
+/// What a browser asks before it lets a page of this origin send a request.
+async fn preflight(hub: &Hub, origin: &str) -> Option<String> {
+    let ask = hub
+        .request("OPTIONS", "/api/v1/batch")
+        .no_key()
+        .header("origin", origin);
+    let ask = ask.header("access-control-request-method", "POST");
+    let reply = ask.header("access-control-request-headers", "x-api-key").send().await;
+    reply.header("access-control-allow-origin").map(str::to_owned)
+}
+
+#[tokio::test]
+async fn browsers_let_pages_of_chosen_origins_talk_to_the_hub() {
+    let page = "https://pages.example.org";
+    let none = hub().start().await;
+    assert_eq!(preflight(&none, page).await, None);
+    let chosen = hub()
+        .config("cors: { origins: ['https://pages.example.org'] }")
+        .start()
+        .await;
+    assert_eq!(preflight(&chosen, page).await.as_deref(), Some(page));
+    assert_eq!(preflight(&chosen, "https://example.org").await, None);
+    let reply = chosen.get("/api/v1/hub").header("origin", page).send().await;
+    assert_eq!(reply.status, 200, "{reply}");
+    assert_eq!(reply.header("access-control-allow-origin"), Some(page));
+    let expose = reply.header("access-control-expose-headers").unwrap();
+    assert!(expose.contains("x-request-id"), "{expose}");
+    // A page that is let in needs a key like everybody.
+    let reply = chosen.get("/api/v1/hub").no_key().header("origin", page).send().await;
+    assert_eq!(
+        (reply.status, reply.header("access-control-allow-origin")),
+        (401, Some(page))
+    );
+}
+
 /// Asks for JSON, and expects problem details of that sort.
 async fn check(hub: &Hub, request: &str, body: &[u8], status: u16, sort: &str) {
     let (method, target) = request.split_once(' ').unwrap();
