@@ -43,8 +43,10 @@ pub(crate) enum MeteringError {
     )]
     #[error("usage.shared: {0}")]
     NotBuiltIn(Feature),
+    #[cfg(any(feature = "postgres", feature = "redis"))]
     #[error("{path}: {source}", path = .0.display(), source = .1)]
     Authorities(PathBuf, #[source] io::Error),
+    #[cfg(any(feature = "postgres", feature = "redis"))]
     #[error("usage.shared: {0}")]
     Store(#[source] LedgerError),
     #[error("usage.shared: {0} (usage.shared.required: false starts without it)")]

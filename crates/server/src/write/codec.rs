@@ -80,6 +80,10 @@ fn put_head(out: &mut Vec<u8>, idempotency: Option<&Idempotency>, origin: Origin
 #[derive(Debug, Clone)]
 pub(crate) struct RecordedWrite<'a> {
     pub(crate) owner: &'a str,
+    #[cfg_attr(
+        not(any(test, feature = "fuzzing")),
+        expect(dead_code, reason = "stands in the record for those who will tell origins apart")
+    )]
     pub(crate) origin: Origin,
     pub(crate) idempotency: Option<Idempotency>,
     /// How many changes that are not in it were refused.
