@@ -229,7 +229,7 @@ impl Limiter {
         }
     }
 
-    /// Ends every wait at this node and below it, and refuses every byte from now on with [`Closed`], for good.
+    /// Ends every wait at this node and below it, and refuses every byte from now on with [`Closed`](crate::Closed), for good.
     pub fn close(&self) {
         let _changes = self.0.tree.changes();
         let mut open = vec![self.clone()];
