@@ -18,7 +18,7 @@ use std::{
     time::Duration,
 };
 
-use nexus_usage_log::{Counts, Event, Record, StoreError, Stored, UsageLog};
+use nexus_usage_log::{Counts, Event, EventOutcome, Record, StoreError, UsageLog};
 
 pub(crate) use metrics::families;
 pub(crate) use open::UsageLogError;
@@ -70,7 +70,7 @@ impl UsageLogHandle {
     }
 
     /// Stores events from elsewhere; answers when they are stored.
-    pub(crate) async fn store(&self, events: Vec<Event>) -> Result<Vec<Stored>, StoreError> {
+    pub(crate) async fn store(&self, events: Vec<Event>) -> Result<Vec<EventOutcome>, StoreError> {
         match &self.shared {
             Some(shared) => shared.log.store(events).await,
             None => Err(StoreError::Closed),

@@ -29,7 +29,7 @@ pub struct BigQuerySink {
     service: Service,
     settings: BigQuerySettings,
     /// What became of rows of batches that failed in part.
-    known: HashMap<String, Stored>,
+    known: HashMap<String, EventOutcome>,
 }
 
 impl BigQuerySink {
@@ -50,7 +50,7 @@ impl BigQuerySink {
     }
 
     /// The entries whose fate is not known yet, as rows, in requests; what is known is written into the fates.
-    fn requests(&self, batch: &[Entry], fates: &mut [Option<Stored>]) -> Vec<Vec<Row>> {
+    fn requests(&self, batch: &[Entry], fates: &mut [Option<EventOutcome>]) -> Vec<Vec<Row>> {
         let now = self.settings.clock.now();
         let mut requests = Requests::new(&self.settings);
         let mut contents: HashMap<String, i64> = HashMap::with_capacity(batch.len());
@@ -58,10 +58,10 @@ impl BigQuerySink {
             let id = insert_id(&entry.id);
             let content = digest::content(&entry.record, entry.timing);
             match contents.insert(id.clone(), content) {
-                Some(first) if first == content => *fate = Some(Stored::Duplicate),
+                Some(first) if first == content => *fate = Some(EventOutcome::Duplicate),
                 Some(first) => {
                     contents.insert(id, first);
-                    *fate = Some(Stored::Conflict);
+                    *fate = Some(EventOutcome::Conflict);
                 }
                 None => match self.known.get(&id) {
                     Some(known) => *fate = Some(*known),
@@ -77,7 +77,7 @@ impl BigQuerySink {
 }
 
 impl Sink for BigQuerySink {
-    fn store(&mut self, batch: &[Entry]) -> Result<Vec<Stored>, SinkError> {
+    fn store(&mut self, batch: &[Entry]) -> Result<Vec<EventOutcome>, SinkError> {
         let mut fates = vec![None; batch.len()];
         let requests = self.requests(batch, &mut fates);
         let known = &mut self.known;
@@ -86,7 +86,7 @@ impl Sink for BigQuerySink {
             for rows in requests {
                 let tell = |row: Row, stored| {
                     let stored = match stored {
-                        Stored::Stored if row.is_quarantined => Stored::Quarantined,
+                        EventOutcome::Stored if row.is_quarantined => EventOutcome::Quarantined,
                         other => other,
                     };
                     if let Some(fate) = fates.get_mut(row.index) {

@@ -86,17 +86,17 @@ impl AddAssign for Dropped {
 
 impl Counts {
     /// Counts `records` that were pending and have this fate.
-    pub(crate) fn settle(&mut self, fate: Stored, records: u64) {
+    pub(crate) fn settle(&mut self, fate: EventOutcome, records: u64) {
         match fate {
-            Stored::Stored => self.stored += records,
-            Stored::Quarantined => {
+            EventOutcome::Stored => self.stored += records,
+            EventOutcome::Quarantined => {
                 self.stored += records;
                 self.quarantined += records;
             }
-            Stored::Duplicate => self.duplicate += records,
-            Stored::Conflict => self.dropped.conflict += records,
-            Stored::TooOld => self.dropped.too_old += records,
-            Stored::Refused => self.dropped.refused += records,
+            EventOutcome::Duplicate => self.duplicate += records,
+            EventOutcome::Conflict => self.dropped.conflict += records,
+            EventOutcome::TooOld => self.dropped.too_old += records,
+            EventOutcome::Refused => self.dropped.refused += records,
         }
     }
 }

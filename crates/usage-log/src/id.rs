@@ -89,7 +89,7 @@ pub enum Timing {
 
 /// What became of an [`Event`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Stored {
+pub enum EventOutcome {
     /// It is stored.
     Stored,
     /// It is stored, but apart from what is reported: its time is too far in the future.

@@ -43,7 +43,7 @@ pub use amounts::Amounts;
 pub use bigquery::{BearerToken, BigQuerySettings, BigQuerySettingsError, BigQuerySink};
 pub use counts::{Counts, Dropped};
 pub use error::{StartError, StoreError};
-pub use id::{Event, ForeignId, Id, Stored, Timing, WriterId};
+pub use id::{Event, EventOutcome, ForeignId, Id, Timing, WriterId};
 pub use labels::Labels;
 pub use log::UsageLog;
 pub use nexus_calendar::{AnchorDay, Calendar, Clock, Time, UnknownAnchorDay, UnknownZone, Zone};

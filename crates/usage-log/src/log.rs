@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use crate::{
     counts::Counts,
     error::{StartError, StoreError},
-    id::{Event, Stored, WriterId},
+    id::{Event, EventOutcome, WriterId},
     record::Record,
     settings::{Overflow, Settings},
     shared::{Ledger, PendingEvents, Shared},
@@ -76,7 +76,7 @@ impl UsageLog {
     ///
     /// # Errors
     /// They are not stored, or it is not known: offer them again.
-    pub async fn store(&self, events: Vec<Event>) -> Result<Vec<Stored>, StoreError> {
+    pub async fn store(&self, events: Vec<Event>) -> Result<Vec<EventOutcome>, StoreError> {
         if events.is_empty() {
             return Ok(Vec::new());
         }

@@ -128,7 +128,7 @@ impl Session {
         })
     }
 
-    async fn store(&mut self, batch: &[Entry], retention: &Retention, now: Time) -> Result<Vec<Stored>, Failure> {
+    async fn store(&mut self, batch: &[Entry], retention: &Retention, now: Time) -> Result<Vec<EventOutcome>, Failure> {
         let series = self
             .series
             .of(&self.connection.client, batch, retention.series_max)
@@ -145,7 +145,7 @@ impl Session {
         for (entry, series) in batch.iter().zip(series) {
             let (fate, writer) = claims.decide(entry, retention, now)?;
             fates.push(fate);
-            if matches!(fate, Stored::Stored | Stored::Quarantined) {
+            if matches!(fate, EventOutcome::Stored | EventOutcome::Quarantined) {
                 rows.push(Row::new(entry, series, writer, fate));
             }
         }
@@ -181,7 +181,7 @@ impl Session {
 }
 
 impl Sink for PostgresSink {
-    fn store(&mut self, batch: &[Entry]) -> Result<Vec<Stored>, SinkError> {
+    fn store(&mut self, batch: &[Entry]) -> Result<Vec<EventOutcome>, SinkError> {
         let retention = self.settings.retention.clone();
         let now = retention.clock.now();
         self.run(async |session| session.store(batch, &retention, now).await)

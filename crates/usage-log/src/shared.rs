@@ -15,7 +15,7 @@ use tokio::{sync::oneshot, time::Instant};
 use crate::{
     counts::Counts,
     error::{StartError, StoreError},
-    id::{Event, Stored},
+    id::{Event, EventOutcome},
     parker::Parker,
     queue::{Queue, Queued},
     settings::Settings,
@@ -53,7 +53,7 @@ pub(crate) struct Ledger {
 #[derive(Debug)]
 pub(crate) struct PendingEvents {
     pub(crate) events: Vec<Event>,
-    pub(crate) answer: oneshot::Sender<Result<Vec<Stored>, StoreError>>,
+    pub(crate) answer: oneshot::Sender<Result<Vec<EventOutcome>, StoreError>>,
 }
 
 impl Shared {

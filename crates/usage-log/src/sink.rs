@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    id::{Id, Stored, Timing},
+    id::{EventOutcome, Id, Timing},
     record::Record,
 };
 
@@ -28,7 +28,7 @@ pub trait Sink: Send + 'static {
     ///
     /// # Errors
     /// The sink cannot store now.
-    fn store(&mut self, batch: &[Entry]) -> Result<Vec<Stored>, SinkError>;
+    fn store(&mut self, batch: &[Entry]) -> Result<Vec<EventOutcome>, SinkError>;
 
     /// Notes that a writer ended without closing its log: its numbers above `last` and up to `last_possible` may have
     /// been given to records that are lost.

@@ -21,7 +21,7 @@ pub(crate) use schema::check_version;
 
 use crate::{
     digest,
-    id::{Id, Stored},
+    id::{EventOutcome, Id},
     retention::Retention,
     sink::{Entry, Gap, Sink, SinkError, Tended},
 };
@@ -117,13 +117,13 @@ impl SqliteSink {
         self.days.reload(&self.connection)
     }
 
-    fn store_all(&mut self, batch: &[Entry], now: Time) -> rusqlite::Result<Vec<Stored>> {
+    fn store_all(&mut self, batch: &[Entry], now: Time) -> rusqlite::Result<Vec<EventOutcome>> {
         let mut rows = Vec::with_capacity(batch.len());
         let mut fates = Vec::with_capacity(batch.len());
         for entry in batch {
             let fate = self.decide(entry, now)?;
             fates.push(fate);
-            if matches!(fate, Stored::Stored | Stored::Quarantined) {
+            if matches!(fate, EventOutcome::Stored | EventOutcome::Quarantined) {
                 let series = self.series.id_of(&self.connection, &entry.record.dimensions)?;
                 rows.push(Row::new(entry, series, self.writers.reference(&entry.id), fate));
             }
@@ -135,19 +135,19 @@ impl SqliteSink {
         Ok(fates)
     }
 
-    fn decide(&mut self, entry: &Entry, now: Time) -> rusqlite::Result<Stored> {
+    fn decide(&mut self, entry: &Entry, now: Time) -> rusqlite::Result<EventOutcome> {
         let ended_at = entry.record.ended_at;
         let fate = if ended_at > now.after(self.retention.future_max) {
-            Stored::Quarantined
+            EventOutcome::Quarantined
         } else {
-            Stored::Stored
+            EventOutcome::Stored
         };
         match &entry.id {
             Id::Own { writer, sequence } => {
                 let is_new = self.writers.advance(&self.connection, *writer, *sequence, now)?;
-                Ok(if is_new { fate } else { Stored::Duplicate })
+                Ok(if is_new { fate } else { EventOutcome::Duplicate })
             }
-            Id::Foreign(_) if ended_at < now.before(self.retention.late_max) => Ok(Stored::TooOld),
+            Id::Foreign(_) if ended_at < now.before(self.retention.late_max) => Ok(EventOutcome::TooOld),
             Id::Foreign(id) => {
                 let content = digest::content(&entry.record, entry.timing);
                 let claimed = self.ids.claim(&self.connection, &digest::id(id), content, now)?;
@@ -158,7 +158,7 @@ impl SqliteSink {
 }
 
 impl Sink for SqliteSink {
-    fn store(&mut self, batch: &[Entry]) -> Result<Vec<Stored>, SinkError> {
+    fn store(&mut self, batch: &[Entry]) -> Result<Vec<EventOutcome>, SinkError> {
         let now = self.retention.clock.now();
         self.transaction(|sink| sink.store_all(batch, now))
     }

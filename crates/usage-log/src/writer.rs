@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use crate::{
     error::StoreError,
-    id::{Id, Stored},
+    id::{EventOutcome, Id},
     shared::{PendingEvents, Shared},
     sink::{Entry, Sink, SinkError, Tended},
 };
@@ -102,7 +102,7 @@ impl Writer {
         posts
     }
 
-    fn answer(&self, posts: Vec<PendingEvents>, result: Result<Vec<Stored>, StoreError>) {
+    fn answer(&self, posts: Vec<PendingEvents>, result: Result<Vec<EventOutcome>, StoreError>) {
         let mut ledger = self.shared.ledger();
         let total: usize = posts.iter().map(|post| post.events.len()).sum();
         ledger.events_waiting -= total;
@@ -187,7 +187,7 @@ impl Writer {
     }
 
     /// Calls the sink. None if it failed: the backoff knows why.
-    fn call(&mut self, entries: &[Entry]) -> Option<Vec<Stored>> {
+    fn call(&mut self, entries: &[Entry]) -> Option<Vec<EventOutcome>> {
         let sink = &mut self.sink;
         let result = catch_unwind(AssertUnwindSafe(|| sink.store(entries)))
             .unwrap_or_else(|_| Err(SinkError::message("the sink panicked")))

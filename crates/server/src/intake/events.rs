@@ -1,6 +1,6 @@
 //! Usage that others counted.
 
-use nexus_usage_log::{Event, Stored};
+use nexus_usage_log::{Event, EventOutcome};
 
 use super::{Intake, Rejected, RequestUsage};
 use crate::auth::Scope;
@@ -11,7 +11,7 @@ impl Intake {
         &self,
         admitted: &RequestUsage,
         events: Vec<Event>,
-    ) -> Result<Vec<Stored>, Rejected> {
+    ) -> Result<Vec<EventOutcome>, Rejected> {
         admitted.principal().has(Scope::Write).map_err(Rejected::Denied)?;
         if !self.usage_log.is_enabled() {
             return Err(Rejected::NoUsageLog);

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nexus_usage_log::{Entry, Gap, Settings, Sink, SinkError, Stored, Time, UsageLog};
+use nexus_usage_log::{Entry, EventOutcome, Gap, Settings, Sink, SinkError, Time, UsageLog};
 
 use crate::traffic::Texts;
 
@@ -30,8 +30,8 @@ pub fn run(records: usize) {
 struct Nowhere;
 
 impl Sink for Nowhere {
-    fn store(&mut self, batch: &[Entry]) -> Result<Vec<Stored>, SinkError> {
-        Ok(vec![Stored::Stored; batch.len()])
+    fn store(&mut self, batch: &[Entry]) -> Result<Vec<EventOutcome>, SinkError> {
+        Ok(vec![EventOutcome::Stored; batch.len()])
     }
 
     fn note_gap(&mut self, _: Gap) -> Result<(), SinkError> {

@@ -11,7 +11,7 @@ use std::{
 };
 
 use nexus_usage_log::{
-    Counts, Entry, Gap, Query, Reports, Retention, Settings, Sink, SinkError, SqliteSink, Stored, Tended, Time,
+    Counts, Entry, EventOutcome, Gap, Query, Reports, Retention, Settings, Sink, SinkError, SqliteSink, Tended, Time,
     UsageLog,
 };
 
@@ -49,7 +49,7 @@ impl Switch {
 }
 
 impl Sink for Switched {
-    fn store(&mut self, batch: &[Entry]) -> Result<Vec<Stored>, SinkError> {
+    fn store(&mut self, batch: &[Entry]) -> Result<Vec<EventOutcome>, SinkError> {
         self.switch.pass()?;
         self.sink.store(batch)
     }

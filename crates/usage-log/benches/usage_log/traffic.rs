@@ -6,8 +6,8 @@ use std::{
 };
 
 use nexus_usage_log::{
-    Amounts, Dimensions, Entry, Id, Labels, Outcome, Record, Settings, Sink, SinkError, Stored, Time, Timing, UsageLog,
-    WriterId,
+    Amounts, Dimensions, Entry, EventOutcome, Id, Labels, Outcome, Record, Settings, Sink, SinkError, Time, Timing,
+    UsageLog, WriterId,
 };
 
 const KEYS: usize = 500;
@@ -82,9 +82,9 @@ fn writer_id() -> WriterId {
     static ID: OnceLock<WriterId> = OnceLock::new();
     struct Tell(Arc<Mutex<Option<Id>>>);
     impl Sink for Tell {
-        fn store(&mut self, batch: &[Entry]) -> Result<Vec<Stored>, SinkError> {
+        fn store(&mut self, batch: &[Entry]) -> Result<Vec<EventOutcome>, SinkError> {
             *self.0.lock().unwrap() = batch.first().map(|entry| entry.id.clone());
-            Ok(vec![Stored::Stored; batch.len()])
+            Ok(vec![EventOutcome::Stored; batch.len()])
         }
     }
     *ID.get_or_init(|| {

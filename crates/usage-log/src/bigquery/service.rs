@@ -55,18 +55,22 @@ impl Service {
     }
 
     /// Stores rows, and tells of each what became of it, as soon as it is known, also if others fail.
-    pub(super) async fn insert(&self, mut rows: Vec<Row>, mut tell: impl FnMut(Row, Stored)) -> Result<(), SinkError> {
+    pub(super) async fn insert(
+        &self,
+        mut rows: Vec<Row>,
+        mut tell: impl FnMut(Row, EventOutcome),
+    ) -> Result<(), SinkError> {
         // Without its invalid rows a request is offered again, so each round has fewer.
         while !rows.is_empty() {
             let answer = self.post(&rows).await?;
             let (mut stopped, mut failed, mut refused) = (Vec::new(), None, false);
             for (place, row) in rows.into_iter().enumerate() {
                 match answer.of(place) {
-                    None => tell(row, Stored::Stored),
+                    None => tell(row, EventOutcome::Stored),
                     Some((Reason::Invalid, why)) => {
                         tracing::warn!(id = row.insert_id, why, "BigQuery refuses a record of the usage log");
                         refused = true;
-                        tell(row, Stored::Refused);
+                        tell(row, EventOutcome::Refused);
                     }
                     Some((Reason::Stopped, _)) => stopped.push(row),
                     Some((Reason::Other, why)) => failed = Some(why.to_owned()),

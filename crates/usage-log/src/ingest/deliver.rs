@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     error::StoreError,
-    id::{Event, Stored},
+    id::{Event, EventOutcome},
     log::UsageLog,
 };
 
@@ -16,7 +16,7 @@ const RETRY_MAX: Duration = Duration::from_secs(10);
 pub(super) struct Closed;
 
 /// Stores events, however long it takes. Dropping the future may leave them stored or not.
-pub(super) async fn deliver(log: &UsageLog, events: &[Event]) -> Result<Vec<Stored>, Closed> {
+pub(super) async fn deliver(log: &UsageLog, events: &[Event]) -> Result<Vec<EventOutcome>, Closed> {
     let mut wait = RETRY_MIN;
     loop {
         let error = match log.store(events.to_vec()).await {

@@ -9,7 +9,7 @@ use tokio_postgres::{Transaction, types::Type};
 use super::error::Failure;
 use crate::{
     digest::{self, Digest},
-    id::{Id, Stored, WriterId},
+    id::{EventOutcome, Id, WriterId},
     retention::Retention,
     sink::Entry,
     sums::column,
@@ -69,11 +69,11 @@ impl Claims {
         entry: &Entry,
         retention: &Retention,
         now: Time,
-    ) -> Result<(Stored, Option<i64>), Failure> {
+    ) -> Result<(EventOutcome, Option<i64>), Failure> {
         let fate = if entry.record.ended_at > now.after(retention.future_max) {
-            Stored::Quarantined
+            EventOutcome::Quarantined
         } else {
-            Stored::Stored
+            EventOutcome::Stored
         };
         match &entry.id {
             Id::Own { writer, sequence } => {
@@ -83,12 +83,12 @@ impl Claims {
                     .ok_or(Failure::Other("a writer has no row"))?;
                 let sequence = column(*sequence);
                 if sequence <= writer.sequence {
-                    return Ok((Stored::Duplicate, None));
+                    return Ok((EventOutcome::Duplicate, None));
                 }
                 writer.sequence = sequence;
                 Ok((fate, Some(writer.reference)))
             }
-            Id::Foreign(_) if is_too_old(entry, retention, now) => Ok((Stored::TooOld, None)),
+            Id::Foreign(_) if is_too_old(entry, retention, now) => Ok((EventOutcome::TooOld, None)),
             Id::Foreign(id) => {
                 let id = digest::id(id);
                 if self.taken.remove(&id) {
@@ -96,8 +96,8 @@ impl Claims {
                 }
                 let content = digest::content(&entry.record, entry.timing);
                 match self.contents.get(&id) {
-                    Some(known) if *known == content => Ok((Stored::Duplicate, None)),
-                    Some(_) => Ok((Stored::Conflict, None)),
+                    Some(known) if *known == content => Ok((EventOutcome::Duplicate, None)),
+                    Some(_) => Ok((EventOutcome::Conflict, None)),
                     // It was past its retention, and went between two looks.
                     None => Err(Failure::Other("an id was thrown away while it was looked for")),
                 }

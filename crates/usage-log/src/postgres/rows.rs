@@ -12,7 +12,7 @@ use tokio_postgres::{
 use super::text::text;
 use crate::{
     amounts::Amounts,
-    id::{Id, Stored},
+    id::{EventOutcome, Id},
     sink::Entry,
     sums::{column, columns},
 };
@@ -23,14 +23,14 @@ pub(super) struct Row<'a> {
     pub(super) ended_at: Time,
     pub(super) series: i64,
     pub(super) amounts: Amounts,
-    fate: Stored,
+    fate: EventOutcome,
     writer: Option<i64>,
     sequence: Option<i64>,
     foreign_id: Option<Cow<'a, str>>,
 }
 
 impl<'a> Row<'a> {
-    pub(super) fn new(entry: &'a Entry, series: i64, writer: Option<i64>, fate: Stored) -> Self {
+    pub(super) fn new(entry: &'a Entry, series: i64, writer: Option<i64>, fate: EventOutcome) -> Self {
         // Held at the largest number that a column can hold.
         let mut amounts = Amounts::default();
         amounts += entry.record.amounts;
@@ -51,7 +51,7 @@ impl<'a> Row<'a> {
 
     /// Whether it counts: quarantined records do not.
     pub(super) fn counts(&self) -> bool {
-        matches!(self.fate, Stored::Stored)
+        matches!(self.fate, EventOutcome::Stored)
     }
 }
 

@@ -53,13 +53,13 @@ impl ForeignIds {
         id: &Digest,
         content: i64,
         now: Time,
-    ) -> rusqlite::Result<Option<Stored>> {
+    ) -> rusqlite::Result<Option<EventOutcome>> {
         for day in &self.days {
             let mut find = connection.prepare_cached(&day.find)?;
             let found: Option<i64> = find.query_row([id], |row| row.get(0)).optional()?;
             match found {
-                Some(known) if known == content => return Ok(Some(Stored::Duplicate)),
-                Some(_) => return Ok(Some(Stored::Conflict)),
+                Some(known) if known == content => return Ok(Some(EventOutcome::Duplicate)),
+                Some(_) => return Ok(Some(EventOutcome::Conflict)),
                 None => {}
             }
         }

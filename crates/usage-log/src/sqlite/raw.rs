@@ -9,7 +9,7 @@ use super::{schema::RAW_COLUMNS, series::SeriesId};
 use crate::{
     amounts::Amounts,
     day::Day,
-    id::{Id, Stored},
+    id::{EventOutcome, Id},
     sink::Entry,
     sums::{column, columns},
 };
@@ -23,14 +23,14 @@ pub(super) struct Row<'a> {
     pub(super) ended_at: Time,
     pub(super) id: SeriesId,
     pub(super) amounts: Amounts,
-    pub(super) fate: Stored,
+    pub(super) fate: EventOutcome,
     writer: Option<i64>,
     sequence: Option<i64>,
     foreign_id: Option<&'a str>,
 }
 
 impl<'a> Row<'a> {
-    pub(super) fn new(entry: &'a Entry, id: SeriesId, writer: Option<i64>, fate: Stored) -> Self {
+    pub(super) fn new(entry: &'a Entry, id: SeriesId, writer: Option<i64>, fate: EventOutcome) -> Self {
         // Held at the largest number that a column can hold.
         let mut amounts = Amounts::default();
         amounts += entry.record.amounts;
@@ -51,7 +51,7 @@ impl<'a> Row<'a> {
 
     /// Whether it counts: quarantined records do not.
     pub(super) fn counts(&self) -> bool {
-        self.fate == Stored::Stored
+        self.fate == EventOutcome::Stored
     }
 
     fn insert(&self, statement: &mut Statement<'_>) -> rusqlite::Result<()> {

@@ -7,8 +7,8 @@ use std::{
 };
 
 use nexus_usage_log::{
-    Amounts, BearerToken, BigQuerySettings, BigQuerySink, Dimensions, Entry, Event, ForeignId, Id, Labels, Record,
-    Settings, Sink as _, Stored, Time, Timing, UsageLog,
+    Amounts, BearerToken, BigQuerySettings, BigQuerySink, Dimensions, Entry, Event, EventOutcome, ForeignId, Id,
+    Labels, Record, Settings, Sink as _, Time, Timing, UsageLog,
 };
 
 use crate::service::{Service, Turn};
@@ -72,12 +72,12 @@ fn rows_arrive_in_requests_of_bounded_size() {
     let mut settings = settings(&address);
     settings.request_rows_max = 100;
     let mut sink = BigQuerySink::open(settings.clone()).unwrap();
-    assert_eq!(sink.store(&entries(250)).unwrap(), vec![Stored::Stored; 250]);
+    assert_eq!(sink.store(&entries(250)).unwrap(), vec![EventOutcome::Stored; 250]);
     service.table(|table| assert_eq!(table.requests, [100, 100, 50]));
     assert_eq!((service.sum("calls"), service.sum("bytes")), (250, 249 * 125));
     settings.request_bytes_max = 10_000;
     let mut sink = BigQuerySink::open(settings).unwrap();
-    assert_eq!(sink.store(&entries(250)).unwrap(), vec![Stored::Stored; 250]);
+    assert_eq!(sink.store(&entries(250)).unwrap(), vec![EventOutcome::Stored; 250]);
     // The repeats are the service's to drop.
     service.table(|table| assert_eq!((table.rows.len(), table.repeats), (250, 250)));
     let after = service.table(|table| table.requests.split_off(3));
@@ -91,7 +91,7 @@ fn one_row_that_is_too_large_goes_alone() {
     settings.request_bytes_max = 1;
     assert_eq!(
         BigQuerySink::open(settings).unwrap().store(&entries(3)).unwrap(),
-        [Stored::Stored; 3]
+        [EventOutcome::Stored; 3]
     );
     service.table(|table| assert_eq!(table.requests, [1, 1, 1]));
 }
@@ -102,7 +102,7 @@ fn invalid_rows_are_refused_and_those_that_they_stopped_are_stored() {
     let mut batch = entries(6);
     batch[1].record = record("nobody", 1);
     batch[4].record = record("nobody", 4);
-    let (stored, refused) = (Stored::Stored, Stored::Refused);
+    let (stored, refused) = (EventOutcome::Stored, EventOutcome::Refused);
     assert_eq!(
         sink.store(&batch).unwrap(),
         [stored, refused, stored, stored, refused, stored]
@@ -119,8 +119,14 @@ fn what_is_said_of_each_row_is_in_order() {
     let mut other = first.clone();
     other.record.amounts.bytes_out = 2;
     let batch = [first.clone(), first.clone(), other, future, first];
-    let (duplicate, conflict) = (Stored::Duplicate, Stored::Conflict);
-    let expected = [Stored::Stored, duplicate, conflict, Stored::Quarantined, duplicate];
+    let (duplicate, conflict) = (EventOutcome::Duplicate, EventOutcome::Conflict);
+    let expected = [
+        EventOutcome::Stored,
+        duplicate,
+        conflict,
+        EventOutcome::Quarantined,
+        duplicate,
+    ];
     assert_eq!(sink.store(&batch).unwrap(), expected);
     let quarantined = |row: &serde_json::Value| row["quarantined"] == true;
     service.table(|table| assert_eq!(table.rows.values().filter(|row| quarantined(row)).count(), 1));
@@ -139,13 +145,13 @@ fn what_a_batch_that_failed_has_stored_is_not_sent_again() {
     service.next([Turn::Busy]);
     let refused = sink.store(&batch).unwrap_err();
     assert!(why(&refused).contains("backendError"), "{}", why(&refused));
-    assert_eq!(sink.store(&batch).unwrap(), vec![Stored::Stored; 40]);
+    assert_eq!(sink.store(&batch).unwrap(), vec![EventOutcome::Stored; 40]);
     service.table(|table| {
         assert_eq!((table.rows.len(), table.repeats), (40, 0));
         assert_eq!(table.requests, [10, 10, 10, 10, 1]);
     });
     // Nothing is remembered beyond the batch.
-    assert_eq!(sink.store(&batch).unwrap(), vec![Stored::Stored; 40]);
+    assert_eq!(sink.store(&batch).unwrap(), vec![EventOutcome::Stored; 40]);
     service.table(|table| assert_eq!((table.rows.len(), table.repeats), (40, 40)));
 }
 
@@ -163,14 +169,14 @@ fn tokens_are_asked_for_at_every_request() {
     let mut sink = BigQuerySink::open(settings.clone()).unwrap();
     assert_eq!(why(&sink.store(&entries(1)).unwrap_err()), "nobody knows one");
     assert!(why(&sink.store(&entries(1)).unwrap_err()).contains("401"));
-    assert_eq!(sink.store(&entries(1)).unwrap(), [Stored::Stored]);
+    assert_eq!(sink.store(&entries(1)).unwrap(), [EventOutcome::Stored]);
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("token");
     settings.token = BearerToken::from_file(&file);
     let mut sink = BigQuerySink::open(settings).unwrap();
     assert!(why(&sink.store(&entries(1)).unwrap_err()).contains("token"));
     std::fs::write(&file, "fresh\n").unwrap();
-    assert_eq!(sink.store(&entries(1)).unwrap(), [Stored::Stored]);
+    assert_eq!(sink.store(&entries(1)).unwrap(), [EventOutcome::Stored]);
 }
 
 /// The whole way: a log with a spill, and a service that fails in every way it can.

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use nexus_usage_log::{
-    Entry, Settings, Sink, SinkError, Stored, UsageLog,
+    Entry, EventOutcome, Settings, Sink, SinkError, UsageLog,
     ingest::syslog::{Datagrams, SyslogCounts, SyslogReceiver, SyslogSettings},
 };
 use tokio::{
@@ -107,7 +107,7 @@ async fn a_line_without_an_id_is_recorded_each_time() {
 struct Gone;
 
 impl Sink for Gone {
-    fn store(&mut self, _: &[Entry]) -> Result<Vec<Stored>, SinkError> {
+    fn store(&mut self, _: &[Entry]) -> Result<Vec<EventOutcome>, SinkError> {
         Err(SinkError::message("the sink is gone"))
     }
 }

@@ -18,7 +18,7 @@ use axum::{
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, StreamBody};
 use nexus_usage_log::{
-    Entry, Outcome, Record, Settings, Sink, SinkError, Stored, UsageLog,
+    Entry, EventOutcome, Outcome, Record, Settings, Sink, SinkError, UsageLog,
     layer::{LayerSettings, Note, UsageLogLayer},
 };
 use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
@@ -30,10 +30,10 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Memory(Arc<Mutex<Vec<Record>>>);
 
 impl Sink for Memory {
-    fn store(&mut self, batch: &[Entry]) -> Result<Vec<Stored>, SinkError> {
+    fn store(&mut self, batch: &[Entry]) -> Result<Vec<EventOutcome>, SinkError> {
         let records = batch.iter().map(|entry| entry.record.clone());
         self.0.lock().unwrap().extend(records);
-        Ok(vec![Stored::Stored; batch.len()])
+        Ok(vec![EventOutcome::Stored; batch.len()])
     }
 }
 

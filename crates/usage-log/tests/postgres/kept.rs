@@ -4,7 +4,9 @@ use std::{
     time::Duration,
 };
 
-use nexus_usage_log::{Clock, Gap, Id, PostgresSettings, PostgresSink, Sink as _, Stored, Tended, Time, UsageLog};
+use nexus_usage_log::{
+    Clock, EventOutcome, Gap, Id, PostgresSettings, PostgresSink, Sink as _, Tended, Time, UsageLog,
+};
 
 use crate::harness::{PATIENCE, database, entry, event, record, settings, sink, total};
 
@@ -27,7 +29,7 @@ fn what_is_past_its_retention_goes_and_the_sums_of_days_stay() {
         let batch: Vec<_> = (0..3)
             .map(|number| entry(event(&format!("{day}-{number}"), record("acme", 200, 1, at))))
             .collect();
-        assert_eq!(sink.store(&batch).unwrap(), [Stored::Stored; 3]);
+        assert_eq!(sink.store(&batch).unwrap(), [EventOutcome::Stored; 3]);
     }
     assert_eq!(total(server, &database), (180, 180));
     let mut other = open();
@@ -51,14 +53,14 @@ fn what_is_past_its_retention_goes_and_the_sums_of_days_stay() {
     };
     let mut entry = entry(event("late", record("acme", 200, 1, Time::from_seconds(20_000 * DAY))));
     entry.id = late;
-    assert_eq!(other.store(&[entry.clone()]).unwrap(), [Stored::Stored]);
+    assert_eq!(other.store(&[entry.clone()]).unwrap(), [EventOutcome::Stored]);
     while sink.tend().unwrap() == Tended::More {}
     entry.id = Id::Own {
         writer: writer(),
         sequence: 2,
     };
     let stored = other.store(&[entry.clone()]).or_else(|_| other.store(&[entry]));
-    assert_eq!(stored.unwrap(), [Stored::Stored]);
+    assert_eq!(stored.unwrap(), [EventOutcome::Stored]);
 }
 
 /// One that a log has made: its gaps tell.
@@ -67,13 +69,16 @@ fn writer() -> nexus_usage_log::WriterId {
     *WRITER.get_or_init(|| {
         struct Spy(std::sync::mpsc::Sender<nexus_usage_log::WriterId>);
         impl nexus_usage_log::Sink for Spy {
-            fn store(&mut self, batch: &[nexus_usage_log::Entry]) -> Result<Vec<Stored>, nexus_usage_log::SinkError> {
+            fn store(
+                &mut self,
+                batch: &[nexus_usage_log::Entry],
+            ) -> Result<Vec<EventOutcome>, nexus_usage_log::SinkError> {
                 for entry in batch {
                     if let Id::Own { writer, .. } = &entry.id {
                         self.0.send(*writer).unwrap();
                     }
                 }
-                Ok(vec![Stored::Stored; batch.len()])
+                Ok(vec![EventOutcome::Stored; batch.len()])
             }
         }
         let (tell, told) = std::sync::mpsc::channel();

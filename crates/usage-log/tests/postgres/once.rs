@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use nexus_usage_log::{Entry, Labels, PostgresSettings, Reports, Settings, Sink as _, Stored, Time, UsageLog};
+use nexus_usage_log::{Entry, EventOutcome, Labels, PostgresSettings, Reports, Settings, Sink as _, Time, UsageLog};
 
 use crate::harness::{PATIENCE, database, entry, event, record, sink, total};
 
@@ -12,11 +12,14 @@ async fn a_batch_that_is_posted_three_times_counts_once() {
         .map(|number| event(&number.to_string(), record("acme", 200, number, Time::now())))
         .collect();
     let log = open();
-    assert_eq!(log.store(batch.clone()).await.unwrap(), vec![Stored::Stored; 100]);
-    assert_eq!(log.store(batch.clone()).await.unwrap(), vec![Stored::Duplicate; 100]);
+    assert_eq!(log.store(batch.clone()).await.unwrap(), vec![EventOutcome::Stored; 100]);
+    assert_eq!(
+        log.store(batch.clone()).await.unwrap(),
+        vec![EventOutcome::Duplicate; 100]
+    );
     log.close(PATIENCE);
     let log = open();
-    assert_eq!(log.store(batch).await.unwrap(), vec![Stored::Duplicate; 100]);
+    assert_eq!(log.store(batch).await.unwrap(), vec![EventOutcome::Duplicate; 100]);
     assert_eq!((log.counts().received, log.counts().duplicate), (100, 100));
     assert_eq!(total(server, &database), (100, 4_950));
 }
@@ -27,25 +30,28 @@ fn what_becomes_of_each_event_is_said_in_order() {
     let (now, day) = (Time::now(), Duration::from_secs(86_400));
     let at = |id: &str, bytes, ended_at| entry(event(id, record("acme", 200, bytes, ended_at)));
     let rows = [
-        (at("a", 1, now), Stored::Stored),
-        (at("a", 1, now), Stored::Duplicate),
-        (at("a", 2, now), Stored::Conflict),
-        (at("a", 1, now.before(day)), Stored::Conflict),
-        (at("b", 1, now.after(Duration::from_secs(400))), Stored::Quarantined),
-        (at("c", 1, now.after(Duration::from_secs(200))), Stored::Stored),
-        (at("d", 1, now.before(36 * day)), Stored::TooOld),
-        (at("e", 1, now.before(34 * day)), Stored::Stored),
+        (at("a", 1, now), EventOutcome::Stored),
+        (at("a", 1, now), EventOutcome::Duplicate),
+        (at("a", 2, now), EventOutcome::Conflict),
+        (at("a", 1, now.before(day)), EventOutcome::Conflict),
+        (
+            at("b", 1, now.after(Duration::from_secs(400))),
+            EventOutcome::Quarantined,
+        ),
+        (at("c", 1, now.after(Duration::from_secs(200))), EventOutcome::Stored),
+        (at("d", 1, now.before(36 * day)), EventOutcome::TooOld),
+        (at("e", 1, now.before(34 * day)), EventOutcome::Stored),
     ];
-    let (batch, expected): (Vec<Entry>, Vec<Stored>) = rows.into_iter().unzip();
+    let (batch, expected): (Vec<Entry>, Vec<EventOutcome>) = rows.into_iter().unzip();
     let mut sink = sink(&server.url(&database));
     assert_eq!(sink.store(&batch).unwrap(), expected);
     // Once more: what is known is, whatever is offered with it.
     let again = expected.iter().map(|fate| match fate {
-        Stored::Stored | Stored::Quarantined => Stored::Duplicate,
+        EventOutcome::Stored | EventOutcome::Quarantined => EventOutcome::Duplicate,
         other => *other,
     });
     assert_eq!(sink.store(&batch).unwrap(), again.collect::<Vec<_>>());
-    assert_eq!(sink.store(&batch[2..3]).unwrap(), [Stored::Conflict]);
+    assert_eq!(sink.store(&batch[2..3]).unwrap(), [EventOutcome::Conflict]);
     // The quarantined one is not counted, and the first content stays.
     assert_eq!(total(server, &database), (3, 3));
     let sql = |sql| server.sql(&database, sql);
@@ -113,7 +119,10 @@ fn texts_and_amounts_that_postgresql_does_not_know_are_stored() {
     odd.dimensions.route = "{\"\\,}NULL'\u{1f980}".into();
     odd.dimensions.labels = Labels::new([("plan\0", "\u{1f980}\"\\"), ("zone", "a\0b")]);
     let batch: Vec<_> = ["nul\0id", "other"].map(|id| entry(event(id, odd.clone()))).into();
-    assert_eq!(sink(&server.url(&database)).store(&batch).unwrap(), [Stored::Stored; 2]);
+    assert_eq!(
+        sink(&server.url(&database)).store(&batch).unwrap(),
+        [EventOutcome::Stored; 2]
+    );
     let sql = |sql| server.sql(&database, sql);
     let stored = "SELECT DISTINCT key, route, labels ->> 'zone' FROM nexus_usage_log_records";
     assert_eq!(sql(stored), "nul\u{fffd}key|{\"\\,}NULL'\u{1f980}|a\u{fffd}b");
@@ -123,7 +132,7 @@ fn texts_and_amounts_that_postgresql_does_not_know_are_stored() {
     );
     assert_eq!(
         sink(&server.url(&database)).store(&batch).unwrap(),
-        [Stored::Duplicate; 2]
+        [EventOutcome::Duplicate; 2]
     );
     assert_eq!(sql("SELECT calls FROM nexus_usage_log_by_day"), "2");
 }

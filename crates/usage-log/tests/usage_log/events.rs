@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use nexus_usage_log::{Retention, StoreError, Stored, Time, Timing, UsageLog};
+use nexus_usage_log::{EventOutcome, Retention, StoreError, Time, Timing, UsageLog};
 
 use crate::harness::{Gate, PATIENCE, World, assert_conserved, event, record};
 
@@ -11,11 +11,14 @@ async fn a_batch_that_is_posted_three_times_counts_once() {
     let batch: Vec<_> = (0..100)
         .map(|number| event(&number.to_string(), record("acme", 200, number, Time::now())))
         .collect();
-    assert_eq!(log.store(batch.clone()).await.unwrap(), vec![Stored::Stored; 100]);
-    assert_eq!(log.store(batch.clone()).await.unwrap(), vec![Stored::Duplicate; 100]);
+    assert_eq!(log.store(batch.clone()).await.unwrap(), vec![EventOutcome::Stored; 100]);
+    assert_eq!(
+        log.store(batch.clone()).await.unwrap(),
+        vec![EventOutcome::Duplicate; 100]
+    );
     log.close(PATIENCE);
     let log = world.open();
-    assert_eq!(log.store(batch).await.unwrap(), vec![Stored::Duplicate; 100]);
+    assert_eq!(log.store(batch).await.unwrap(), vec![EventOutcome::Duplicate; 100]);
     assert_eq!((log.counts().received, log.counts().duplicate), (100, 100));
     assert_eq!(world.total().calls, 100);
     assert_eq!(world.raw_records(), 100);
@@ -46,17 +49,17 @@ async fn what_becomes_of_each_event_is_said_in_order() {
         old,
     ];
     let expected = [
-        Stored::Stored,
-        Stored::Duplicate,
-        Stored::Conflict,
-        Stored::Conflict,
-        Stored::Quarantined,
-        Stored::Stored,
-        Stored::TooOld,
-        Stored::Stored,
+        EventOutcome::Stored,
+        EventOutcome::Duplicate,
+        EventOutcome::Conflict,
+        EventOutcome::Conflict,
+        EventOutcome::Quarantined,
+        EventOutcome::Stored,
+        EventOutcome::TooOld,
+        EventOutcome::Stored,
     ];
     assert_eq!(log.store(batch).await.unwrap(), expected);
-    assert_eq!(log.store(vec![future]).await.unwrap(), [Stored::Duplicate]);
+    assert_eq!(log.store(vec![future]).await.unwrap(), [EventOutcome::Duplicate]);
     let counts = log.counts();
     assert_eq!((counts.stored, counts.quarantined), (4, 1));
     assert_eq!((counts.dropped.conflict, counts.dropped.too_old), (2, 1));
@@ -75,7 +78,7 @@ async fn the_same_id_from_elsewhere_is_another_event() {
     let mut other_source = first.clone();
     other_source.id.source = "gateway".into();
     let batch = vec![first, other_scope, other_source];
-    assert_eq!(log.store(batch).await.unwrap(), [Stored::Stored; 3]);
+    assert_eq!(log.store(batch).await.unwrap(), [EventOutcome::Stored; 3]);
 }
 
 #[tokio::test]
@@ -92,10 +95,10 @@ async fn an_event_without_a_time_may_come_again_at_another() {
         timing: Timing::Arrival,
         ..event("a", record("acme", 200, 1, clock()))
     };
-    assert_eq!(log.store(vec![arrived()]).await.unwrap(), [Stored::Stored]);
+    assert_eq!(log.store(vec![arrived()]).await.unwrap(), [EventOutcome::Stored]);
     for _ in 0..40 {
         DAYS.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-        assert_eq!(log.store(vec![arrived()]).await.unwrap(), [Stored::Duplicate]);
+        assert_eq!(log.store(vec![arrived()]).await.unwrap(), [EventOutcome::Duplicate]);
         assert!(
             log.store(vec![event(&clock().to_string(), record("acme", 200, 1, clock()))])
                 .await

@@ -7,8 +7,8 @@ use std::{
 };
 
 use nexus_usage_log::{
-    Amounts, Counts, Dimensions, Entry, Event, ForeignId, Labels, Outcome, Query, Record, ReportRow, Reports,
-    Retention, Settings, Sink, SinkError, SqliteSink, Stored, Time, Timing, UsageLog,
+    Amounts, Counts, Dimensions, Entry, Event, EventOutcome, ForeignId, Labels, Outcome, Query, Record, ReportRow,
+    Reports, Retention, Settings, Sink, SinkError, SqliteSink, Time, Timing, UsageLog,
 };
 use tempfile::TempDir;
 
@@ -137,13 +137,13 @@ impl Gate {
 }
 
 impl Sink for Gate {
-    fn store(&mut self, batch: &[Entry]) -> Result<Vec<Stored>, SinkError> {
+    fn store(&mut self, batch: &[Entry]) -> Result<Vec<EventOutcome>, SinkError> {
         self.calls.fetch_add(1, Ordering::SeqCst);
         if self.is_shut.load(Ordering::SeqCst) {
             return Err(SinkError::message("the gate is shut"));
         }
         self.taken.lock().unwrap().extend_from_slice(batch);
-        Ok(vec![Stored::Stored; batch.len()])
+        Ok(vec![EventOutcome::Stored; batch.len()])
     }
 }
 

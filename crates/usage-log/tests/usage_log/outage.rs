@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use nexus_usage_log::{Entry, Sink, SinkError, SqliteSink, Stored, Time, UsageLog};
+use nexus_usage_log::{Entry, EventOutcome, Sink, SinkError, SqliteSink, Time, UsageLog};
 
 use crate::harness::{PATIENCE, World, assert_conserved, eventually, record};
 
@@ -30,7 +30,7 @@ struct Moody {
 }
 
 impl Sink for Moody {
-    fn store(&mut self, batch: &[Entry]) -> Result<Vec<Stored>, SinkError> {
+    fn store(&mut self, batch: &[Entry]) -> Result<Vec<EventOutcome>, SinkError> {
         let mood = self.mood.load(Ordering::SeqCst);
         if mood == Mood::Gone as u8 {
             return Err(SinkError::message("gone"));

@@ -16,6 +16,9 @@ const REPEAT_INTERVAL: Duration = Duration::from_secs(10 * 60);
 
 impl Work {
     /// Tells the shared ledger all that it does not know, asks it what the others have used, and keeps up leases.
+    ///
+    /// It is told what was counted, not what is in a checkpoint: after a kill it may know more than the local file, never less
+    /// of what that file holds. Nothing counts twice, for the next process is another writer with cells of its own.
     pub(super) async fn push_and_ask(&self) -> Result<(), LedgerError> {
         let Some(shared) = &self.context.settings.shared else {
             return Ok(());

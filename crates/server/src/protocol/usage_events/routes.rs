@@ -2,7 +2,7 @@
 
 use axum::{Extension, Json, extract::State, http::header::CONTENT_TYPE};
 use nexus_usage_log::{
-    Stored, Time,
+    EventOutcome, Time,
     ingest::{Limits, Origin, events},
 };
 use serde::Serialize;
@@ -42,15 +42,15 @@ struct Received {
 }
 
 impl Received {
-    fn count(&mut self, fate: Stored) {
+    fn count(&mut self, fate: EventOutcome) {
         self.events += 1;
         *match fate {
-            Stored::Stored => &mut self.stored,
-            Stored::Duplicate => &mut self.duplicate,
-            Stored::Quarantined => &mut self.quarantined,
-            Stored::Conflict => &mut self.conflict,
-            Stored::TooOld => &mut self.too_old,
-            Stored::Refused => &mut self.refused,
+            EventOutcome::Stored => &mut self.stored,
+            EventOutcome::Duplicate => &mut self.duplicate,
+            EventOutcome::Quarantined => &mut self.quarantined,
+            EventOutcome::Conflict => &mut self.conflict,
+            EventOutcome::TooOld => &mut self.too_old,
+            EventOutcome::Refused => &mut self.refused,
         } += 1;
     }
 }

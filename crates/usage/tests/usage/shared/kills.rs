@@ -132,7 +132,8 @@ async fn kill_again_and_again(test: &str, store: &str) {
     let sum = async |ledger: Ledger| ledger.report(now, now).await.unwrap()[0].totals.added.api_requests;
     let file = Checkpoints::open(directory.path().join("usage.db")).await.unwrap();
     let (local, shared) = (sum(file.ledger()).await, sum(open(store)).await);
-    assert_eq!(local, shared, "what is kept here is known there");
+    // The shared store may be ahead: it is told what was counted, whether or not that is in a checkpoint yet.
+    assert!(local <= shared, "what is kept here is known there: {local}, {shared}");
     assert!(
         (kept..=counted).contains(&shared),
         "{kept} were kept, {counted} counted, {shared} are known"
