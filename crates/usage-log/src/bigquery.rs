@@ -12,7 +12,7 @@ pub use settings::{BearerToken, BigQuerySettings, BigQuerySettingsError};
 use crate::{
     blocking::Blocking,
     digest,
-    id::Stored,
+    id::EventOutcome,
     sink::{Entry, Sink, SinkError},
 };
 use row::{Row, insert_id};

@@ -2,7 +2,7 @@
 
 use std::ops::AddAssign;
 
-use crate::id::Stored;
+use crate::id::EventOutcome;
 
 /// What became of everything that a log was given. At every moment `received = stored + duplicate + dropped + pending`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

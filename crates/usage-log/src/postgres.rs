@@ -24,7 +24,7 @@ pub(crate) use sums::table;
 
 use crate::{
     blocking::Blocking,
-    id::Stored,
+    id::EventOutcome,
     retention::Retention,
     sink::{Entry, Gap, Sink, SinkError, Tended},
     sums::column,

@@ -13,7 +13,7 @@ use super::{
     answer::{Answer, Reason, message},
     row::Row,
 };
-use crate::{id::Stored, sink::SinkError};
+use crate::{id::EventOutcome, sink::SinkError};
 
 const WRITING: &str = "cannot write the usage log into BigQuery";
 

@@ -4,7 +4,7 @@ use nexus_calendar::Time;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::raw::{day_tables, drop_day};
-use crate::{day::Day, digest::Digest, id::Stored};
+use crate::{day::Day, digest::Digest, id::EventOutcome};
 
 const PREFIX: &str = "ids";
 
