@@ -1,3 +1,5 @@
+//! How long a request waits before it is tried again.
+
 use std::time::Duration;
 
 /// How long to wait between the tries of a request: exponential, with full jitter, so that clients that failed together do

@@ -1,3 +1,5 @@
+//! How a client is made: address, key, trust, timeouts.
+
 mod environment;
 mod trusted;
 

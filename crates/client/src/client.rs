@@ -1,3 +1,5 @@
+//! A handle on a hub: requests, their tries and their answers.
+
 use std::{fmt, sync::Arc};
 
 use nexus_metric::text::number;

@@ -1,3 +1,5 @@
+//! Why a request did not do what it was to do.
+
 mod cause;
 mod tries;
 

@@ -1,3 +1,5 @@
+//! The name of one write, by which a hub does it once.
+
 use std::{fmt, str::FromStr};
 
 use reqwest::header::{HeaderName, HeaderValue};

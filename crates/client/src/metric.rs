@@ -1,3 +1,5 @@
+//! One metric of a hub, or one series of it.
+
 use nexus_metric::Kind;
 
 use crate::{

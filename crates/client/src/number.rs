@@ -1,3 +1,5 @@
+//! What can be given as a value.
+
 use std::{fmt, time::Duration};
 
 use nexus_metric::text::number;

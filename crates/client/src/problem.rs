@@ -1,3 +1,5 @@
+//! The hub's own words for a refusal (RFC 9457).
+
 use serde::Deserialize;
 
 /// Why the hub refused a request, in its own words (RFC 9457).

@@ -1,3 +1,5 @@
+//! The recorder for the `metrics` facade.
+
 use std::{borrow::Cow, sync::Arc};
 
 use metrics::{CounterFn, GaugeFn, HistogramFn, Key, KeyName, Metadata, SetRecorderError, SharedString, Unit};

@@ -1,3 +1,5 @@
+//! What a batch did.
+
 use serde::Deserialize;
 
 use crate::{Error, exchange::Answer};

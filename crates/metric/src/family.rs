@@ -1,3 +1,5 @@
+//! What all series of one name have in common.
+
 use crate::{Kind, Name};
 
 /// What all series of one name have in common.

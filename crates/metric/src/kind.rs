@@ -1,3 +1,5 @@
+//! Counter, gauge, histogram, untyped.
+
 use std::{fmt, str::FromStr};
 
 /// What a family of series measures; decides which operations it allows and how it is exposed.

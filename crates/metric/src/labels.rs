@@ -1,3 +1,5 @@
+//! A set of labels, sorted by name.
+
 use std::{borrow::Cow, fmt, fmt::Write as _};
 
 use crate::is_legacy_label_name;

@@ -1,3 +1,5 @@
+//! A metric's name.
+
 use std::{borrow::Borrow, fmt, sync::Arc};
 
 /// A metric's name: UTF-8, not empty.

@@ -1,3 +1,5 @@
+//! A throttled reader or writer for blocking programs.
+
 use std::{
     io::{self, IoSlice, Read, Write},
     sync::Arc,

@@ -1,3 +1,5 @@
+//! What went through a node.
+
 use std::{
     sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
     time::Duration,

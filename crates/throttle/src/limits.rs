@@ -1,3 +1,5 @@
+//! Limits of a node, by direction.
+
 use std::num::NonZeroU16;
 
 use crate::rate::Rate;

@@ -1,3 +1,5 @@
+//! A listener whose connections are throttled.
+
 use std::{io, net::SocketAddr};
 
 use tokio::net::{TcpListener, TcpStream};

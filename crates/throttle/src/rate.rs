@@ -1,3 +1,5 @@
+//! Bytes per second.
+
 use std::{fmt, str::FromStr};
 
 /// How fast: bytes per second. Zero means unlimited.

@@ -1,3 +1,5 @@
+//! A throttled asynchronous reader or writer.
+
 use std::{
     io::{self, IoSlice},
     pin::Pin,

@@ -1,3 +1,5 @@
+//! So much of each field.
+
 use crate::Field;
 
 /// So much of each field.

@@ -1,3 +1,5 @@
+//! What one writer counted of one subject in one period.
+
 use crate::{Period, Subject, Totals, WriterId};
 
 /// What one writer has counted of one subject in one period, since the writer began: the unit in which usage reaches a ledger.

@@ -1,3 +1,5 @@
+//! The file in which a process keeps what it has counted.
+
 use std::path::Path;
 
 use crate::{Ledger, LedgerError, ledger::Sqlite};

@@ -1,3 +1,5 @@
+//! What the subjects of one process have in common.
+
 use std::{
     collections::HashMap,
     sync::{

@@ -1,3 +1,5 @@
+//! Ends a process as a kill would, for tests.
+
 use std::path::Path;
 
 use crate::{Checkpoints, LedgerError, OpenError, Settings, Usage};

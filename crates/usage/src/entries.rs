@@ -1,3 +1,5 @@
+//! All subjects by name.
+
 use std::{
     collections::HashMap,
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, atomic::Ordering},

@@ -1,3 +1,5 @@
+//! One subject, month by month.
+
 use std::sync::{
     Arc, Mutex, MutexGuard, OnceLock, PoisonError,
     atomic::{AtomicBool, AtomicUsize, Ordering},

@@ -1,3 +1,5 @@
+//! Why usage cannot be opened, or a subject not be counted.
+
 use crate::{LedgerError, Mode, SettingsMistake, Subject, WriterIdError};
 
 /// Usage could not be opened.

@@ -1,3 +1,5 @@
+//! What is counted: requests and bytes.
+
 use std::{fmt, str::FromStr};
 
 /// What is counted.

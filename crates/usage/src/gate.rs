@@ -1,3 +1,5 @@
+//! What stands between a subject and its limits in one period.
+
 use crate::{Amount, Field, Limits, Mode, OnLoss, Time, Totals};
 
 /// What stands between a subject and its limits in one period.

@@ -1,3 +1,5 @@
+//! Counts the use of one subject, and says whether it may use more.
+
 use std::sync::Arc;
 
 use crate::{

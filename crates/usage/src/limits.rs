@@ -1,3 +1,5 @@
+//! How much a subject may use in a period.
+
 use crate::{Amount, Field};
 
 /// How much a subject may use in a period. Zero is unlimited, field by field.

@@ -1,3 +1,5 @@
+//! So much of a limit is used up.
+
 use crate::{Field, Period, Subject};
 
 /// So much of a limit is used up, for the first time in this period.

@@ -1,3 +1,5 @@
+//! How strictly limits are kept.
+
 use std::num::NonZeroU32;
 
 /// How strictly a subject's limits are kept. Usage is counted in every mode.

@@ -1,3 +1,5 @@
+//! One subject in one period, as this process sees it.
+
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::time::Instant;

@@ -1,3 +1,5 @@
+//! What a process had counted at one moment.
+
 use std::collections::BTreeMap;
 
 use crate::{Period, Subject, Totals, entries::Entries};

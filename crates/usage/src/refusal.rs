@@ -1,3 +1,5 @@
+//! Why something was not admitted.
+
 use std::time::Duration;
 
 use crate::{Amount, Field, Limits, Subject};

@@ -1,3 +1,5 @@
+//! What was admitted and is under way.
+
 use crate::{Amount, Period, Refusal, Time, UsageHandle};
 
 /// Something was admitted and is under way: what was proposed for it is held, until what it really used is told.

@@ -1,3 +1,5 @@
+//! How usage is counted and kept.
+
 use std::{num::NonZeroU32, time::Duration};
 
 use crate::{Calendar, Checkpoints, Clock, Ledger, OnLoss};

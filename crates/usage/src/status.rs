@@ -1,3 +1,5 @@
+//! How the counting is doing.
+
 use crate::{Cell, Time};
 
 /// How the counting is doing, for metrics. Counts are of this process, from its start on.

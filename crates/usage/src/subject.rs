@@ -1,3 +1,5 @@
+//! The name of that whose use is counted.
+
 use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc};
 
 /// The name of that whose use is counted: an API key, a storage backend. Cheap to clone.

@@ -1,3 +1,5 @@
+//! What one writer has counted since it began.
+
 use crate::{Amount, Field};
 
 /// What one writer has counted since it began, of one subject in one period.

@@ -1,3 +1,5 @@
+//! The usage of all subjects of one process.
+
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     sync::{Arc, atomic::Ordering},

@@ -1,3 +1,5 @@
+//! Who counted: one process, from its start to its end.
+
 use std::{fmt, str::FromStr};
 
 /// Who counted: one process, from its start to its end.

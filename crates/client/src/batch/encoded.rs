@@ -1,3 +1,5 @@
+//! A batch as it is sent.
+
 use bytes::{Bytes, BytesMut};
 
 /// A [`Batch`](crate::Batch) as it is sent: one JSON object a line. Cheap to clone.

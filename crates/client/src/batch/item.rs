@@ -1,3 +1,5 @@
+//! One change of a batch, while it is described.
+
 use nexus_metric::Kind;
 use serde::{Serialize, Serializer};
 

@@ -1,3 +1,5 @@
+//! The client for programs without an asynchronous runtime.
+
 use super::{Families, List, Metric, runtime::Runtime};
 use crate::{Batch, Builder, EncodedBatch, Error, IdempotencyKey, Number, Written};
 

@@ -1,3 +1,5 @@
+//! Lists of series and metrics, as iterators.
+
 use std::num::NonZeroU32;
 
 use super::runtime::Runtime;

@@ -1,3 +1,5 @@
+//! One metric of a hub, for programs without an asynchronous runtime.
+
 use super::runtime::Runtime;
 use crate::{Error, Kind, Number};
 

@@ -1,3 +1,5 @@
+//! The thread on which the blocking client's futures run.
+
 use std::{
     fmt,
     sync::{Arc, mpsc},

@@ -1,3 +1,5 @@
+//! The settings of a client that are taken from the environment.
+
 use std::ffi::OsString;
 
 use crate::Error;

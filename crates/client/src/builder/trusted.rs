@@ -1,3 +1,5 @@
+//! Whom the client takes for its hub: system roots, an authority, a fingerprint.
+
 use std::path::PathBuf;
 
 use rustls_pki_types::CertificateDer;

@@ -1,3 +1,5 @@
+//! The exit codes of `nexus`.
+
 use std::process::ExitCode;
 
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+//! The hub that `nexus` talks to.
+
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};

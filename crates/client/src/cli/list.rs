@@ -1,3 +1,5 @@
+//! `nexus list`.
+
 use nexus_metric::Labels;
 use serde_json::{Map, Value, json};
 

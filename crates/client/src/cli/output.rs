@@ -1,3 +1,5 @@
+//! What `nexus` prints, and where.
+
 use std::{
     cell::Cell,
     io::{self, IsTerminal as _, Write as _},

@@ -1,3 +1,5 @@
+//! How counts are made: interval, limits, spool.
+
 use std::{fmt, sync::Arc, thread, time::Duration};
 
 use nexus_metric::Buckets;

@@ -1,3 +1,5 @@
+//! What was counted in one series since it was last told.
+
 /// What was counted in one series, to be told to the hub.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Delta {

@@ -1,3 +1,5 @@
+//! What the hub is told of a metric when it makes it.
+
 use std::{
     collections::HashMap,
     sync::{Arc, PoisonError, RwLock},

@@ -1,3 +1,5 @@
+//! Counter, gauge and histogram, as a program holds them.
+
 use std::sync::Arc;
 
 use super::{

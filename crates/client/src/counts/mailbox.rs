@@ -1,3 +1,5 @@
+//! What the sender's thread is asked by others.
+
 use std::{
     fmt,
     sync::{Mutex, MutexGuard, PoisonError},

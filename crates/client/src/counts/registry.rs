@@ -1,3 +1,5 @@
+//! All series that a program counts, by name and labels.
+
 use std::{
     hash::BuildHasher,
     sync::{

@@ -1,3 +1,5 @@
+//! What was counted and did not arrive.
+
 use std::{error::Error as StdError, fmt};
 
 use super::{delta::Delta, series::Shared};

@@ -1,3 +1,5 @@
+//! One series: its name, labels and cell.
+
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},

@@ -1,3 +1,5 @@
+//! What is known of the tries of one request.
+
 use std::{fmt, time::Duration};
 
 use reqwest::StatusCode;

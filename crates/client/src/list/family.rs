@@ -1,3 +1,5 @@
+//! The metrics of a hub, page by page.
+
 use std::{num::NonZeroU32, time::SystemTime};
 
 use nexus_metric::Kind;

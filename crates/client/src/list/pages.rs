@@ -1,3 +1,5 @@
+//! A list that comes in pages.
+
 use std::{collections::VecDeque, fmt};
 
 use reqwest::{Method, Request};

@@ -1,3 +1,5 @@
+//! The series of a hub, page by page.
+
 use std::{
     collections::BTreeMap,
     num::NonZeroU32,

@@ -1,3 +1,5 @@
+//! Why a spool cannot do what it is asked.
+
 use std::{
     io,
     path::{Path, PathBuf},

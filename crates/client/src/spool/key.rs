@@ -1,3 +1,5 @@
+//! The idempotency keys of batches that come from a spool.
+
 use std::fmt;
 
 /// Names a sealed log, a batch made from it, a batch made from that one, and so on: `NUMBER-RANDOM.PART.PART…`.

@@ -1,3 +1,5 @@
+//! The SHA-256 of a certificate.
+
 use std::{fmt, str::FromStr};
 
 use sha2::{Digest, Sha256};

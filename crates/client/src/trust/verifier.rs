@@ -1,3 +1,5 @@
+//! Verifies the hub's certificate.
+
 use rustls::{
     DigitallySignedStruct, Error, SignatureScheme,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},

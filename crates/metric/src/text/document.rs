@@ -1,3 +1,5 @@
+//! What a text in one of the formats says.
+
 use crate::{Kind, Labels, Name};
 
 /// What a text in one of the formats says.

@@ -1,3 +1,5 @@
+//! Names in the escapings that a scraper may ask for.
+
 use std::{borrow::Cow, collections::HashSet, fmt::Write as _};
 
 use memchr::memchr3_iter;

@@ -1,3 +1,5 @@
+//! The text formats that Prometheus reads, and their media types.
+
 use std::{fmt, str::FromStr};
 
 /// A text format that Prometheus reads.

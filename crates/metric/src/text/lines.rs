@@ -1,3 +1,5 @@
+//! Header and sample lines.
+
 use std::borrow::Cow;
 
 use super::{

@@ -1,3 +1,5 @@
+//! Reads a text in one of the formats.
+
 mod classic;
 mod cursor;
 mod draft;

@@ -1,3 +1,5 @@
+//! Writes a document in one of the formats.
+
 use super::{
     Document, Escaping, Exemplar, Extra, Format, Header, Histogram, Lines, Metric, MetricFamily, Suffix, Summary,
     Value, finish, number,

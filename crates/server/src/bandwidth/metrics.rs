@@ -1,3 +1,5 @@
+//! What the limiters say of themselves.
+
 use nexus_metric::Kind;
 use nexus_throttle::{Counters, Direction, Limiter};
 

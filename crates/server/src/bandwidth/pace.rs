@@ -1,3 +1,5 @@
+//! How fast a connection may go, as its requests say.
+
 use std::{
     io::{self, IoSlice},
     pin::Pin,

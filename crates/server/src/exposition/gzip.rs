@@ -1,3 +1,5 @@
+//! A gzip body made of parts that were compressed before.
+
 use std::io;
 
 use flate2::{Compress, Compression, FlushCompress};

@@ -1,3 +1,5 @@
+//! Compressed blocks that may be the same at the next scrape.
+
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},

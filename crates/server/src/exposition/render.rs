@@ -1,3 +1,5 @@
+//! A block of series as lines of text.
+
 use nexus_metric::text::{Extra, Lines, Suffix, number};
 
 use crate::{

@@ -1,3 +1,5 @@
+//! A body in zstd.
+
 use std::io::{self, Write};
 
 /// Metrics repeat themselves so much that the fastest level already gives nearly all there is to gain.

@@ -1,3 +1,5 @@
+//! Fuzz target: the body of a JSON batch.
+
 use super::state::{exposes_what_can_be_read, snapshot_reads_back};
 use crate::{
     protocol,

@@ -1,3 +1,5 @@
+//! The inputs that the fuzz targets begin with, replayed as tests.
+
 use std::{collections::BTreeSet, fs, path::Path};
 
 use super::{batch, headers, journal, path, selector, state, state_yaml};

@@ -1,3 +1,5 @@
+//! Fuzz target: the headers that the hub reads itself.
+
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 

@@ -1,3 +1,5 @@
+//! Fuzz target: segments of a journal.
+
 use std::path::Path;
 
 use nexus_segments::{checksum, testing::MemoryDisk};

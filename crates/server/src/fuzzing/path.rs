@@ -1,3 +1,5 @@
+//! Fuzz target: a request of the REST API.
+
 use nexus_metric::{Labels, is_legacy_name};
 
 use super::batch::{journals_as_it_is, write_of};

@@ -1,3 +1,5 @@
+//! Fuzz target: a series selector.
+
 use std::borrow::Cow;
 
 use nexus_metric::Labels;

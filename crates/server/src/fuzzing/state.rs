@@ -1,3 +1,5 @@
+//! Fuzz target: a state file.
+
 use std::{path::Path, sync::Arc};
 
 use nexus_metric::text::{Escaping, Format, parse};

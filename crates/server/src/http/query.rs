@@ -1,3 +1,5 @@
+//! Query parameters.
+
 use std::{borrow::Cow, sync::Arc};
 
 use super::error::Problem;

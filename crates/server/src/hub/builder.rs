@@ -1,3 +1,5 @@
+//! What a hub is to be, said by the program that it is part of.
+
 use std::path::Path;
 
 use super::{Hub, StartError};

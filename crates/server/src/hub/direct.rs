@@ -1,3 +1,5 @@
+//! Calls of the program that the hub is part of.
+
 use std::sync::Arc;
 
 use nexus_metric::{Labels, Name};

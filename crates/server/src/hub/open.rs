@@ -1,3 +1,5 @@
+//! Opens all parts of a hub, in order.
+
 use std::{
     io,
     path::PathBuf,

@@ -1,3 +1,5 @@
+//! Takes a snapshot when one is due.
+
 use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;

@@ -1,3 +1,5 @@
+//! Writes that become durable together, under one checksum.
+
 use nexus_segments::{
     frame::{self, TooLong},
     join, take, varint,

@@ -1,3 +1,5 @@
+//! Folds months that no hub counts any more.
+
 use std::time::Duration;
 
 use nexus_usage::{Calendar, Ledger, Time};

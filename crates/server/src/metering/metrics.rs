@@ -1,3 +1,5 @@
+//! What the metering says of keys and of itself.
+
 use nexus_metric::Kind;
 use nexus_usage::{Field, Period, Standing, Status, UsageHandle};
 

@@ -1,3 +1,5 @@
+//! Logs how much of their limits keys have used up.
+
 use nexus_usage::{Reached, Usage};
 use tokio::sync::broadcast::error::RecvError;
 

@@ -1,3 +1,5 @@
+//! Says where the hub is and how to talk to it.
+
 use std::{
     fmt::Write as _,
     io::{self, Write as _},

@@ -1,3 +1,5 @@
+//! Where the log goes, and how it looks.
+
 use std::io::{self, IsTerminal};
 
 use tracing_subscriber::{EnvFilter, fmt};

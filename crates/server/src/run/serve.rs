@@ -1,3 +1,5 @@
+//! `metric-nexus serve`.
+
 use std::{
     io::{self, IsTerminal, Write},
     process::ExitCode,

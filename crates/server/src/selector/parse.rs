@@ -1,3 +1,5 @@
+//! Reads a series selector.
+
 use nexus_metric::{is_legacy_label_name, is_legacy_name};
 use regex::RegexBuilder;
 

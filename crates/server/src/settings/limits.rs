@@ -1,3 +1,5 @@
+//! Limits of one key that were set live.
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

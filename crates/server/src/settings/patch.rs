@@ -1,3 +1,5 @@
+//! What a request says of one number: nothing, `null`, or the number.
+
 use serde::{Deserialize, Deserializer};
 
 /// What a request says of one number: left out, `null`, or the number.

@@ -1,3 +1,5 @@
+//! Limits on bandwidth that were set live.
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};

@@ -1,3 +1,5 @@
+//! Why a snapshot cannot be used.
+
 use std::{io, path::PathBuf};
 
 use nexus_metric::Name;

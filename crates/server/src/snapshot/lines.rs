@@ -1,3 +1,5 @@
+//! The lines of a file, with the checksum of what went before.
+
 use std::io::{self, BufRead, BufReader, Read};
 
 use nexus_segments::Checksum;

@@ -1,3 +1,5 @@
+//! A state file as a list of metrics, for programs that read or edit it.
+
 use std::{collections::BTreeMap, fs, io, path::Path, sync::Arc};
 
 use nexus_metric::{BucketsError, Kind, LabelError, Labels, Name, NameError, UnknownKind};

@@ -1,3 +1,5 @@
+//! The value of one series, and when it last changed.
+
 use std::sync::{
     Mutex,
     atomic::{AtomicU64, Ordering, fence},

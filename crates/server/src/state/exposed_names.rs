@@ -1,3 +1,5 @@
+//! The names under which a scrape may show a family.
+
 use nexus_metric::{
     Family, Kind,
     text::{Escaping, escape_name},

@@ -1,3 +1,5 @@
+//! A family with its series.
+
 use std::{
     hash::BuildHasher,
     ops::Deref,

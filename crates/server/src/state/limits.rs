@@ -1,3 +1,5 @@
+//! How much the state holds.
+
 use super::idempotency::Retention;
 
 /// How much the store holds. Each is a setting of the same name under `limits`.

@@ -1,3 +1,5 @@
+//! The names of those who made series.
+
 use std::{
     collections::HashMap,
     sync::{Arc, RwLock},

@@ -1,3 +1,5 @@
+//! A fixed number of series of one family, side by side.
+
 use std::sync::{
     RwLock, RwLockReadGuard,
     atomic::{AtomicU64, Ordering},

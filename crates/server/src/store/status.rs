@@ -1,3 +1,5 @@
+//! How the store is doing.
+
 use std::sync::{
     Mutex, PoisonError,
     atomic::{AtomicU64, Ordering::Relaxed},

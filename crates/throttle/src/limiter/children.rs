@@ -1,3 +1,5 @@
+//! What a node knows of its children.
+
 use std::sync::{Arc, Weak};
 
 use super::{Inner, Limiter};

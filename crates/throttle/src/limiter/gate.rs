@@ -1,3 +1,5 @@
+//! Whether bytes pass a node without being looked at.
+
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 use crate::rate::Rate;

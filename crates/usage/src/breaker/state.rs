@@ -1,3 +1,5 @@
+//! The states of a circuit breaker.
+
 use tokio::time::Instant;
 
 use super::BreakerSettings;

@@ -1,3 +1,5 @@
+//! An amount that grows, for many threads.
+
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::{Amount, Field};

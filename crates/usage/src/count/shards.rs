@@ -1,3 +1,5 @@
+//! Totals that many threads add to at once.
+
 use super::{AtomicAmount, slot};
 use crate::{Amount, Totals};
 

@@ -1,3 +1,5 @@
+//! Keeps in the local file what was counted.
+
 use std::sync::{
     Arc,
     atomic::{Ordering, fence},

@@ -1,3 +1,5 @@
+//! The last round before the end.
+
 use std::time::Duration;
 
 use tokio::time::timeout;

@@ -1,3 +1,5 @@
+//! Tells each milestone once.
+
 use super::Work;
 use crate::{Field, Milestone, Reached, entry::Entry, month::Month};
 

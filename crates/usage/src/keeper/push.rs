@@ -1,3 +1,5 @@
+//! Tells the shared ledger what was counted here, and asks for what others counted.
+
 use std::{
     collections::HashMap,
     sync::{Arc, PoisonError, atomic::Ordering},

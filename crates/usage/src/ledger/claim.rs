@@ -1,3 +1,5 @@
+//! Claims on what is left of a limit, and leases of it.
+
 use std::time::Duration;
 
 use crate::{Amount, Cell, Field, Limits, Time};

@@ -1,3 +1,5 @@
+//! Why a ledger did not do what it was asked.
+
 use std::{error::Error, fmt};
 
 /// What to do about a ledger's error.

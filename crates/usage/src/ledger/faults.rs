@@ -1,3 +1,5 @@
+//! Faults of a ledger, on demand, for tests.
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Answer, Claim, ErrorKind, Lease, Ledger, LedgerError, Pushed, Row, Sum};

@@ -1,3 +1,5 @@
+//! A ledger behind a circuit breaker.
+
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},

@@ -1,3 +1,5 @@
+//! A ledger in memory.
+
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},

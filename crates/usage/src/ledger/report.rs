@@ -1,3 +1,5 @@
+//! What a ledger answers.
+
 use crate::{Period, Subject, Totals};
 
 /// What became of a push.

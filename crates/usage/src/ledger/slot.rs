@@ -1,3 +1,5 @@
+//! A connection that is made when it is needed, and anew when it failed.
+
 use std::{
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,

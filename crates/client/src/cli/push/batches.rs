@@ -1,3 +1,5 @@
+//! Lines of `nexus push`, gathered into batches.
+
 use std::io::BufRead;
 
 use super::{

@@ -1,3 +1,5 @@
+//! A counter that many threads add to.
+
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},

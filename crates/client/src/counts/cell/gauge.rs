@@ -1,3 +1,5 @@
+//! A gauge that many threads set and add to.
+
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},

@@ -1,3 +1,5 @@
+//! A histogram that many threads observe into.
+
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},

@@ -1,3 +1,5 @@
+//! What was counted in one series, on its way to the hub.
+
 use std::sync::Arc;
 
 use crate::{

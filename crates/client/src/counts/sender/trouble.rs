@@ -1,3 +1,5 @@
+//! Why nothing can be sent, and since how many tries.
+
 use std::time::Duration;
 
 use crate::backoff::{self, Backoff};

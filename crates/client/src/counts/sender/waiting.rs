@@ -1,3 +1,5 @@
+//! When the sender is to do something next.
+
 use std::time::Duration;
 
 use tokio::time::Instant;

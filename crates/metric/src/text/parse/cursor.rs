@@ -1,3 +1,5 @@
+//! What is left of a line.
+
 use std::borrow::Cow;
 
 use memchr::memchr2;

@@ -1,3 +1,5 @@
+//! A family while its lines are read.
+
 use std::collections::{HashMap, hash_map::Entry};
 
 use super::{ParseError, Reason, sample::Sample, series::Series};

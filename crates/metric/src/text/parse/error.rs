@@ -1,3 +1,5 @@
+//! Why a text could not be read, and where.
+
 use crate::{Kind, LabelError};
 
 /// Why a text could not be read, and where.

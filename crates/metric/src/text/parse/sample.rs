@@ -1,3 +1,5 @@
+//! A sample line.
+
 use std::borrow::Cow;
 
 use super::{Reason, cursor::Cursor};

@@ -1,3 +1,5 @@
+//! A series while its samples are read.
+
 use super::{Reason, sample::Sample};
 use crate::{
     Kind,

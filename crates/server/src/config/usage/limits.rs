@@ -1,3 +1,5 @@
+//! `usage.limits`: how much one key may use.
+
 use serde::Serialize;
 use utoipa::ToSchema;
 

@@ -1,3 +1,5 @@
+//! `usage.shared`: the store in which several hubs share their usage.
+
 use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 
 use nexus_usage::Secret;

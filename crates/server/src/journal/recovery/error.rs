@@ -1,3 +1,5 @@
+//! Why a journal cannot be used.
+
 use std::{io, path::PathBuf};
 
 use crate::{

@@ -1,3 +1,5 @@
+//! `metric-nexus state accept`.
+
 use std::{fs::File, io::Write};
 
 use nexus_segments::{LockError, LockFile, files};

@@ -1,3 +1,5 @@
+//! `metric-nexus state check`.
+
 use std::io::Write;
 
 use nexus_segments::LockFile;

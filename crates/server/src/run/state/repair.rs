@@ -1,3 +1,5 @@
+//! `metric-nexus state repair`.
+
 use std::{
     fs::{self, File},
     io::{self, Write},

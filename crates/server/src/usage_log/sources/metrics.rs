@@ -1,3 +1,5 @@
+//! What the sources of the usage log count.
+
 use std::sync::atomic::Ordering::Relaxed;
 
 use nexus_metric::Kind;

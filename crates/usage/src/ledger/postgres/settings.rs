@@ -1,3 +1,5 @@
+//! How to reach a PostgreSQL database.
+
 use std::time::Duration;
 
 use crate::{BreakerSettings, Secret};

@@ -1,3 +1,5 @@
+//! The connection to Redis.
+
 use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt, stream};

@@ -1,3 +1,5 @@
+//! What to do about an error of Redis.
+
 use redis::{ErrorKind as Kind, RedisError, ServerErrorKind};
 
 use crate::ledger::{ErrorKind, LedgerError};

@@ -1,3 +1,5 @@
+//! The names of the keys in Redis.
+
 use redis::Cmd;
 
 use crate::{Field, Period, Subject, WriterId};

@@ -1,3 +1,5 @@
+//! The scripts that run in Redis.
+
 use std::{collections::BTreeMap, sync::LazyLock};
 
 use redis::{Cmd, Script};

@@ -1,3 +1,5 @@
+//! How to reach a Redis server or Cluster.
+
 use std::{fmt, str::FromStr, time::Duration};
 
 use crate::{BreakerSettings, Secret};

@@ -1,3 +1,5 @@
+//! The cells in SQLite.
+
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{

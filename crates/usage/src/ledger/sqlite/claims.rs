@@ -1,3 +1,5 @@
+//! The claims in SQLite.
+
 use rusqlite::{Connection, params};
 
 use super::{

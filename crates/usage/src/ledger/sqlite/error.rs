@@ -1,3 +1,5 @@
+//! Why SQLite did not do what it was asked.
+
 use std::path::Path;
 
 use rusqlite::ErrorCode;

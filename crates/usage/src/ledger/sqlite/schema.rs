@@ -1,3 +1,5 @@
+//! The schema in SQLite.
+
 use std::{path::Path, time::Duration};
 
 use rusqlite::Connection;

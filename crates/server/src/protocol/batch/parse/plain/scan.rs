@@ -1,3 +1,5 @@
+//! A position in a text that is JSON of the plain form.
+
 /// Where reading has come to in a text that is JSON, if nothing says otherwise.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Scanner<'a> {
