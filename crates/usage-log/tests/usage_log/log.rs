@@ -121,7 +121,7 @@ fn a_sink_that_panics_is_called_again() {
         fn store(
             &mut self,
             batch: &[nexus_usage_log::Entry],
-        ) -> Result<Vec<nexus_usage_log::Stored>, nexus_usage_log::SinkError> {
+        ) -> Result<Vec<nexus_usage_log::EventOutcome>, nexus_usage_log::SinkError> {
             self.1 += 1;
             assert!(self.1 > 2, "a bug in a sink");
             self.0.store(batch)
