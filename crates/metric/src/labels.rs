@@ -192,23 +192,23 @@ fn unquote(text: &str) -> Option<(Cow<'_, str>, &str)> {
 
 /// Whether it is the text of labels with legacy names and values without escapes, as nearly all are, and all are fine.
 fn is_plain_text(text: &[u8], is_fine: impl Fn(&[u8], &[u8]) -> bool) -> bool {
-    let (mut rest, mut previous) = (text, &b""[..]);
+    // Not the empty name at first: what is empty points nowhere, and comparing that is slow on some processors.
+    let (mut rest, mut previous) = (text, None);
     while !rest.is_empty() {
         let Some((name, value)) = split_where(rest, |byte| !(byte.is_ascii_alphanumeric() || byte == b'_')) else {
             return false;
         };
-        let legal = !name.first().is_some_and(u8::is_ascii_digit) && !name.starts_with(b"__");
+        let legal = name.first().is_some_and(|byte| !byte.is_ascii_digit()) && !name.starts_with(b"__");
         let Some((value, behind)) = value
             .strip_prefix(b"=\"")
             .and_then(|value| split_where(value, |byte| matches!(byte, b'"' | b'\\' | b'\n')))
         else {
             return false;
         };
-        // The empty name is not above the one before either.
-        if !legal || name <= previous || value.is_empty() || !is_fine(name, value) {
+        if !legal || previous.is_some_and(|previous| name <= previous) || value.is_empty() || !is_fine(name, value) {
             return false;
         }
-        previous = name;
+        previous = Some(name);
         rest = match behind {
             b"\"" => return true,
             [b'"', b',', rest @ ..] => rest,

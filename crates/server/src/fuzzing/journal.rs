@@ -51,7 +51,7 @@ fn replays_in_order(files: &MemoryDisk, position: u64) -> bool {
     let (mut next, mut writes) = (position.checked_add(1), 0);
     let replayed = recovery::replay(files, directory, position, |frame, write| {
         assert_eq!(Some(write.first), next, "a change is applied out of order");
-        next = write.first.checked_add(write.write.len().max(1) as u64);
+        next = write.first.checked_add(write.write.changes.len().max(1) as u64);
         writes += 1;
         apply(&mut state, &write.write, write.first, frame.at_ms);
     });

@@ -143,7 +143,7 @@ pub(crate) fn writes<'a>(header: &FrameHeader, payload: &'a [u8]) -> Result<Vec<
     while !reader.is_at_end() {
         let (created, deleted) = (reader.number()?, reader.number()?);
         let write = reader.write()?;
-        let used = sequences_of(write.len() as u64);
+        let used = sequences_of(write.changes.len() as u64);
         writes.push(JournaledWrite {
             first,
             created,

@@ -323,10 +323,10 @@ impl Content {
         }
         let op = match value {
             Value::Number(value, _) => Op::Set(*value),
-            Value::Histogram(histogram) => Op::Merge(HistogramDelta {
+            Value::Histogram(histogram) => Op::Merge(Box::new(HistogramDelta {
                 counts: histogram.counts.clone(),
                 sum: histogram.sum,
-            }),
+            })),
         };
         self.check(Target::new(family.name.clone(), labels.clone()), op)
     }

@@ -240,10 +240,10 @@ impl StateMetric {
         };
         let target = Target::new(Name::legacy(&self.key)?, Labels::from_pairs(&self.labels)?);
         let op = match (&self.histogram, kind) {
-            (Some(histogram), _) => Op::Merge(HistogramDelta {
+            (Some(histogram), _) => Op::Merge(Box::new(HistogramDelta {
                 counts: histogram.counts.as_slice().into(),
                 sum: histogram.sum,
-            }),
+            })),
             (None, Kind::Histogram) => return Err(MetricError::NoBuckets),
             (None, _) => Op::Set(self.value),
         };

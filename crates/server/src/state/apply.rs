@@ -18,9 +18,6 @@ use crate::{
     write::{Applied, Change, Op, RecordedWrite, Target, Write},
 };
 
-/// How many changes of a record are read and looked at together.
-const CHANGES_TOGETHER: usize = 64;
-
 impl State {
     /// Applies a write that was checked before. Its changes get the sequences from `first` on.
     ///
@@ -46,16 +43,8 @@ impl State {
     /// The same with a write that was checked in an earlier life.
     pub(crate) fn apply_recorded(&mut self, write: &RecordedWrite<'_>, first: u64, at_ms: u64) -> Applied {
         let mut run = Run::begin(write.owner, Stamp { sequence: first, at_ms });
-        let mut changes = write.changes();
-        let mut some = Vec::with_capacity(write.len().min(CHANGES_TOGETHER));
-        loop {
-            some.clear();
-            some.extend(changes.by_ref().take(CHANGES_TOGETHER));
-            if some.is_empty() {
-                return run.end(first, write.refused);
-            }
-            self.apply_some(&some, Slots::ToBeFound, &mut run);
-        }
+        self.apply_some(&write.changes, Slots::ToBeFound, &mut run);
+        run.end(first, write.refused)
     }
 
     fn apply_some(&mut self, changes: &[Change<'_>], mut slots: Slots<'_>, run: &mut Run<'_>) {

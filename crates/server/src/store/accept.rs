@@ -161,8 +161,8 @@ fn read(settings: &Settings, text: &str) -> Result<(Loaded, Recovered), AcceptEr
 fn pending(settings: &Settings, state: &mut State, position: u64) -> Result<(Vec<String>, u64), JournalError> {
     let (mut list, mut count) = (Vec::new(), 0);
     recovery::replay(&*settings.disk, &settings.journal, position, |frame, write| {
-        for (sequence, change) in (write.first..).zip(write.write.changes()) {
-            if let Some(text) = told(state, &change, sequence) {
+        for (sequence, change) in (write.first..).zip(&write.write.changes) {
+            if let Some(text) = told(state, change, sequence) {
                 count += 1;
                 if list.len() < PENDING_MAX {
                     list.push(format!("change {sequence}: {text}"));

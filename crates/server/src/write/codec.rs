@@ -17,7 +17,7 @@ pub(super) use target::definition;
 
 use nexus_segments::varint;
 
-use self::reader::{Trust, put_text};
+use self::reader::put_text;
 use super::{Change, Idempotency, Origin, Write};
 
 /// Why bytes are not a write.
@@ -32,6 +32,9 @@ pub(crate) enum CodecError {
     #[error("{0} has a flag that is unknown: the journal was written by a newer metric-nexus, use that one")]
     UnknownFlag(&'static str),
 }
+
+/// What a change takes at least: its tag and two empty texts.
+const CHANGE_BYTES_MIN: usize = 3;
 
 /// What may follow the owner's name in a write.
 mod flag {
@@ -76,7 +79,7 @@ fn put_head(out: &mut Vec<u8>, idempotency: Option<&Idempotency>, origin: Origin
     }
 }
 
-/// A write as it stands in the journal. It was read once: reading its changes cannot fail.
+/// A write as it stands in the journal.
 #[derive(Debug, Clone)]
 pub(crate) struct RecordedWrite<'a> {
     pub(crate) owner: &'a str,
@@ -88,30 +91,19 @@ pub(crate) struct RecordedWrite<'a> {
     pub(crate) idempotency: Option<Idempotency>,
     /// How many changes that are not in it were refused.
     pub(crate) refused: u64,
-    count: u64,
-    changes: &'a [u8],
+    /// Its changes, in order: no more than a client could send at once, so they may stand beside each other.
+    pub(crate) changes: Vec<Change<'a>>,
 }
 
-impl<'a> RecordedWrite<'a> {
-    /// How many changes it has.
-    pub(crate) fn len(&self) -> usize {
-        usize::try_from(self.count).unwrap_or(usize::MAX)
-    }
-
-    /// Its changes, in order.
-    pub(crate) fn changes(&self) -> impl Iterator<Item = Change<'a>> + use<'a> {
-        let mut reader = Reader::new(self.changes);
-        (0..self.count).map_while(move |_| reader.change(Trust::ReadBefore).ok())
-    }
-
+#[cfg(any(test, feature = "fuzzing"))]
+impl RecordedWrite<'_> {
     /// Its bytes.
-    #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();
         put_text(&mut out, self.owner);
         put_head(&mut out, self.idempotency.as_ref(), self.origin, self.refused);
-        varint::put(&mut out, self.count);
-        self.changes().for_each(|change| change.put(&mut out));
+        varint::put(&mut out, self.changes.len() as u64);
+        self.changes.iter().for_each(|change| change.put(&mut out));
         out
     }
 }
@@ -139,21 +131,21 @@ impl<'a> Reader<'a> {
             _ => self.number()?,
         };
         let count = self.number()?;
-        // The shortest change takes four bytes, so a count beyond that is damage.
-        if count > self.rest_len() as u64 {
-            return Err(CodecError::Short);
-        }
-        let (start, changes) = (self.mark(), 0..count);
-        for _ in changes {
-            self.change(Trust::Unread)?;
+        // The shortest change takes three bytes, so a count beyond that is damage.
+        let count = usize::try_from(count)
+            .ok()
+            .filter(|count| *count <= self.rest_len() / CHANGE_BYTES_MIN);
+        let count = count.ok_or(CodecError::Short)?;
+        let mut changes = Vec::with_capacity(count);
+        for _ in 0..count {
+            changes.push(self.change()?);
         }
         Ok(RecordedWrite {
             owner,
             origin,
             idempotency,
             refused,
-            count,
-            changes: self.since(start),
+            changes,
         })
     }
 }

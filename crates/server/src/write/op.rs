@@ -15,8 +15,8 @@ pub(crate) enum Op {
     Add(f64),
     /// One observation goes into a histogram.
     Observe(f64),
-    /// Many observations, counted already, go into a histogram.
-    Merge(HistogramDelta),
+    /// Many observations, counted already, go into a histogram. Apart, so that every change is not as large as this rare one.
+    Merge(Box<HistogramDelta>),
 }
 
 /// Observations counted in the buckets of a histogram: not cumulative, the last one is `+Inf`.

@@ -75,6 +75,9 @@ fn quick(text: &str, changes_max: usize) -> Option<Result<Vec<Change<'static>>, 
         if !items.push(change) {
             return Some(Err(BatchError::TooMany { max: changes_max }));
         }
+        if items.next == 1 {
+            items.expect_more_like_it(text.len(), reader.rest().len());
+        }
         if is_array && !reader.eat(b',') {
             if reader.eat(b']') && reader.rest().is_empty() {
                 break;
@@ -135,6 +138,12 @@ impl Items {
             changes_max,
             before: Before::default(),
         }
+    }
+
+    /// Makes room for as many as there are if all are as long as the first.
+    fn expect_more_like_it(&mut self, body_bytes: usize, rest_bytes: usize) {
+        let more = rest_bytes / (body_bytes - rest_bytes).max(1);
+        self.changes.reserve_exact(more.min(self.changes_max));
     }
 
     /// `false` if that was one too many.

@@ -424,7 +424,7 @@ fn translate_change(change: &model::Change) -> Change<'static> {
         model::What::Observe(value) => Change::Series(target, Op::Observe(value)),
         model::What::Merge(counts, sum) => {
             let counts = counts.into();
-            Change::Series(target, Op::Merge(HistogramDelta { counts, sum }))
+            Change::Series(target, Op::Merge(Box::new(HistogramDelta { counts, sum })))
         }
         model::What::Expire(sequence) => Change::Expire {
             family: target.family,

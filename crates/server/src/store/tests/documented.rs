@@ -135,7 +135,7 @@ fn the_types_of_changes_and_the_numbers_of_kinds() {
         ("set", Change::Series(one.clone(), Op::Set(value))),
         ("add", Change::Series(one.clone(), Op::Add(value))),
         ("observe", Change::Series(one.clone(), Op::Observe(value))),
-        ("merge", Change::Series(one, Op::Merge(delta))),
+        ("merge", Change::Series(one, Op::Merge(delta.into()))),
         (
             "delete",
             Change::Delete {

@@ -142,14 +142,14 @@ fn a_histogram_counts_observations() {
         counts: Box::new([1, 0, 2]),
         sum: 7.0,
     };
-    accept(&store, vec![Change::Series(target.clone(), Op::Merge(delta))]);
+    accept(&store, vec![Change::Series(target.clone(), Op::Merge(delta.into()))]);
     assert_eq!(dump(&store), "h{} [3, 1, 3] sum 19");
     let short = HistogramDelta {
         counts: Box::new([1, 0]),
         sum: 7.0,
     };
     assert_eq!(
-        refuse(&store, vec![Change::Series(target.clone(), Op::Merge(short))]),
+        refuse(&store, vec![Change::Series(target.clone(), Op::Merge(short.into()))]),
         "0: h has other buckets"
     );
     assert_eq!(

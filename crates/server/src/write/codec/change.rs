@@ -7,7 +7,7 @@ use nexus_segments::varint;
 use super::{
     super::{Change, FamilyName, LabelText},
     CodecError,
-    reader::{Reader, Trust, put_text},
+    reader::{Reader, put_text},
 };
 
 /// The tags of changes that are not about one series' value; those of the others are in `op.rs`. 8 is kept for
@@ -48,13 +48,13 @@ impl Change<'_> {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn change(&mut self, trust: Trust) -> Result<Change<'a>, CodecError> {
+    pub(super) fn change(&mut self) -> Result<Change<'a>, CodecError> {
         let tag = self.byte()?;
         Ok(match tag {
             tag::DELETE => {
                 let family = FamilyName::Borrowed(self.name()?);
                 let exact = self.byte()? == 1;
-                let labels = LabelText::Borrowed(self.labels(trust)?);
+                let labels = LabelText::Borrowed(self.labels()?);
                 Change::Delete {
                     family,
                     labels: exact.then_some(labels),
@@ -66,11 +66,11 @@ impl<'a> Reader<'a> {
             },
             tag::EXPIRE => Change::Expire {
                 family: FamilyName::Borrowed(self.name()?),
-                labels: LabelText::Borrowed(self.labels(trust)?),
+                labels: LabelText::Borrowed(self.labels()?),
                 sequence: self.number()?,
             },
             op => {
-                let (target, op) = self.target_and_op(op, trust)?;
+                let (target, op) = self.target_and_op(op)?;
                 Change::Series(target, op)
             }
         })

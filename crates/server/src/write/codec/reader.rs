@@ -32,13 +32,6 @@ struct Name<'a> {
     text: &'a str,
 }
 
-/// Whether bytes may be anything, or were read once without an error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Trust {
-    Unread,
-    ReadBefore,
-}
-
 impl<'a> Reader<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Reader {
@@ -113,11 +106,11 @@ impl<'a> Reader<'a> {
         Ok(self.name.text)
     }
 
-    pub(super) fn labels(&mut self, trust: Trust) -> Result<&'a str, CodecError> {
+    pub(super) fn labels(&mut self) -> Result<&'a str, CodecError> {
         let text = self.text()?;
-        match trust {
-            Trust::Unread if !Labels::is_text(text) => Err(CodecError::Invalid("a label set")),
-            Trust::Unread | Trust::ReadBefore => Ok(text),
+        match Labels::is_text(text) {
+            true => Ok(text),
+            false => Err(CodecError::Invalid("a label set")),
         }
     }
 

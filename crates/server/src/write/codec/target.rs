@@ -6,7 +6,7 @@ use nexus_segments::varint;
 use super::{
     super::{Define, Definition, Expires, FamilyName, LabelText, Target},
     CodecError,
-    reader::{Reader, Trust, put_text, put_value},
+    reader::{Reader, put_text, put_value},
 };
 
 /// What may follow the labels.
@@ -97,9 +97,9 @@ pub(in super::super) fn definition(bytes: &[u8]) -> Result<Definition, CodecErro
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn target(&mut self, trust: Trust) -> Result<Target<'a>, CodecError> {
+    pub(super) fn target(&mut self) -> Result<Target<'a>, CodecError> {
         let family = FamilyName::Borrowed(self.name()?);
-        let labels = LabelText::Borrowed(self.labels(trust)?);
+        let labels = LabelText::Borrowed(self.labels()?);
         let flags = self.peek()?;
         let define = match flags & flag::DEFINES {
             0 => {

@@ -65,7 +65,7 @@ fn change() -> impl Strategy<Value = Change<'static>> {
             3 => Change::Series(target, Op::Observe(value)),
             4 => {
                 let counts = counts.into();
-                Change::Series(target, Op::Merge(HistogramDelta { counts, sum: value }))
+                Change::Series(target, Op::Merge(Box::new(HistogramDelta { counts, sum: value })))
             }
             5 => Change::Delete {
                 family: target.family,
@@ -120,10 +120,10 @@ proptest! {
         let read = reader.write().unwrap();
         prop_assert!(reader.is_at_end());
         prop_assert_eq!(
-            (read.owner, read.origin, read.idempotency, read.refused, read.len()),
+            (read.owner, read.origin, read.idempotency, read.refused, read.changes.len()),
             (&*write.owner, write.origin, write.idempotency, write.refused.len() as u64, write.changes.len())
         );
-        prop_assert_eq!(read.changes().collect::<Vec<_>>(), write.changes);
+        prop_assert_eq!(&read.changes, &write.changes);
         prop_assert_eq!(read.encode(), bytes);
     }
 

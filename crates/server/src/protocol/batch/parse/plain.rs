@@ -7,7 +7,7 @@ use nexus_metric::{Labels, text::number};
 
 use self::scan::Scanner;
 use super::item::{Before, Op};
-use crate::write::{self, Change, Definition, Target};
+use crate::write::{self, Change, Target};
 
 /// Reads a body from front to back.
 pub(super) struct Reader<'a> {
@@ -179,12 +179,8 @@ impl Fields<'_> {
             None => None,
         };
         let define = (op == Op::Create || kind.is_some()).then(|| {
-            before.definition(Definition {
-                kind,
-                help: self.help.unwrap_or_default().into(),
-                unit: self.unit.unwrap_or_default().into(),
-                buckets: None,
-            })
+            let (help, unit) = (self.help.unwrap_or_default(), self.unit.unwrap_or_default());
+            before.definition(kind, help, unit, None)
         });
         let target = Target::new(before.name(self.metric?).ok()?, self.labels.unwrap_or_default());
         Some(Change::Series(target.defining(define), happens))
