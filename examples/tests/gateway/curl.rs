@@ -1,3 +1,5 @@
+//! curl, as the client of the gateway.
+
 use std::process::Command;
 
 /// What curl says of one request.

@@ -1,3 +1,5 @@
+//! The gateway, started as a program.
+
 use std::{
     fs,
     io::{BufRead, BufReader, Lines},

@@ -1,3 +1,5 @@
+//! The service behind the gateway.
+
 use std::{
     convert::Infallible,
     net::SocketAddr,

@@ -1,3 +1,5 @@
+//! What each verb puts into a batch.
+
 use nexus_metric::Kind;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! What a builder takes and what it refuses.
+
 use std::{collections::HashMap, ffi::OsString};
 
 use super::*;

@@ -1,3 +1,5 @@
+//! What an answer of the hub becomes as an error.
+
 use std::io;
 
 use super::*;

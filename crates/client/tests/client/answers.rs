@@ -1,3 +1,5 @@
+//! A server that gives the answers that it is told to give.
+
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex},

@@ -1,3 +1,5 @@
+//! Batches: made whole or not at all, and once.
+
 use nexus_client::{Batch, EncodedBatch, IdempotencyKey, Kind};
 
 use crate::harness::start;

@@ -1,3 +1,5 @@
+//! The client of programs without a runtime.
+
 use std::{num::NonZeroU32, thread, time::Duration};
 
 use nexus_client::{

@@ -1,3 +1,5 @@
+//! Counting in memory and sending now and then: what arrives, whatever happens between.
+
 mod faults;
 
 use std::{

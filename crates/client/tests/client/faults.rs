@@ -1,3 +1,5 @@
+//! What a hub refuses, and what the client makes of that.
+
 use std::{error::Error as _, time::Duration};
 
 use nexus_client::Client;

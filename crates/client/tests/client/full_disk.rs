@@ -1,3 +1,5 @@
+//! A spool on a disk that is full.
+
 use std::{fs, path::PathBuf, process::Command, time::Duration};
 
 use tempfile::TempDir;

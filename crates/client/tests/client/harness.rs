@@ -1,3 +1,5 @@
+//! A real hub in this process, and clients of it.
+
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::Path,

@@ -1,3 +1,5 @@
+//! Reading families and series, page by page.
+
 use std::{
     num::NonZeroU32,
     time::{Duration, SystemTime},

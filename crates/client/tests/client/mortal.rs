@@ -1,3 +1,5 @@
+//! A hub that can be killed, beside clients that go on.
+
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},

@@ -1,3 +1,5 @@
+//! The ways in which a proxy between client and hub fails.
+
 use std::{
     net::SocketAddr,
     sync::{

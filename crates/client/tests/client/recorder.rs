@@ -1,3 +1,5 @@
+//! The recorder of the crate `metrics`.
+
 use metrics::{
     Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram, with_local_recorder,
 };

@@ -1,3 +1,5 @@
+//! What is tried again, and that it is done once.
+
 use std::time::Duration;
 
 use nexus_client::{Batch, Builder, Client, IdempotencyKey, Kind};

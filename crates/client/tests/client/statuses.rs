@@ -1,3 +1,5 @@
+//! What the client does at each status of HTTP.
+
 use std::time::Duration;
 
 use nexus_client::{Batch, Error};

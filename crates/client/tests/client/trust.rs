@@ -1,3 +1,5 @@
+//! Each way to trust a hub's certificate.
+
 use std::{net::SocketAddr, sync::Arc};
 
 use rustls::sign::{CertifiedKey, SingleCertAndKey};

@@ -1,3 +1,5 @@
+//! Each verb of the client on a real hub.
+
 use nexus_client::Kind;
 
 use crate::harness::start;

@@ -1,3 +1,5 @@
+//! The fuzzer's corpus, read as the fuzzer reads it.
+
 use std::{fs, path::Path};
 
 use nexus_metric::text::{Format, parse};

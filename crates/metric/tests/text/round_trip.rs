@@ -1,3 +1,5 @@
+//! What is written is read again as it was.
+
 use nexus_metric::text::{Document, Escaping, Format, parse, write};
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+//! Which rates hold for which server, key and connection.
+
 use super::*;
 use std::collections::BTreeMap;
 

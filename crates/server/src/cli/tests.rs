@@ -1,3 +1,5 @@
+//! The command line: what it takes and what it says.
+
 use super::*;
 use crate::config::EXAMPLE;
 use std::{fs, path::Path};

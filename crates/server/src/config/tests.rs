@@ -1,3 +1,5 @@
+//! Configurations that are taken, and each mistake that one can have.
+
 use super::*;
 use crate::auth::{ApiKey, Digest, KeySource, Scopes};
 use std::time::Duration;

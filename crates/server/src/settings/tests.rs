@@ -1,3 +1,5 @@
+//! Settings that are changed while the hub runs.
+
 use super::*;
 use crate::config::Rates;
 use std::{cell::RefCell, fs};

@@ -1,3 +1,5 @@
+//! Stores on a disk in memory, and what the tests below ask of them.
+
 mod by_hand;
 mod crash;
 mod documented;

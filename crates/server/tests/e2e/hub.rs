@@ -43,6 +43,28 @@ impl Place {
         self.file(name).display().to_string()
     }
 
+    /// Asks the hub that began here for a metric that it does not have, so often with this key; how many of the requests were
+    /// not refused.
+    pub(crate) async fn unknown_metric(&self, url: &str, key: &str, count: usize) -> usize {
+        let (key, target) = (format!("X-API-Key: {key}"), format!("{url}/team_nothing?n=[1-{count}]"));
+        let arguments = [
+            "-sS",
+            "--cacert",
+            "state/tls/ca.pem",
+            "-H",
+            &key,
+            "-o",
+            "/dev/null",
+            "-w",
+            "%{http_code}\n",
+            &target,
+        ];
+        let said = run("curl", &arguments, self.path(), "").await.ok();
+        let statuses: Vec<&str> = said.lines().collect();
+        assert_eq!(statuses.len(), count, "{said}");
+        statuses.iter().filter(|status| **status == "404").count()
+    }
+
     /// The admin key that the first start left in its file.
     pub(crate) fn admin_key(&self) -> String {
         fs::read_to_string(self.file("state/admin.key"))

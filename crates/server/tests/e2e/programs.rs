@@ -1,30 +1,9 @@
 //! Programs that are not ours.
 
-use std::{env, path::Path, process::Stdio, time::Duration};
+use std::{path::Path, process::Stdio, time::Duration};
 
+pub(crate) use nexus_test_servers::{DEADLINE, require};
 use tokio::{io::AsyncWriteExt, process::Command, time::timeout};
-
-/// How long anything may take that happens at once on an idle machine.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
-
-/// Whether a test may go on: `false`, loudly, if one of the programs is not there.
-///
-/// Under `NEXUS_TEST_STRICT`, which `scripts/test` sets, nothing is skipped: what is missing fails.
-#[must_use]
-pub(crate) fn require(programs: &[&str]) -> bool {
-    let there = |program: &&&str| {
-        env::split_paths(&env::var_os("PATH").unwrap_or_default()).any(|dir| dir.join(program).is_file())
-    };
-    let missing: Vec<&&str> = programs.iter().filter(|program| !there(program)).collect();
-    assert!(
-        missing.is_empty() || env::var_os("NEXUS_TEST_STRICT").is_none(),
-        "{missing:?} not found; scripts/setup installs what the tests need"
-    );
-    if !missing.is_empty() {
-        eprintln!("SKIPPED, nothing was tested: {missing:?} not found; scripts/setup installs what the tests need");
-    }
-    missing.is_empty()
-}
 
 /// What a program said.
 #[derive(Debug)]

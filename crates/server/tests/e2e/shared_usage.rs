@@ -2,17 +2,17 @@
 
 use std::{net::TcpListener, process::Stdio};
 
+use futures_util::future::join_all;
 use tempfile::TempDir;
 use tokio::{
     net::TcpStream,
     process::{Child, Command},
-    task::JoinSet,
     time::{Duration, Instant, sleep},
 };
 
 use super::{
     hub::{Hub, Place},
-    programs::{DEADLINE, require, run},
+    programs::{DEADLINE, require},
 };
 
 const KEY: &str = "a key that both hubs know";
@@ -91,24 +91,8 @@ async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
 }
 
 /// Sends so many requests of the shared key; how many of them were not refused.
-async fn requests(url: String, place: Place, count: usize) -> usize {
-    let (key, target) = (format!("X-API-Key: {KEY}"), format!("{url}/team_nothing?n=[1-{count}]"));
-    let arguments = [
-        "-sS",
-        "--cacert",
-        "state/tls/ca.pem",
-        "-H",
-        &key,
-        "-o",
-        "/dev/null",
-        "-w",
-        "%{http_code}\n",
-        &target,
-    ];
-    let said = run("curl", &arguments, place.path(), "").await.ok();
-    let statuses: Vec<&str> = said.lines().collect();
-    assert_eq!(statuses.len(), count, "{said}");
-    statuses.iter().filter(|status| **status == "404").count()
+async fn requests(hub: &Hub, count: usize) -> usize {
+    hub.place.unknown_metric(&hub.url, KEY, count).await
 }
 
 /// What the key has used, by all hubs, as this one reports it.
@@ -132,22 +116,19 @@ async fn two_hubs_with_leases_admit_exactly_the_limit() {
     redis.start().await;
     let usage = "mode: lease, limits: { team: { api_requests: 100 } }";
     let hubs = [redis.hub(usage).await, redis.hub(usage).await];
-    let mut workers = JoinSet::new();
-    for hub in hubs.iter().cycle().take(8) {
-        workers.spawn(requests(hub.url.clone(), hub.place.clone(), 20));
-    }
-    let mut admitted: usize = workers.join_all().await.into_iter().sum();
+    let workers = hubs.iter().cycle().take(8).map(|hub| requests(hub, 20));
+    let mut admitted: usize = join_all(workers).await.into_iter().sum();
     // What a hub had leased and not used is used up by those who come later.
     until("the limit is reached", async || {
         assert!(admitted <= 100, "{admitted}");
         for hub in &hubs {
-            admitted += requests(hub.url.clone(), hub.place.clone(), 1).await;
+            admitted += requests(&hub, 1).await;
         }
         admitted >= 100
     })
     .await;
     for hub in &hubs {
-        admitted += requests(hub.url.clone(), hub.place.clone(), 5).await;
+        admitted += requests(&hub, 5).await;
     }
     assert_eq!(admitted, 100);
     // Within a push interval each knows what the other admitted.
@@ -170,7 +151,7 @@ async fn usage_is_whole_after_redis_and_hubs_were_killed() {
     let (one, other) = (redis.hub("mode: exact").await, redis.hub("mode: exact").await);
     let mut sent = 0;
     for (hub, count) in [(&one, 30), (&other, 12), (&one, 5)] {
-        sent += requests(hub.url.clone(), hub.place.clone(), count).await as u64;
+        sent += requests(&hub, count).await as u64;
     }
     until("each sees both", async || {
         used(&one).await == sent && used(&other).await == sent
@@ -178,15 +159,15 @@ async fn usage_is_whole_after_redis_and_hubs_were_killed() {
     .await;
     redis.kill().await;
     // Requests go on as if nothing had happened.
-    sent += requests(one.url.clone(), one.place.clone(), 10).await as u64;
-    sent += requests(other.url.clone(), other.place.clone(), 10).await as u64;
+    sent += requests(&one, 10).await as u64;
+    sent += requests(&other, 10).await as u64;
     redis.start().await;
     until("what Redis had lost is told again", async || used(&other).await == sent).await;
     let place = one.place.clone();
     // What is reported is kept, so the kill loses nothing of it.
     one.kill().await;
     let one = place.hub(&["--config", "config.yaml"]).await;
-    sent += requests(one.url.clone(), one.place.clone(), 7).await as u64;
+    sent += requests(&one, 7).await as u64;
     until("all of it is there", async || {
         used(&one).await == sent && used(&other).await == sent
     })
@@ -219,7 +200,7 @@ async fn a_store_that_is_not_there_is_an_error_at_the_start_unless_it_is_not_req
     let hub = place.hub(&["--config", &config]).await;
     let lost = async || hub.ok(&[], "/__metrics?prefix=metric_nexus_usage_store_lost").await;
     assert!(lost().await.contains("metric_nexus_usage_store_lost 1\n"));
-    assert_eq!(requests(hub.url.clone(), hub.place.clone(), 3).await, 3);
+    assert_eq!(requests(&hub, 3).await, 3);
     redis.start().await;
     until("it is found", async || {
         lost().await.contains("metric_nexus_usage_store_lost 0\n")

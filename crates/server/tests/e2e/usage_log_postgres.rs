@@ -5,7 +5,7 @@ use tokio::time::{Duration, Instant, sleep};
 
 use super::{
     hub::{Hub, Place},
-    programs::{DEADLINE, require, run},
+    programs::{DEADLINE, require},
 };
 
 const KEY: &str = "a key that both hubs know";
@@ -27,26 +27,10 @@ async fn hub(url: &str) -> Hub {
 }
 
 /// Sends so many requests, each of which must be answered.
-async fn requests(hub: &Hub, count: u64) -> u64 {
-    let (key, target) = (
-        format!("X-API-Key: {KEY}"),
-        format!("{}/team_nothing?n=[1-{count}]", hub.url),
-    );
-    let arguments = [
-        "-sS",
-        "--cacert",
-        "state/tls/ca.pem",
-        "-H",
-        &key,
-        "-o",
-        "/dev/null",
-        "-w",
-        "%{http_code}\n",
-        &target,
-    ];
-    let said = run("curl", &arguments, hub.place.path(), "").await.ok();
-    assert_eq!(said, "404\n".repeat(usize::try_from(count).unwrap()));
-    count
+async fn requests(hub: &Hub, count: usize) -> u64 {
+    let answered = hub.place.unknown_metric(&hub.url, KEY, count).await;
+    assert_eq!(answered, count);
+    count as u64
 }
 
 /// The calls that a report in CSV has.

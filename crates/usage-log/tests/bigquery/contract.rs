@@ -1,3 +1,5 @@
+//! What the sink sends to BigQuery and what it makes of the answers.
+
 use std::{
     sync::{
         Arc,

@@ -1,3 +1,5 @@
+//! A server that keeps BigQuery's contract for `insertAll`.
+
 use std::{
     collections::{HashMap, VecDeque},
     net::Ipv4Addr,

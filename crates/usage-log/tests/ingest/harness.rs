@@ -1,3 +1,5 @@
+//! A log, and what comes to it.
+
 use std::{
     collections::BTreeMap,
     path::PathBuf,

@@ -1,3 +1,5 @@
+//! Records that come by syslog.
+
 use std::time::Duration;
 
 use nexus_usage_log::{

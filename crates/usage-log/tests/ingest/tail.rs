@@ -1,3 +1,5 @@
+//! Records that are read from a file as it grows.
+
 use std::{
     fs::{self, File},
     io::Write as _,

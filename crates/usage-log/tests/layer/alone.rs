@@ -1,3 +1,5 @@
+//! The layer by itself, on responses of all shapes.
+
 use std::{
     convert::Infallible,
     sync::{Arc, Mutex},

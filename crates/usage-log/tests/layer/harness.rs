@@ -1,3 +1,5 @@
+//! A service with the layer around it.
+
 use std::{
     convert::Infallible,
     net::SocketAddr,

@@ -1,3 +1,5 @@
+//! The layer in a server on a socket: what is recorded is what the client received.
+
 use nexus_usage_log::Outcome;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},

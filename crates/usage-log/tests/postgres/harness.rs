@@ -1,3 +1,5 @@
+//! A real PostgreSQL, and logs that store into it.
+
 use std::{sync::OnceLock, time::Duration};
 
 use nexus_usage_log::{

@@ -1,3 +1,5 @@
+//! What the sink keeps, and for how long.
+
 use std::{
     collections::BTreeMap,
     sync::atomic::{AtomicI64, Ordering},

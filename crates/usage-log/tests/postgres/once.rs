@@ -1,3 +1,5 @@
+//! Each event and each record counts once.
+
 use std::time::Duration;
 
 use nexus_usage_log::{Entry, EventOutcome, Labels, PostgresSettings, Reports, Settings, Sink as _, Time, UsageLog};

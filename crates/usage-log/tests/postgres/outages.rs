@@ -1,3 +1,5 @@
+//! A server that is killed, and a network that loses answers.
+
 use nexus_test_servers::{Proxy, postgres_url};
 use nexus_usage_log::{Time, UsageLog};
 

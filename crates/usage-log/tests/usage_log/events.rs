@@ -1,3 +1,5 @@
+//! Events that clients post: each counts once.
+
 use std::time::Duration;
 
 use nexus_usage_log::{EventOutcome, Retention, StoreError, Time, Timing, UsageLog};

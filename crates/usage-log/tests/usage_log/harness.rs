@@ -1,3 +1,5 @@
+//! A log in a directory of its own.
+
 use std::{
     sync::{
         Arc, Mutex,

@@ -1,3 +1,5 @@
+//! Records that come after their hour was closed.
+
 use std::{
     sync::atomic::{AtomicI64, Ordering},
     time::Duration,

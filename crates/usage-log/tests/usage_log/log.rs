@@ -1,3 +1,5 @@
+//! From a record to the report, through the spool.
+
 use std::{sync::atomic::Ordering, time::Duration};
 
 use nexus_usage_log::{Settings, Time, UsageLog};

@@ -1,3 +1,5 @@
+//! What becomes of records that find no room.
+
 use std::{
     sync::atomic::{AtomicBool, Ordering},
     thread,

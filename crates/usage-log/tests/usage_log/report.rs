@@ -1,3 +1,5 @@
+//! What a report says.
+
 use std::{collections::BTreeMap, time::Duration};
 
 use nexus_usage_log::{

@@ -1,3 +1,5 @@
+//! What goes when it is past its time, and what stays.
+
 use std::{
     sync::atomic::{AtomicI64, Ordering},
     time::Duration,

@@ -1,3 +1,5 @@
+//! When the breaker opens, and when it lets calls through again.
+
 use std::sync::{
     Arc,
     atomic::{AtomicBool, AtomicU32, Ordering},

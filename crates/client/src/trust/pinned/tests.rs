@@ -1,3 +1,5 @@
+//! Which certificates a pinned fingerprint lets through.
+
 use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};

@@ -1,3 +1,5 @@
+//! Counting while the network loses requests and answers.
+
 use std::{
     net::SocketAddr,
     sync::{Arc, Weak},

@@ -1,3 +1,5 @@
+//! What each text format makes of a family and its samples.
+
 use super::*;
 
 fn header(name: &str, kind: Kind) -> Header<'_> {

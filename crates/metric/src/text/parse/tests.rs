@@ -1,3 +1,5 @@
+//! Which texts are read, and as what.
+
 use super::*;
 use crate::{
     Kind, Labels,

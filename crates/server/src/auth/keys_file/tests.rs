@@ -1,3 +1,5 @@
+//! The file of keys: written, read, and what may stand in it.
+
 use super::*;
 use std::os::unix::fs::PermissionsExt;
 

@@ -1,3 +1,5 @@
+//! Disks that are full or fail.
+
 use std::time::Duration;
 
 use nexus_segments::{

@@ -1,3 +1,5 @@
+//! What is there after a crash or a stop.
+
 use proptest::{collection::vec, prelude::*};
 
 use super::*;

@@ -1,3 +1,5 @@
+//! What each change does to the state, and what is refused.
+
 use super::*;
 use crate::write::HistogramDelta;
 

@@ -1,3 +1,5 @@
+//! The configuration of the NGINX under test.
+
 use super::{
     EXAMPLE, MODULES,
     hub::{Metered, UDP, UNIX},

@@ -1,3 +1,5 @@
+//! The hub that NGINX logs to.
+
 use std::{
     collections::BTreeMap,
     net::TcpListener,

@@ -1,3 +1,5 @@
+//! Calls and bytes by the second, as logs have them, compared.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Calls and bytes of each second.

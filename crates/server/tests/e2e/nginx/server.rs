@@ -1,3 +1,5 @@
+//! A real NGINX, started and ended.
+
 use std::{
     collections::BTreeMap,
     fs,

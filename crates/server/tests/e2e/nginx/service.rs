@@ -1,3 +1,5 @@
+//! The service behind NGINX.
+
 use std::{
     sync::{
         Arc,

@@ -1,3 +1,5 @@
+//! The load on NGINX, by wrk.
+
 use std::process::Stdio;
 
 use tokio::{

@@ -1,3 +1,5 @@
+//! Who gets how much when several share a limit.
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! What the outbox must hold, as plain maps: the model that the real one is compared with.
+
 use std::collections::{HashMap, HashSet};
 
 use nexus_metric::Buckets;
