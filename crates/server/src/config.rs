@@ -113,6 +113,8 @@ pub(crate) struct Config {
     pub(crate) warnings: Vec<String>,
     /// The file that it was read from.
     pub(crate) file: Option<PathBuf>,
+    /// What the file said then, whatever environment and flags said instead.
+    pub(crate) as_in_file: Option<Box<Config>>,
 }
 
 /// A configuration file that has been read.
@@ -167,6 +169,11 @@ impl Config {
             .or_else(|| variable(environment, "METRIC_NEXUS_CONFIG").map(PathBuf::from));
         let file = path.as_deref().map(ConfigFile::read).transpose()?;
         let mut config = Self::load(flags, environment, file.as_ref())?;
+        if let Some(file) = &file {
+            config.as_in_file = Self::load(&Overrides::default(), &|_| None, Some(file))
+                .ok()
+                .map(Box::new);
+        }
         config.file = path;
         Ok(config)
     }
@@ -202,30 +209,34 @@ impl Config {
     }
 
     /// The sections in which the file, [read again](Config::read_again), says something else than at the start, and which count
-    /// at a start only. What environment and flags may set instead is left out: it cannot be told who set it.
+    /// at a start only.
     pub(crate) fn waits_for_a_start(&self, again: &Self) -> Vec<&'static str> {
+        let before = self.as_in_file.as_deref().unwrap_or(self);
         [
-            ("tls", self.tls != again.tls),
-            ("keys", self.keys != again.keys),
-            ("snapshot", self.snapshot != again.snapshot),
-            ("journal", self.journal != again.journal),
-            ("idempotency", self.idempotency != again.idempotency),
-            ("limits", self.limits != again.limits),
-            ("usage", self.usage_at_start() != again.usage_at_start()),
-            ("usage_log", self.usage_log != again.usage_log),
-            ("scrape", self.scrape != again.scrape),
-            ("cors", self.cors != again.cors),
+            ("listen", before.listen != again.listen),
+            ("state", before.state != again.state),
+            ("durability", before.durability != again.durability),
+            ("tls", before.tls != again.tls),
+            ("keys", before.keys != again.keys),
+            ("snapshot", before.snapshot != again.snapshot),
+            ("journal", before.journal != again.journal),
+            ("idempotency", before.idempotency != again.idempotency),
+            ("limits", before.limits != again.limits),
+            ("usage", before.usage_at_start() != again.usage_at_start()),
+            ("usage_log", before.usage_log != again.usage_log),
+            ("scrape", before.scrape != again.scrape),
+            ("cors", before.cors != again.cors),
+            ("log", before.log != again.log),
         ]
         .into_iter()
         .filter_map(|(section, differs)| differs.then_some(section))
         .collect()
     }
 
-    /// The usage without what can change while the hub runs, and without what the environment may say instead.
+    /// The usage without what can change while the hub runs.
     fn usage_at_start(&self) -> Usage {
         Usage {
             limits: Default::default(),
-            shared: None,
             ..self.usage.clone()
         }
     }
@@ -260,6 +271,7 @@ impl Config {
             log: Log::read(&top),
             warnings,
             file: None,
+            as_in_file: None,
         };
         top.finish();
         config

@@ -29,6 +29,7 @@ mod health;
 mod hub;
 mod middleware;
 mod query;
+mod refused_keys;
 mod request_id;
 mod request_metrics;
 mod reserved;

@@ -5,7 +5,7 @@ mod direct;
 mod listeners;
 mod metrics;
 mod open;
-mod process;
+pub(crate) mod process;
 mod snapshots;
 mod sources;
 
@@ -160,11 +160,12 @@ impl Hub {
     fn serve_limits(&self) -> serve::Limits {
         let limits = &self.config().limits;
         serve::Limits {
-            connections_max: limits.connections_max,
+            connections_max: process::connections_max(limits.connections_max),
             handshake_timeout: limits.handshake_timeout,
             header_timeout: limits.header_timeout,
             idle_timeout: limits.idle_timeout,
             body_idle_timeout: limits.body_idle_timeout,
+            unread_body_bytes_max: limits.unread_body_bytes_max,
             drain_timeout: limits.drain_timeout,
             ..serve::Limits::default()
         }

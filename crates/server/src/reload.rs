@@ -36,11 +36,13 @@ struct Shared {
 }
 
 /// What was another than before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Changed {
     pub(crate) keys: bool,
     pub(crate) certificate: bool,
     pub(crate) settings: bool,
+    /// Sections of the configuration file that are others than at the start, and are read at a start only.
+    pub(crate) wait_for_a_start: Vec<&'static str>,
 }
 
 impl Reloader {
@@ -88,16 +90,20 @@ impl Reloader {
     /// certificate or limits stay.
     pub(crate) fn reload_all(&self) -> Result<Changed, String> {
         let mut errors = Vec::new();
-        let mut said = |found: Result<bool, String>| {
+        fn said<T: Default>(found: Result<T, String>, errors: &mut Vec<String>) -> T {
             found.unwrap_or_else(|error| {
                 errors.push(error);
-                false
+                T::default()
             })
-        };
+        }
+        let keys = said(self.reload_keys(), &mut errors);
+        let certificate = said(self.reload_certificate(), &mut errors);
+        let (settings, wait_for_a_start) = said(self.reload_settings(), &mut errors);
         let changed = Changed {
-            keys: said(self.reload_keys()),
-            certificate: said(self.reload_certificate()),
-            settings: said(self.reload_settings()),
+            keys,
+            certificate,
+            settings,
+            wait_for_a_start,
         };
         if errors.is_empty() {
             Ok(changed)
@@ -106,7 +112,7 @@ impl Reloader {
         }
     }
 
-    fn reload_settings(&self) -> Result<bool, String> {
+    fn reload_settings(&self) -> Result<(bool, Vec<&'static str>), String> {
         let shared = &*self.shared;
         let reloaded = shared.config.read_again().map_err(|errors| errors.to_string());
         let reloaded = reloaded.and_then(|config| {
@@ -131,7 +137,7 @@ impl Reloader {
                         "changed in the configuration file, but read at a start only"
                     );
                 }
-                Ok(changed)
+                Ok((changed, waiting))
             }
             Err(error) => {
                 tracing::error!(%error, "the limits stay as they were");

@@ -8,6 +8,7 @@
 //! A panic ends at most its own connection, and is counted.
 
 mod activity;
+mod arriving;
 mod connection;
 mod counters;
 mod exchange;
@@ -18,8 +19,10 @@ mod listener;
 mod log_throttle;
 mod metered;
 mod metrics;
+mod plain;
 mod request;
 mod session;
+mod strangers;
 #[cfg(test)]
 mod tests;
 mod unix;
@@ -37,18 +40,19 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{sleep, timeout};
 use tracing::{error, warn};
 
+pub(crate) use arriving::BodyError;
 pub(crate) use counters::Counters;
 pub(crate) use exchange::Exchange;
 pub(crate) use limits::Limits;
 pub(crate) use listener::{Listener, Peer};
-pub(crate) use request::BodyStalled;
+pub(crate) use log_throttle::LogThrottle;
 pub(crate) use unix::Socket;
 
 use crate::bandwidth::Bandwidth;
 use crate::shutdown::Shutdown;
 use crate::tls::Tls;
 use listener::Stream;
-use log_throttle::LogThrottle;
+use strangers::Strangers;
 
 /// How long to wait after the operating system could not give us a connection, mostly for want
 /// of file descriptors: asking again at once would only burn the processor.
@@ -82,6 +86,7 @@ pub(crate) struct Server {
     shutdown: Shutdown,
     /// For connections that are open.
     slots: Arc<Semaphore>,
+    strangers: Arc<Strangers>,
     full: LogThrottle,
     failed_accepts: LogThrottle,
     failed_handshakes: LogThrottle,
@@ -102,6 +107,7 @@ impl Server {
             counters,
             bandwidth,
             shutdown,
+            strangers: Arc::default(),
             full: LogThrottle::default(),
             failed_accepts: LogThrottle::default(),
             failed_handshakes: LogThrottle::default(),
@@ -173,17 +179,17 @@ struct Acceptor<'a> {
 }
 
 impl Acceptor<'_> {
-    /// The next connection. Waits until there is a slot first, so that whoever does not fit waits in the operating system's
-    /// queue, at no cost to those inside. The slot is taken only with the connection: a listener to which nobody comes leaves
-    /// it to the others. May be dropped and called again.
+    /// The next connection, when there is a slot for it. Who comes behind it waits in the operating system's queue, at no cost
+    /// to those inside. May be dropped and called again.
     async fn next(&mut self) -> (Stream, Peer, OwnedSemaphorePermit) {
         loop {
+            if self.accepted.is_none() {
+                self.accepted = Some(self.accept().await);
+            }
             let slot = self.slot().await;
             if let Some((stream, peer)) = self.accepted.take() {
                 return (stream, peer, slot);
             }
-            drop(slot);
-            self.accepted = Some(self.accept().await);
         }
     }
 
@@ -204,13 +210,24 @@ impl Acceptor<'_> {
         }
     }
 
+    /// A slot for one who has come. If there is none, somebody who never showed a key leaves; if there is nobody of that kind,
+    /// the one who has come waits.
     async fn slot(&self) -> OwnedSemaphorePermit {
         if let Ok(slot) = self.server.slots.clone().try_acquire_owned() {
             return slot;
         }
         self.server.counters.at_cap.fetch_add(1, Relaxed);
+        let made_room = self.server.strangers.send_one_away();
+        if made_room {
+            self.server.counters.sent_away.fetch_add(1, Relaxed);
+        }
         if let Some(unsaid) = self.server.full.now() {
-            warn!(unsaid, "as many connections as allowed are open: others wait");
+            warn!(
+                unsaid,
+                connections = self.server.limits.connections_max,
+                "as many connections as allowed are open (limits.connections_max): those that never showed a key give way to \
+                 others, and if there are none, others wait"
+            );
         }
         match self.server.slots.clone().acquire_owned().await {
             Ok(slot) => slot,

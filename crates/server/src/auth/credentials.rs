@@ -52,10 +52,10 @@ impl fmt::Debug for Credential<'_> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum CredentialError {
     /// Neither header is there.
-    #[error("no API key: send it as `Authorization: Bearer KEY`")]
+    #[error("send it as `Authorization: Bearer KEY`")]
     Missing,
     /// A header is there, and says nothing that could be a key; says why.
-    #[error("no API key in the header: {0}")]
+    #[error("{0}")]
     Malformed(&'static str),
 }
 

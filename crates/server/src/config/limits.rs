@@ -25,6 +25,8 @@ pub(crate) struct Limits {
     pub(crate) body_bytes_max: usize,
     /// A request's body once decompressed: 64 MiB. Not less than `body_bytes_max`.
     pub(crate) body_decompressed_bytes_max: usize,
+    /// How much of a body is read and dropped if its request is answered without it, so that the answer arrives: 32 MiB.
+    pub(crate) unread_body_bytes_max: usize,
     /// Changes in one request: 100 000.
     pub(crate) changes_per_request_max: usize,
     /// Writes that wait for the writer: 4096.
@@ -59,6 +61,7 @@ impl Default for Limits {
             help_bytes_max: 4 << 10,
             body_bytes_max: 16 << 20,
             body_decompressed_bytes_max: 64 << 20,
+            unread_body_bytes_max: 32 << 20,
             changes_per_request_max: 100_000,
             queue_writes_max: 4096,
             queue_bytes_max: 256 << 20,
@@ -136,6 +139,7 @@ impl Limits {
                 "body_decompressed_bytes_max",
                 Size(&mut self.body_decompressed_bytes_max, BODY),
             ),
+            ("unread_body_bytes_max", Size(&mut self.unread_body_bytes_max, BODY)),
             (
                 "changes_per_request_max",
                 Count(&mut self.changes_per_request_max, 1..=100_000_000),

@@ -240,6 +240,7 @@ log: { format: json, level: 'warn,nexus_server=debug' }
         },
         warnings: Vec::new(),
         file: None,
+        as_in_file: None,
     };
     assert_eq!(config, expected);
 }

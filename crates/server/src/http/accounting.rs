@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::{
     body::Body,
-    extract::{FromRef, MatchedPath, Request},
+    extract::{FromRef, Request},
     http::{Method, Uri},
     response::{IntoResponse, Response},
 };
@@ -126,10 +126,9 @@ impl Accounting {
         if !log.is_enabled() {
             return LogDimensions::default();
         }
-        let route = request.extensions().get::<MatchedPath>();
         LogDimensions {
             service: log.intern("hub"),
-            route: log.intern(route.map_or("none", MatchedPath::as_str)),
+            route: log.intern(super::authenticate::route(request)),
             client: super::authenticate::client_id(request).map_or_else(Arc::default, Arc::from),
             method: log.intern(known(request.method())),
         }
@@ -137,7 +136,7 @@ impl Accounting {
 }
 
 /// The methods that are told apart; a client must not be able to think up series of the usage log.
-fn known(method: &Method) -> &str {
+pub(super) fn known(method: &Method) -> &str {
     match *method {
         Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::DELETE | Method::OPTIONS => method.as_str(),
         _ => "other",

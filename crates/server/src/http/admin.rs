@@ -200,6 +200,8 @@ pub(super) struct Reloaded {
     certificate: bool,
     /// Whether limits of the configuration file or of `settings.yaml` were.
     settings: bool,
+    /// Sections of the configuration file that are others than at the start, and wait for the next start.
+    wait_for_a_start: Vec<&'static str>,
 }
 
 /// Read keys and certificate again at once, which the hub does by itself within a second; and from the configuration file
@@ -214,6 +216,7 @@ pub(super) async fn reload(State(reloader): State<Reloader>, caller: Principal) 
         keys: changed.keys,
         certificate: changed.certificate,
         settings: changed.settings,
+        wait_for_a_start: changed.wait_for_a_start,
     }))
 }
 

@@ -11,11 +11,12 @@ use tokio::time::Instant;
 
 use super::{AppState, error::Problem, request_metrics::RequestMetrics};
 use crate::{
-    auth::{ApiKey, Keyring, Principal, credentials},
+    auth::{ApiKey, CredentialError, Keyring, Principal, credentials},
     clients::Clients,
     clock::now_ms,
     intake::RequestUsage,
     serve::{Exchange, Peer},
+    usage_log::UsageLogHandle,
 };
 
 /// Handlers are given whom the [middleware](super::middleware) admitted. Every route is surrounded by it, which a test holds
@@ -43,6 +44,7 @@ pub(super) struct Authentication {
     keyring: Keyring,
     clients: Clients,
     requests: Arc<RequestMetrics>,
+    usage_log: UsageLogHandle,
 }
 
 impl FromRef<AppState> for Authentication {
@@ -51,6 +53,7 @@ impl FromRef<AppState> for Authentication {
             keyring: Keyring::from_ref(state),
             clients: Clients::from_ref(state),
             requests: FromRef::from_ref(state),
+            usage_log: FromRef::from_ref(state),
         }
     }
 }
@@ -58,13 +61,19 @@ impl FromRef<AppState> for Authentication {
 impl Authentication {
     /// Who sent the request, if they have a key; notes the client.
     pub(super) fn authenticate(&self, request: &Request) -> Result<Principal, Problem> {
-        let found = match credentials(request.headers()) {
-            Ok(credential) => self.keyring.find(credential.as_str()).ok_or_else(Problem::unknown_key),
-            Err(error) => Err(error.into()),
+        let (why, problem) = match credentials(request.headers()) {
+            Ok(credential) => match self.keyring.find(credential.as_str()) {
+                Some(key) => {
+                    self.note_client(&key, request);
+                    return Ok(key.principal());
+                }
+                None => ("it is unknown or expired", Problem::unknown_key()),
+            },
+            Err(error @ CredentialError::Missing) => ("there is none", error.into()),
+            Err(error @ CredentialError::Malformed(_)) => ("it is malformed", error.into()),
         };
-        let key = found.inspect_err(|_| self.requests.auth_failed())?;
-        self.note_client(&key, request);
-        Ok(key.principal())
+        self.requests.refused_keys.note(request, why, &self.usage_log);
+        Err(problem)
     }
 
     /// A client is told apart by the id that it sends, else by its address; those that come by a unix socket have none.
@@ -83,6 +92,14 @@ impl Authentication {
 pub(super) fn client_id(request: &Request) -> Option<&str> {
     let id = request.headers().get("x-client-id")?.to_str().ok()?;
     (!id.is_empty()).then(|| id.get(..CLIENT_ID_BYTES_MAX).unwrap_or(id))
+}
+
+/// The route of what nothing answers.
+const NO_ROUTE: &str = "none";
+
+/// The pattern that a request matches, never what a client sent.
+pub(super) fn route(request: &Request) -> &str {
+    request.extensions().get().map_or(NO_ROUTE, MatchedPath::as_str)
 }
 
 /// A request that is to be counted, with the time until its answer begins, by route.
@@ -107,7 +124,7 @@ impl RequestTimer {
 
     /// The pattern, never what a client sent.
     pub(super) fn route(&self) -> &str {
-        self.route.as_ref().map_or("none", MatchedPath::as_str)
+        self.route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str)
     }
 
     pub(super) fn end(self, requests: &RequestMetrics, answer: &Response) {

@@ -16,7 +16,7 @@ use crate::{
     accounts::Refused,
     config::{Config, Limits},
     content_coding::ContentCoding,
-    serve::BodyStalled,
+    serve::BodyError,
 };
 
 /// Bodies beyond this are decompressed where they hold up nobody else.
@@ -111,8 +111,11 @@ async fn collect(mut body: Body, max: usize) -> Result<Bytes, Problem> {
 }
 
 fn read_error(error: &axum::Error) -> Problem {
-    if BodyStalled::caused(error) {
-        Problem::body_timeout()
+    if let Some(error) = BodyError::cause(error) {
+        match error {
+            BodyError::Stalled => Problem::body_timeout(),
+            BodyError::KeptBack => Problem::expectation_failed(),
+        }
     } else if let Some(refusal) = used_up(error) {
         Problem::from(Refused::UsedUp(refusal.clone()))
     } else {

@@ -154,6 +154,14 @@ impl Problem {
         )
     }
 
+    pub(super) fn expectation_failed() -> Self {
+        Problem::new(
+            StatusCode::EXPECTATION_FAILED,
+            "expectation-failed",
+            "over HTTP/2 this hub does not send 100 Continue: send the body at once, without `Expect: 100-continue`, or use HTTP/1.1",
+        )
+    }
+
     pub(super) fn unknown_key() -> Self {
         Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", "Invalid or expired API Key").challenged()
     }

@@ -6,7 +6,11 @@ use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use axum::{
     extract::{FromRef, Request},
-    http::header::CONTENT_TYPE,
+    http::{
+        Version,
+        header::{CONTENT_TYPE, HOST},
+        uri::Authority,
+    },
     middleware::{Next, from_fn},
     response::Response,
 };
@@ -101,6 +105,7 @@ impl Middleware {
     /// The answer, with the body that it is sent with: errors of handlers are charged like others. What is refused before it
     /// comes to a handler is a problem.
     async fn answer(&self, request: Box<Request>, next: Next, render: error::Render) -> Result<Response, Problem> {
+        check_host(&request)?;
         let handle = async |request: Box<Request>| match self.check_content_type(&request) {
             Ok(()) => error::render(render, next.run(*request).await),
             Err(problem) => problem.render(render),
@@ -123,6 +128,56 @@ impl Middleware {
         match known.iter().any(|known| known.eq_ignore_ascii_case(essence)) {
             true => Ok(()),
             false => Err(Problem::unsupported_type(essence, known)),
+        }
+    }
+}
+
+/// HTTP/1.1 wants exactly one host, which other versions may leave out; none may give two, since whoever stands between may
+/// have looked at the other one (RFC 9112, 3.2).
+fn check_host(request: &Request) -> Result<(), Problem> {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    let detail = match (hosts.next(), hosts.next()) {
+        (None, _) if request.version() == Version::HTTP_11 => "there is no Host",
+        (_, Some(_)) => "there is more than one Host",
+        (Some(host), None) if !is_host(host.as_bytes()) => "the Host is not a host with or without a port",
+        _ => return Ok(()),
+    };
+    Err(Problem::bad_request(detail))
+}
+
+/// It may be empty: then the request is for no host.
+fn is_host(host: &[u8]) -> bool {
+    host.is_empty() || (Authority::try_from(host).is_ok() && !host.contains(&b'@'))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+
+    use super::*;
+
+    #[test]
+    fn a_request_has_the_host_that_its_version_wants() {
+        let check = |version: Version, hosts: &[&str], expected: bool| {
+            let mut request = Request::builder().version(version);
+            for host in hosts {
+                request = request.header(HOST, *host);
+            }
+            let found = check_host(&request.body(Body::empty()).unwrap());
+            assert_eq!(found.is_ok(), expected, "{version:?} {hosts:?}");
+        };
+        for version in [Version::HTTP_10, Version::HTTP_11, Version::HTTP_2] {
+            check(version, &["a"], true);
+            check(version, &["hub.example:3000"], true);
+            check(version, &["[::1]:3000"], true);
+            check(version, &[""], true);
+            check(version, &["a", "b"], false);
+            check(version, &["a", "a"], false);
+            check(version, &["a b"], false);
+            check(version, &["a/b"], false);
+            check(version, &["me@a"], false);
+            check(version, &["a:port"], false);
+            check(version, &[], version != Version::HTTP_11);
         }
     }
 }

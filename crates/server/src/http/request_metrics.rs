@@ -1,13 +1,11 @@
 //! What is counted of requests, by the middleware: how many, how long they took, and how many came without a key.
 
-use std::{
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
-    time::Duration,
-};
+use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts, core::Collector as _};
 
+use super::refused_keys::RefusedKeys;
 use crate::own_metrics::{OwnFamily, counter, of_prometheus};
 
 /// Bounds of how long requests take, in seconds: a write waits for one sync of the disk.
@@ -20,7 +18,7 @@ const DURATION_BUCKETS: [f64; 12] = [
 pub(crate) struct RequestMetrics {
     requests: IntCounterVec,
     durations: HistogramVec,
-    auth_failures: AtomicU64,
+    pub(super) refused_keys: RefusedKeys,
 }
 
 impl RequestMetrics {
@@ -37,7 +35,7 @@ impl RequestMetrics {
         Ok(RequestMetrics {
             requests: IntCounterVec::new(requests, &["route", "method", "status"])?,
             durations: HistogramVec::new(durations.buckets(DURATION_BUCKETS.to_vec()), &["route"])?,
-            auth_failures: AtomicU64::new(0),
+            refused_keys: RefusedKeys::default(),
         })
     }
 
@@ -51,10 +49,6 @@ impl RequestMetrics {
         self.durations.with_label_values(&[route]).observe(took.as_secs_f64());
     }
 
-    pub(super) fn auth_failed(&self) {
-        self.auth_failures.fetch_add(1, Relaxed);
-    }
-
     /// What was counted so far.
     pub(crate) fn families(&self) -> Vec<OwnFamily> {
         let gathered = self.durations.collect().into_iter().chain(self.requests.collect());
@@ -62,7 +56,7 @@ impl RequestMetrics {
         families.push(counter(
             "metric_nexus_auth_failures_total",
             "Requests without a key that counts.",
-            self.auth_failures.load(Relaxed),
+            self.refused_keys.count(),
         ));
         families
     }

@@ -1,6 +1,9 @@
-//! What this process takes of the machine, as Linux tells it in `/proc`: the seven metrics that every Prometheus client has.
+//! What this process takes of the machine, as Linux tells it in `/proc` (the seven metrics that every Prometheus client has),
+//! and how many files it may have open.
 
 use std::fs;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::own_metrics::{OwnFamily, counter, gauge, whole};
 
@@ -54,6 +57,41 @@ pub(super) fn families() -> Vec<OwnFamily> {
             stat.virtual_bytes,
         ),
     ]
+}
+
+/// Descriptors that connections leave to the journal, snapshots, sinks and whatever else must go on.
+const FILES_RESERVED: u64 = 256;
+
+/// How many connections there may be: as many as are wanted, if the limit on open files leaves room for them beside what the
+/// hub itself needs.
+pub(super) fn connections_max(wanted: usize) -> usize {
+    let Some(files) = getrlimit(Resource::Nofile).current else {
+        return wanted;
+    };
+    let reserved = FILES_RESERVED.min(files / 2);
+    let most = usize::try_from(files - reserved).unwrap_or(usize::MAX);
+    if most < wanted {
+        tracing::warn!(
+            connections = most,
+            limits.connections_max = wanted,
+            open_files = files,
+            "the limit on open files leaves room for fewer connections than limits.connections_max: raise it (LimitNOFILE, ulimit -n)"
+        );
+    }
+    wanted.min(most).max(1)
+}
+
+/// Lets the process have as many files open as the operating system allows it: most systems begin with 1024.
+pub(crate) fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    // Less than what was hoped for is what `connections_max` sees.
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!(%error, "the limit on open files stays as it is");
+    }
 }
 
 /// What is read of `/proc/self/stat`.

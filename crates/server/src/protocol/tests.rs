@@ -229,7 +229,7 @@ async fn a_toy_is_a_protocol_like_all_others() {
             "POST /toy/toy_total",
             TOY,
             "|",
-            "401 application/x-toy x missing or malformed API Key: no API key: send it as `Authorization: Bearer KEY`",
+            "401 application/x-toy x missing or malformed API Key: send it as `Authorization: Bearer KEY`",
         ),
         (
             "nobody's",

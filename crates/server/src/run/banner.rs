@@ -2,25 +2,33 @@
 
 use std::{
     fmt::Write as _,
-    io::{self, Write as _},
+    io::{self, IsTerminal, Write as _},
     net::SocketAddr,
     path::Path,
 };
 
 use crate::{
     auth::FirstKey,
-    config::Protocol,
+    config::{LogFormat, Protocol},
     hub::{Bound, Hub},
     serve::Listener,
 };
 
 /// Says on standard output where the hub is and how to talk to it. The first line is for scripts too: it ends in the address.
+///
+/// The log says the same. Where it is JSON and nobody sits before a terminal, it alone does, since whoever collects both
+/// wants to read all of it.
 pub(super) fn print(hub: &Hub, listeners: &[Bound], first_key: Option<&FirstKey>) {
-    let text = text(hub, listeners, first_key);
-    // A closed output is no reason not to serve.
-    let _ = io::stdout()
-        .write_all(text.as_bytes())
-        .and_then(|()| io::stdout().flush());
+    for bound in listeners {
+        tracing::info!(address = bound.url(), "listening");
+    }
+    if hub.config().log.format == LogFormat::Text || io::stdout().is_terminal() {
+        let text = text(hub, listeners, first_key);
+        // A closed output is no reason not to serve.
+        let _ = io::stdout()
+            .write_all(text.as_bytes())
+            .and_then(|()| io::stdout().flush());
+    }
     if let Some(FirstKey::Written(path)) = first_key {
         tracing::warn!(file = %path.display(), "the admin key is in this file: take it, and delete the file");
     }

@@ -5,13 +5,13 @@ use std::{
     process::ExitCode,
 };
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Failure, banner, logging};
 use crate::{
     cli::{EXIT_FAILURE, Failure as Refused},
     config::{Config, Overrides, process_environment},
-    hub::{Hub, Started, bind},
+    hub::{Hub, Started, bind, process},
     shutdown,
 };
 
@@ -19,6 +19,7 @@ use crate::{
 pub(super) fn run(flags: &Overrides) -> ExitCode {
     let done = load(flags).and_then(|config| {
         logging::start(&config.log);
+        process::raise_open_files();
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         runtime.map_err(|error| Failure::of(&error))?.block_on(serve(config))
     });
@@ -38,6 +39,7 @@ fn load(flags: &Overrides) -> Result<Config, Failure> {
 async fn serve(config: Config) -> Result<(), Failure> {
     // The signals count from here on, so that none of them ends the process while the state is being read.
     let signals = tokio::spawn(shutdown::signals());
+    let hangups = signal(SignalKind::hangup()).map_err(|error| Failure::of(&error))?;
     let listeners = bind(&config.listen).await.map_err(|text| Failure {
         text,
         code: EXIT_FAILURE,
@@ -48,7 +50,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
         .map_err(|error| Failure::of(&error))?
         .map_err(|error| Failure::of(&error))?;
     banner::print(&hub, &listeners, first_key.as_ref());
-    let reload = tokio::spawn(reload_on_hangup(hub.clone()));
+    let reload = tokio::spawn(reload_on_hangup(hangups, hub.clone()));
     hub.serve_on(listeners, async move {
         match signals.await {
             Ok(Ok(signal)) => tracing::info!(signal, "stopping"),
@@ -64,10 +66,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
 }
 
 /// SIGHUP reloads changed keys, certificate and limits, as operators are used to.
-async fn reload_on_hangup(hub: Hub) {
-    let Ok(mut hangups) = signal(SignalKind::hangup()) else {
-        return;
-    };
+async fn reload_on_hangup(mut hangups: Signal, hub: Hub) {
     while hangups.recv().await.is_some() {
         let hub = hub.clone();
         // What went wrong is in the log.

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use super::exchange::Exchange;
 use super::exchanges::Exchanges;
 use super::listener::Peer;
+use super::strangers::Stranger;
 use crate::bandwidth::Pace;
 
 /// A client's connection. Cheap to clone; all clones are one.
@@ -15,6 +16,8 @@ pub(super) struct ConnectionInfo {
     /// Who is at its other end.
     pub(super) peer: Peer,
     pub(super) activity: Arc<Activity>,
+    /// What it is until its client shows a key.
+    pub(super) stranger: Arc<Stranger>,
 }
 
 /// Each field is written by the layer that knows, and read by the watchdog; none depends on

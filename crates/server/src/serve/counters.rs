@@ -12,6 +12,8 @@ pub(crate) struct Counters {
     pub(crate) connections_total: AtomicU64,
     /// Times that the cap on connections kept the next one waiting.
     pub(crate) at_cap: AtomicU64,
+    /// Connections without a key that were closed to make room for others.
+    pub(crate) sent_away: AtomicU64,
     /// Times that the operating system could not give us a connection.
     pub(crate) accept_errors: AtomicU64,
     /// Handshakes that failed, those that took too long excepted.

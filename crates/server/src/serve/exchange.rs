@@ -36,6 +36,7 @@ impl Exchange {
         let connection = ConnectionInfo {
             peer: Peer::Unix,
             activity: Arc::default(),
+            stranger: Arc::<super::strangers::Strangers>::default().enter(),
         };
         Exchange::new(connection, false)
     }
@@ -59,8 +60,10 @@ impl Exchange {
         }
     }
 
-    /// The request is by this key, whose share of the server the connection uses from now on, if nobody else is using it.
+    /// The request is by this key: its client is no stranger any more, and it is the key's share of the server that the
+    /// connection uses from now on, if nobody else is using it.
     pub(crate) fn join(&self, key: &KeyBandwidth) {
+        self.0.connection.stranger.showed_key();
         let activity = &self.0.connection.activity;
         if activity.requests_under_way() <= 1 {
             activity.pace.join(key);

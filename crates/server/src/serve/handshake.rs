@@ -42,6 +42,14 @@ where
     }
 }
 
+/// A client that does not even try to shake hands.
+pub(super) fn note_plain_http(peer: Peer, server: &Server) {
+    server.counters.handshake_failures.fetch_add(1, Relaxed);
+    if let Some(unsaid) = server.failed_handshakes.now() {
+        warn!(%peer, unsaid, "plain HTTP came to a port that speaks HTTPS: the client was told so");
+    }
+}
+
 /// What the error most likely means for whoever runs the client.
 fn reason(error: &io::Error) -> &'static str {
     use AlertDescription::{BadCertificate, CertificateExpired, CertificateUnknown, UnknownCA};

@@ -16,6 +16,9 @@ pub(crate) struct Limits {
     /// Nothing of a request's body arrives, or nothing of an answer is taken, for this long: the
     /// request fails, or the connection is closed. However slow, progress counts.
     pub(crate) body_idle_timeout: Duration,
+    /// Bytes of a body that are read and dropped after its request was answered without it, so that the answer reaches the
+    /// client; not for longer than `body_idle_timeout`.
+    pub(crate) unread_body_bytes_max: usize,
     /// At shutdown, requests under way get this long to be answered.
     pub(crate) drain_timeout: Duration,
     /// Bytes of an HTTP/1 request's header.
@@ -47,6 +50,7 @@ impl Default for Limits {
             header_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(75),
             body_idle_timeout: Duration::from_secs(30),
+            unread_body_bytes_max: 32 << 20,
             drain_timeout: Duration::from_secs(10),
             header_bytes_max: 64 * 1024,
             header_fields_max: 100,

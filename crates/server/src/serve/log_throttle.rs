@@ -9,7 +9,7 @@ const INTERVAL: Duration = Duration::from_secs(10);
 
 /// Lets one line through every ten seconds, and counts the others.
 #[derive(Debug, Default)]
-pub(super) struct LogThrottle(Mutex<Said>);
+pub(crate) struct LogThrottle(Mutex<Said>);
 
 #[derive(Debug, Default)]
 struct Said {
@@ -19,7 +19,7 @@ struct Said {
 
 impl LogThrottle {
     /// `Some` when it is time to speak, with the number of lines kept back since the last.
-    pub(super) fn now(&self) -> Option<u64> {
+    pub(crate) fn now(&self) -> Option<u64> {
         let mut said = self.0.lock().ok()?;
         let now = Instant::now();
         if said.last.is_some_and(|last| now - last < INTERVAL) {

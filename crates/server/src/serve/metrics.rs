@@ -29,8 +29,13 @@ impl Counters {
             ),
             counter(
                 "metric_nexus_connections_at_cap_total",
-                "Times that accepting waited for a connection to end (limits.connections_max).",
+                "Times that all connections that are allowed were open when another came (limits.connections_max).",
                 self.at_cap.load(Relaxed),
+            ),
+            counter(
+                "metric_nexus_connections_sent_away_total",
+                "Connections without a key that were closed to make room for others (limits.connections_max).",
+                self.sent_away.load(Relaxed),
             ),
             counter(
                 "metric_nexus_accept_errors_total",

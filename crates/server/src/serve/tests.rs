@@ -4,6 +4,8 @@ mod curl;
 mod encrypted;
 mod lasting;
 mod listeners;
+mod strangers;
+mod unread;
 mod waiting;
 
 use std::net::SocketAddr;
@@ -14,9 +16,12 @@ use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Extension, State};
+use axum::extract::{Extension, Request, State};
 use axum::http::StatusCode;
-use axum::routing::{get, post};
+use axum::http::header::AUTHORIZATION;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use axum::routing::{any, get, post};
 use bytes::Bytes;
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -27,7 +32,7 @@ use tokio::time::{Instant, timeout};
 
 use super::exchange::Exchange;
 use super::limits::Http2Limits;
-use super::{BodyStalled, Counters, Drained, Limits, Listener, Server, Transport};
+use super::{BodyError, Counters, Drained, Limits, Listener, Server, Transport};
 use crate::bandwidth::Bandwidth;
 use crate::config::Throttle;
 use crate::shutdown::{Shutdown, Trigger};
@@ -84,13 +89,28 @@ struct Gate {
 
 async fn echo(body: Body) -> Result<Bytes, StatusCode> {
     let whole = axum::body::to_bytes(body, usize::MAX).await;
-    whole.map_err(|error| match BodyStalled::caused(&error) {
-        true => StatusCode::REQUEST_TIMEOUT,
-        false => StatusCode::BAD_REQUEST,
+    whole.map_err(|error| match BodyError::cause(&error) {
+        Some(BodyError::Stalled) => StatusCode::REQUEST_TIMEOUT,
+        Some(BodyError::KeptBack) => StatusCode::EXPECTATION_FAILED,
+        None => StatusCode::BAD_REQUEST,
     })
 }
 
-fn app(gate: Gate) -> Router {
+/// Answers without a look at the body.
+async fn refuse() -> (StatusCode, &'static str) {
+    (StatusCode::UNAUTHORIZED, "refused")
+}
+
+/// Requests that say who sends them are by that key.
+async fn authenticate(State(bandwidth): State<Bandwidth>, request: Request, next: Next) -> Response {
+    if let Some(key) = request.headers().get(AUTHORIZATION) {
+        let key = bandwidth.of_key(&key.to_str().unwrap().into());
+        request.extensions().get::<Exchange>().unwrap().join(&key);
+    }
+    next.run(request).await
+}
+
+fn app(gate: Gate, bandwidth: Bandwidth) -> Router {
     let wait = async |State(Gate { gate, waiting }): State<Gate>| {
         waiting.notify_one();
         gate.acquire().await.unwrap().forget();
@@ -103,11 +123,13 @@ fn app(gate: Gate) -> Router {
     Router::new()
         .route("/hello", get(async || "hello"))
         .route("/echo", post(echo))
+        .route("/refuse", any(refuse))
         .route("/big", get(async || vec![b'x'; BIG]))
         .route("/panic", get(async || -> &'static str { panic!("as asked") }))
         .route("/wait", get(wait))
         .route("/whoami", get(whoami))
         .with_state(gate)
+        .layer(from_fn_with_state(bandwidth, authenticate))
 }
 
 fn settings(directory: &TempDir) -> Settings {
@@ -146,11 +168,12 @@ impl Served {
             Listener::Unix(_) => ([0, 0, 0, 0], 0).into(),
         };
         let waiting = Arc::new(Notify::new());
-        let app = app(Gate {
+        let bandwidth = Bandwidth::new(&Throttle::default());
+        let at_gate = Gate {
             gate: gate.clone(),
             waiting: waiting.clone(),
-        });
-        let bandwidth = Bandwidth::new(&Throttle::default());
+        };
+        let app = app(at_gate, bandwidth.clone());
         let server = Server::new(app, limits, counters.clone(), bandwidth, shutdown);
         Self {
             address,

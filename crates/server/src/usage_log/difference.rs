@@ -77,7 +77,11 @@ impl UsageLogHandle {
 /// What the hub's own records since then add up to.
 fn logged(place: &Place, since: Time) -> Result<Amount, NoReport> {
     let query = Query {
-        filters: "service=hub".parse().into_iter().collect(),
+        // Who is refused for a key is logged as nobody, and charged to nobody.
+        filters: ["service=hub", "key!="]
+            .iter()
+            .flat_map(|filter| filter.parse())
+            .collect(),
         from: Some(since),
         ..Query::default()
     };

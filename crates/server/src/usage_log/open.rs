@@ -61,12 +61,12 @@ fn start(config: &config::UsageLog, place: &Place, settings: Settings) -> Result
         }
         #[cfg(feature = "postgres")]
         Place::Postgres(database) => {
-            let sink = nexus_usage_log::PostgresSink::open(database.clone())?;
+            let sink = nexus_usage_log::PostgresSink::open(database.as_ref().clone())?;
             Ok(UsageLog::open(settings, sink)?)
         }
         #[cfg(feature = "bigquery")]
         Place::BigQuery(table) => {
-            let sink = nexus_usage_log::BigQuerySink::open(table.clone())?;
+            let sink = nexus_usage_log::BigQuerySink::open(table.as_ref().clone())?;
             Ok(UsageLog::open(settings, sink)?)
         }
     }

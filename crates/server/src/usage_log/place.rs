@@ -14,10 +14,10 @@ pub(crate) enum Place {
     File(PathBuf),
     /// In this database.
     #[cfg(feature = "postgres")]
-    Postgres(nexus_usage_log::PostgresSettings),
+    Postgres(Box<nexus_usage_log::PostgresSettings>),
     /// In this table.
     #[cfg(feature = "bigquery")]
-    BigQuery(nexus_usage_log::BigQuerySettings),
+    BigQuery(Box<nexus_usage_log::BigQuerySettings>),
 }
 
 /// Why there is no report.
@@ -44,7 +44,7 @@ impl Place {
                 let mut settings = nexus_usage_log::PostgresSettings::new(store.url.expose());
                 settings.authorities = authorities("postgres", store.ca.as_deref())?;
                 settings.retention = super::open::retention(config);
-                Ok(Place::Postgres(settings))
+                Ok(Place::Postgres(Box::new(settings)))
             }
             #[cfg(feature = "bigquery")]
             UsageLogStore::BigQuery(store) => {
@@ -55,7 +55,7 @@ impl Place {
                 if let Some(endpoint) = &store.endpoint {
                     settings.endpoint.clone_from(endpoint);
                 }
-                Ok(Place::BigQuery(settings))
+                Ok(Place::BigQuery(Box::new(settings)))
             }
         }
     }
@@ -113,12 +113,8 @@ mod tests {
     #[test]
     fn a_log_in_bigquery_says_where_to_ask() {
         let token = nexus_usage_log::BearerToken::from_file("/nowhere");
-        let place = Place::BigQuery(nexus_usage_log::BigQuerySettings::new(
-            "acme",
-            "billing",
-            "usage_log",
-            token,
-        ));
+        let settings = nexus_usage_log::BigQuerySettings::new("acme", "billing", "usage_log", token);
+        let place = Place::BigQuery(Box::new(settings));
         let said = place.report(&Query::default()).unwrap_err().to_string();
         assert!(said.contains("FROM `acme.billing.usage_log`"), "{said}");
     }

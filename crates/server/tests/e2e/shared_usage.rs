@@ -122,13 +122,13 @@ async fn two_hubs_with_leases_admit_exactly_the_limit() {
     until("the limit is reached", async || {
         assert!(admitted <= 100, "{admitted}");
         for hub in &hubs {
-            admitted += requests(&hub, 1).await;
+            admitted += requests(hub, 1).await;
         }
         admitted >= 100
     })
     .await;
     for hub in &hubs {
-        admitted += requests(&hub, 5).await;
+        admitted += requests(hub, 5).await;
     }
     assert_eq!(admitted, 100);
     // Within a push interval each knows what the other admitted.
@@ -151,7 +151,7 @@ async fn usage_is_whole_after_redis_and_hubs_were_killed() {
     let (one, other) = (redis.hub("mode: exact").await, redis.hub("mode: exact").await);
     let mut sent = 0;
     for (hub, count) in [(&one, 30), (&other, 12), (&one, 5)] {
-        sent += requests(&hub, count).await as u64;
+        sent += requests(hub, count).await as u64;
     }
     until("each sees both", async || {
         used(&one).await == sent && used(&other).await == sent

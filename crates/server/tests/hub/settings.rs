@@ -137,13 +137,15 @@ async fn a_reload_takes_up_the_limits_of_the_file() {
         .await;
     let config = hub.setup.path("config.yaml");
     let reload = "POST /-/reload";
-    hub.check(reload, "", r#"200 {…"settings":false}"#).await;
+    hub.check(reload, "", r#"200 {…"settings":false,"wait_for_a_start":[]}"#)
+        .await;
     fs::write(
         &config,
         "throttle: { server: { read_bytes_per_second: 2GB } }\nusage: { limits: { admin: { api_requests: 5000 } } }",
     )
     .unwrap();
-    hub.check(reload, "", r#"200 {…"settings":true}"#).await;
+    hub.check(reload, "", r#"200 {…"settings":true,"wait_for_a_start":[]}"#)
+        .await;
     hub.check(
         &format!("GET {THROTTLE}"),
         "",
@@ -151,6 +153,11 @@ async fn a_reload_takes_up_the_limits_of_the_file() {
     )
     .await;
     hub.check(&format!("GET {LIMITS}"), "", r#"200 {"api_requests":5000,…"#)
+        .await;
+    let waiting = fs::read_to_string(&config).unwrap()
+        + "\nlisten: 127.0.0.1:1\nlimits: { labels_per_series_max: 7 }\nlog: { level: debug }";
+    fs::write(&config, waiting).unwrap();
+    hub.check(reload, "", r#"200 {…"wait_for_a_start":["listen","limits","log"]}"#)
         .await;
     fs::write(&config, "throttle: { server: { reed: 1 } }").unwrap();
     hub.check(reload, "", "409 …throttle.server.reed: unknown setting…\n")

@@ -58,6 +58,19 @@ async fn every_request_is_one_record() {
     );
 }
 
+/// The operator of hundreds of workers finds the one with the old key.
+#[tokio::test]
+async fn who_is_refused_for_a_key_is_in_the_log_as_nobody_from_where_they_are() {
+    let hub = hub().start().await;
+    hub.put("/m").key("an old key of somebody's").body("5").send().await;
+    hub.put("/m").no_key().body("5").send().await;
+    hub.get("/nothing/at/all").key("an old key of somebody's").send().await;
+    let report = rows(&hub, "group_by=client,method,route,key&where=status=401").await;
+    assert_eq!(report.len(), 2, "{report:?}");
+    assert!(fits(&report[0], "127.0.0.1,GET,none,,1,…"), "{report:?}");
+    assert!(fits(&report[1], "127.0.0.1,PUT,/{metric},,2,…"), "{report:?}");
+}
+
 #[tokio::test]
 async fn calls_and_bytes_of_the_log_are_those_of_the_usage() {
     let mut hub = hub().start().await;

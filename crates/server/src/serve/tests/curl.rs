@@ -41,6 +41,33 @@ async fn both_versions_of_http_are_negotiated() {
     check(&served, &["--http2", "-o", "/dev/null"], "/big", " 2").await;
 }
 
+/// How often a client is answered that could also be lucky.
+const TRIES: usize = 20;
+
+#[tokio::test]
+async fn over_http2_a_refusal_reaches_a_client_that_sends_a_body() {
+    let served = Served::encrypted(patient()).await;
+    let large = served.directory.path().join("large");
+    std::fs::write(&large, vec![b'x'; 4 << 20]).unwrap();
+    let large = format!("@{}", large.display());
+    for _ in 0..TRIES {
+        for body in ["5", &large] {
+            check(&served, &["--http2", "--data-binary", body], "/refuse", "refused 2").await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn over_http2_a_client_that_waits_for_word_is_not_left_without_an_answer() {
+    let served = Served::encrypted(patient()).await;
+    let expect = ["--http2", "-H", "Expect: 100-continue", "-d", "said"];
+    // curl waits for a second.
+    check(&served, &expect, "/echo", "said 2").await;
+    // It would wait for a minute.
+    let expect = [&expect[..], &["--expect100-timeout", "60"]].concat();
+    check(&served, &expect, "/refuse", "refused 2").await;
+}
+
 #[tokio::test]
 async fn a_panic_costs_http2_its_request_and_is_counted() {
     let served = Served::encrypted(patient()).await;

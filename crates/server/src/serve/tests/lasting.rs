@@ -30,7 +30,7 @@ async fn bytes_on_the_wire_are_counted() {
 }
 
 #[tokio::test]
-async fn one_more_than_fits_waits_for_a_place() {
+async fn one_more_than_fits_waits_for_a_place_if_all_have_shown_a_key() {
     let limits = Limits {
         connections_max: 2,
         ..patient()
@@ -39,11 +39,12 @@ async fn one_more_than_fits_waits_for_a_place() {
     let mut first = served.connect().await;
     let mut second = served.connect().await;
     for client in [&mut first, &mut second] {
-        send(client, WAIT).await;
+        send(client, &WAIT.replace("\r\n\r\n", "\r\nauthorization: a\r\n\r\n")).await;
+        served.until_waiting().await;
     }
-    served.until(|c| &c.at_cap, 1).await;
     let mut third = served.connect().await;
     send(&mut third, WAIT).await;
+    served.until(|c| &c.at_cap, 1).await;
     served.gate.add_permits(2);
     for client in [&mut first, &mut second] {
         read_until(client, "waited").await;
