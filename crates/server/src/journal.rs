@@ -3,6 +3,7 @@
 //! `state/README.md` has the layout to the byte. [`Journal`] is the writing end; [`recovery`] reads.
 
 pub(crate) mod frame;
+mod newest;
 pub(crate) mod recovery;
 mod segment;
 
@@ -13,8 +14,11 @@ use std::{
 };
 
 pub(crate) use frame::{Frame, FrameHeader, JournaledWrite};
+use newest::Newest;
+#[cfg(test)]
+pub(crate) use segment::HEADER_BYTES;
 use segment::NAMES;
-pub(crate) use segment::SegmentHeader;
+pub(crate) use segment::{Link, NoSegmentId, SegmentHeader, SegmentId};
 
 use nexus_segments::{Disk, DiskFile};
 
@@ -22,6 +26,15 @@ use crate::config::Durability;
 
 /// No sequence is beyond it: a century of a thousand million changes a second.
 pub(crate) const SEQUENCE_MAX: u64 = 1 << 62;
+
+/// Where a snapshot joins the journal: by this a journal is known that belongs to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Joint {
+    /// The segment that ended with the snapshot's position; none if there was none.
+    pub(crate) before: Option<SegmentId>,
+    /// The segment that goes on there, if it was ever begun.
+    pub(crate) next: SegmentId,
+}
 
 /// The writing end of the journal. Belongs to the writer.
 #[derive(Debug)]
@@ -31,6 +44,8 @@ pub(crate) struct Journal {
     durability: Durability,
     file: Box<dyn DiskFile>,
     number: u64,
+    /// The segment that is being written; if none was begun yet, the one before it.
+    id: Option<SegmentId>,
     /// The last sequence that was appended.
     appended: u64,
     /// The last sequence that is known to be durable.
@@ -39,52 +54,29 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    /// Begins segment `number`, which continues after sequence `after`. All up to `after` is durable already.
-    pub(crate) fn begin(
-        disk: Arc<dyn Disk>,
-        directory: &Path,
-        durability: Durability,
-        number: u64,
-        after: u64,
-    ) -> io::Result<Self> {
-        let file = begin_segment(
-            &*disk,
-            directory,
-            SegmentHeader {
-                durability,
-                number,
-                after,
-            },
-        )?;
-        Ok(Journal {
-            disk,
-            directory: directory.to_owned(),
-            durability,
-            file,
-            number,
-            appended: after,
-            synced: after,
-            bytes: 0,
-        })
+    /// Begins the segment of this header. All up to its beginning is durable already.
+    pub(crate) fn begin(disk: Arc<dyn Disk>, directory: &Path, header: SegmentHeader) -> io::Result<Self> {
+        let mut journal = Journal::not_begun(disk, directory, header);
+        journal.file = begin_segment(&*journal.disk, directory, header)?;
+        if let Some(Link { id, .. }) = header.link {
+            journal.id = Some(id);
+            journal.take_note(id)?;
+        }
+        Ok(journal)
     }
 
-    /// A journal that has no segment yet and fails until it is [abandoned](Journal::abandon) for one: its number will be
-    /// `number`.
-    pub(crate) fn not_begun(
-        disk: Arc<dyn Disk>,
-        directory: &Path,
-        durability: Durability,
-        number: u64,
-        after: u64,
-    ) -> Self {
+    /// A journal that has no segment yet and fails until it is [abandoned](Journal::abandon) for one: the number of the
+    /// header is not used.
+    pub(crate) fn not_begun(disk: Arc<dyn Disk>, directory: &Path, header: SegmentHeader) -> Self {
         Journal {
             disk,
             directory: directory.to_owned(),
-            durability,
+            durability: header.durability,
             file: Box::new(NoFile),
-            number: number.saturating_sub(1),
-            appended: after,
-            synced: after,
+            number: header.number,
+            id: header.link.and_then(|link| link.previous),
+            appended: header.after,
+            synced: header.after,
             bytes: 0,
         }
     }
@@ -129,27 +121,69 @@ impl Journal {
         Ok(())
     }
 
-    /// Ends the segment and begins the next one, which continues after sequence `after`.
-    pub(crate) fn rotate(&mut self, after: u64) -> io::Result<()> {
+    /// Where a snapshot joins the journal behind which the segment `next` begins.
+    pub(crate) fn joint(&self, next: SegmentId) -> Joint {
+        Joint { before: self.id, next }
+    }
+
+    /// Ends the segment and begins the next one, which continues after sequence `after`. It must then be
+    /// [marked](Journal::mark_newest), before older ones are removed.
+    pub(crate) fn rotate(&mut self, after: u64, id: SegmentId) -> io::Result<()> {
         self.sync()?;
-        self.abandon(after)
+        self.file = self.begin_next(after, id)?;
+        self.goes_on_in(after, id);
+        Ok(())
     }
 
     /// Gives the segment up and begins the next one. All up to `after` must be durable in a snapshot, whatever is in the
     /// old segment: its descriptor is never synced again.
-    pub(crate) fn abandon(&mut self, after: u64) -> io::Result<()> {
+    pub(crate) fn abandon(&mut self, after: u64, id: SegmentId) -> io::Result<()> {
+        self.disk.create_directory(&self.directory)?;
+        let file = self.begin_next(after, id)?;
+        self.take_note(id)?;
+        self.file = file;
+        self.goes_on_in(after, id);
+        Ok(())
+    }
+
+    /// Notes durably that the segment was begun; if nothing says so yet, it goes again, since it only takes room.
+    fn take_note(&self, id: SegmentId) -> io::Result<()> {
+        let (disk, directory, number) = (&*self.disk, &self.directory, self.number);
+        if let Err(error) = (Newest { number, id }).prepare(disk, directory) {
+            let _ = disk.remove(&NAMES.path(directory, number));
+            return Err(error);
+        }
+        newest::commit(disk, directory)
+    }
+
+    fn begin_next(&mut self, after: u64, id: SegmentId) -> io::Result<Box<dyn DiskFile>> {
+        // Each attempt has a number of its own: the file `newest` may name the one of an attempt that failed.
+        self.number += 1;
         let header = SegmentHeader {
             durability: self.durability,
-            number: self.number + 1,
+            number: self.number,
             after,
+            link: Some(Link { id, previous: self.id }),
         };
-        self.disk.create_directory(&self.directory)?;
-        self.file = begin_segment(&*self.disk, &self.directory, header)?;
-        self.number += 1;
+        begin_segment(&*self.disk, &self.directory, header)
+    }
+
+    fn goes_on_in(&mut self, after: u64, id: SegmentId) {
+        self.id = Some(id);
         self.appended = after;
         self.synced = after;
         self.bytes = 0;
-        Ok(())
+    }
+
+    /// Takes note, durably, that a segment was begun, so that it is missed if it goes.
+    pub(crate) fn mark_newest(disk: &dyn Disk, directory: &Path, number: u64, id: SegmentId) -> io::Result<()> {
+        Newest { number, id }.write(disk, directory)
+    }
+
+    /// Removes all segments before `number`, of a journal that holds nothing that is needed.
+    pub(crate) fn clear_before(disk: &dyn Disk, directory: &Path, number: u64) -> io::Result<()> {
+        newest::forget(disk, directory)?;
+        Journal::remove_older_than(disk, directory, number)
     }
 
     /// Has the segment that is being written reach the disk early, from another thread than the one that writes it.
@@ -171,13 +205,19 @@ impl Journal {
 
 fn begin_segment(disk: &dyn Disk, directory: &Path, header: SegmentHeader) -> io::Result<Box<dyn DiskFile>> {
     let path = NAMES.path(directory, header.number);
-    // Left over from an attempt that failed before the segment held anything.
-    disk.remove(&path)?;
-    let mut file = disk.create(&path)?;
-    file.append(&header.encode())?;
-    file.sync()?;
-    disk.sync_directory(directory)?;
-    Ok(file)
+    let begun = disk.create(&path).and_then(|mut file| {
+        file.append(&header.encode())?;
+        file.sync()?;
+        disk.sync_directory(directory)?;
+        Ok(file)
+    });
+    if let Err(error) = &begun
+        && error.kind() != io::ErrorKind::AlreadyExists
+    {
+        // The disk may be full: do not let the attempt itself take the room.
+        let _ = disk.remove(&path);
+    }
+    begun
 }
 
 /// Stands in place of a segment that could not be begun.

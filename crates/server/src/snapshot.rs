@@ -17,7 +17,7 @@ pub(crate) use edited::{Edited, Mistake};
 pub(crate) use error::LoadError;
 pub(crate) use read::{Loaded, load, salvage};
 pub use state_file::{State, StateError, StateHistogram, StateMetric};
-pub(crate) use write::begin;
+pub(crate) use write::{StandsFor, begin};
 
 /// Begins the first line of a snapshot, before the format; files that begin otherwise were written by metric-nexus or by hand.
 const FIRST_LINE: &str = "# Metric Nexus state, format ";

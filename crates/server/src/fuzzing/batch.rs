@@ -30,7 +30,7 @@ pub fn batch(body: &[u8]) -> bool {
     let mut state = State::default();
     if valid && state.check(&write, &StoreLimits::NONE).is_empty() {
         let position = state.apply(&write, 1, 1_700_000_000_000).sequence;
-        snapshot_reads_back(&state, position, &[]);
+        snapshot_reads_back(&state, position, None, &[]);
         exposes_what_can_be_read(&state);
     }
     true

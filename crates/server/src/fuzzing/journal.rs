@@ -8,8 +8,8 @@ use super::state::snapshot_reads_back;
 use crate::{
     damage::Tolerance,
     journal::{
-        SEQUENCE_MAX,
-        recovery::{self, Position},
+        Joint, SEQUENCE_MAX,
+        recovery::{self, Follows, Position},
     },
     state::State,
     write::{Applied, RecordedWrite},
@@ -17,7 +17,10 @@ use crate::{
 
 const DIRECTORY: &str = "journal";
 const SEGMENT_MAGIC: &[u8] = b"NEXUSJNL";
-const SEGMENT_HEADER_BYTES: usize = 32;
+const SEGMENT_HEADER_BYTES: usize = 48;
+/// Where in it the segment's number stands, and its id.
+const NUMBER: usize = 12;
+const ID: usize = 28;
 const FRAME_MAGIC: &[u8] = b"NxF1";
 const FRAME_HEADER_BYTES: usize = 40;
 
@@ -35,27 +38,41 @@ pub fn journal(input: &[u8]) -> bool {
         low => u64::from(*low),
     };
     let files = MemoryDisk::default();
-    for (place, segment) in parts(bytes, SEGMENT_MAGIC).into_iter().enumerate() {
+    let mut previous = [0; 8];
+    for (segment, number) in parts(bytes, SEGMENT_MAGIC).into_iter().zip(1..) {
         let mut segment = segment.to_vec();
         if repair & 1 == 1 {
-            segment = repaired(&segment);
+            segment = repaired(&segment, number, &mut previous);
         }
-        files.put(format!("{DIRECTORY}/{:06}.log", place + 1), segment);
+        files.put(format!("{DIRECTORY}/{number:06}.log"), segment);
     }
-    replays_in_order(&files, position)
+    let follows = match position {
+        0 => Follows::Nothing,
+        _ => first_named(bytes).map_or(Follows::Unnamed, Follows::Joint),
+    };
+    replays_in_order(&files, position, follows)
 }
 
-fn replays_in_order(files: &MemoryDisk, position: u64) -> bool {
+/// What a snapshot says that the first segment goes on behind.
+fn first_named(bytes: &[u8]) -> Option<Joint> {
+    let id = u64::from_le_bytes(*bytes.get(ID..)?.first_chunk()?);
+    Some(Joint {
+        before: None,
+        next: format!("{id:016x}").parse().ok()?,
+    })
+}
+
+fn replays_in_order(files: &MemoryDisk, position: u64, follows: Follows) -> bool {
     let directory = Path::new(DIRECTORY);
     let mut state = State::default();
     let (mut next, mut writes) = (position.checked_add(1), 0);
-    let replayed = recovery::replay(files, directory, position, |frame, write| {
+    let replayed = recovery::replay(files, directory, position, follows, |frame, write| {
         assert_eq!(Some(write.first), next, "a change is applied out of order");
         next = write.first.checked_add(write.write.changes.len().max(1) as u64);
         writes += 1;
         apply(&mut state, &write.write, write.first, frame.at_ms);
     });
-    salvages(files, position);
+    salvages(files, position, follows);
     let empty = recovery::empty(files, directory, position);
     let Ok(recovered) = replayed else {
         return false;
@@ -63,16 +80,16 @@ fn replays_in_order(files: &MemoryDisk, position: u64) -> bool {
     assert_eq!(recovered.last.checked_add(1), next);
     assert_eq!(recovered.writes, writes);
     assert!(writes == 0 || empty.is_ok_and(|empty| empty.is_none()));
-    snapshot_reads_back(&state, recovered.last, &[]);
+    snapshot_reads_back(&state, recovered.last, None, &[]);
     recovered.cut.is_empty()
 }
 
 /// Whatever the damage, what is left is a state.
-fn salvages(files: &MemoryDisk, position: u64) {
+fn salvages(files: &MemoryDisk, position: u64, follows: Follows) {
     for position in [
         Position::Uncertain(None),
         Position::Uncertain(Some(position)),
-        Position::Certain(position),
+        Position::Certain(position, follows),
     ] {
         let mut state = State::default();
         let mut damage = Tolerance::listing(3);
@@ -80,7 +97,7 @@ fn salvages(files: &MemoryDisk, position: u64) {
             apply(&mut state, &write.write, write.first, frame.at_ms);
         });
         if let Ok(salvaged) = salvaged {
-            snapshot_reads_back(&state, salvaged.last, &[]);
+            snapshot_reads_back(&state, salvaged.last, None, &[]);
         }
     }
 }
@@ -105,14 +122,17 @@ fn parts<'a>(bytes: &'a [u8], magic: &[u8]) -> Vec<&'a [u8]> {
     parts
 }
 
-/// A segment whose lengths and checksums are right; `state/README.md` has the layout.
-fn repaired(segment: &[u8]) -> Vec<u8> {
+/// A segment whose number, predecessor, lengths and checksums are right; `state/README.md` has the layout.
+fn repaired(segment: &[u8], number: u64, previous: &mut [u8; 8]) -> Vec<u8> {
     let Some((header, frames)) = segment.split_at_checked(SEGMENT_HEADER_BYTES) else {
         return segment.to_vec();
     };
     let mut out = header.to_vec();
-    let header_checksum = checksum(&[&out[..28]]);
-    out[28..].copy_from_slice(&header_checksum.to_le_bytes());
+    out[NUMBER..NUMBER + 8].copy_from_slice(&number.to_le_bytes());
+    out[ID + 8..ID + 16].copy_from_slice(previous);
+    previous.copy_from_slice(&out[ID..ID + 8]);
+    let header_checksum = checksum(&[&out[..ID + 16]]);
+    out[ID + 16..].copy_from_slice(&header_checksum.to_le_bytes());
     for frame in parts(frames, FRAME_MAGIC) {
         let mut frame = frame.to_vec();
         if frame.starts_with(FRAME_MAGIC) && frame.len() >= FRAME_HEADER_BYTES {

@@ -10,7 +10,7 @@ use super::{journal, state, state::written};
 use crate::{
     clients::ClientSeen,
     config::Durability,
-    journal::{Frame, Journal},
+    journal::{Frame, Joint, Journal, Link, SegmentHeader, SegmentId},
     protocol,
     state::State,
     write::{Applied, Change, Definition, Expires, GroupKey, Idempotency, Op, Origin, Reason, Refusals, Target, Write},
@@ -81,15 +81,28 @@ fn in_part() -> Write<'static> {
     }
 }
 
+fn id(number: u64) -> SegmentId {
+    format!("{number:016x}").parse().unwrap()
+}
+
 /// Two segments with two frames each, and the state after them.
 fn segments(durability: Durability) -> (Vec<u8>, State, u64) {
     let files = MemoryDisk::default();
     let mut state = State::default();
-    let mut journal = Journal::begin(Arc::new(files.clone()), Path::new("journal"), durability, 1, 0).unwrap();
+    let header = SegmentHeader {
+        durability,
+        number: 1,
+        after: 0,
+        link: Some(Link {
+            id: id(1),
+            previous: None,
+        }),
+    };
+    let mut journal = Journal::begin(Arc::new(files.clone()), Path::new("journal"), header).unwrap();
     let mut next = 1;
     for (place, write) in writes().iter().enumerate() {
         if place == 2 {
-            journal.rotate(next - 1).unwrap();
+            journal.rotate(next - 1, id(2)).unwrap();
         }
         let mut frame = Frame::begin(next, AT_MS + next);
         let applied: Applied = state.apply(write, next, AT_MS + next);
@@ -109,6 +122,10 @@ fn seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
     let (sync, state, position) = segments(Durability::Sync);
     let (snapshot, ..) = segments(Durability::Snapshot);
     let with = |start: u8, repair: u8, bytes: &[u8]| [&[start, repair], bytes].concat();
+    let joint = Joint {
+        before: Some(id(2)),
+        next: id(3),
+    };
     let clients = [ClientSeen {
         key: "admin".into(),
         client: "127.0.0.1".into(),
@@ -120,8 +137,8 @@ fn seeds() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         ("journal", "good-half-known", with(4, 0, &sync)),
         ("journal", "good-snapshot", with(0, 0, &snapshot)),
         ("journal", "bad-cut", with(0, 0, &sync[..sync.len() - 3])),
-        ("state", "good-all", written(&state, position, &clients)),
-        ("state", "good-empty", written(&State::default(), 0, &[])),
+        ("state", "good-all", written(&state, position, Some(joint), &clients)),
+        ("state", "good-empty", written(&State::default(), 0, None, &[])),
     ]
 }
 

@@ -9,7 +9,8 @@ use crate::{
     clients::ClientSeen,
     damage::Tolerance,
     exposition::Scrape,
-    snapshot::{self, Loaded},
+    journal::Joint,
+    snapshot::{self, Loaded, StandsFor},
     state::State,
     store::view::{Filter, View},
 };
@@ -69,7 +70,7 @@ pub fn state_yaml(input: &[u8]) -> bool {
 
 fn keeps_all(loaded: &Loaded) {
     let position = loaded.position.expect("it was read without damage");
-    snapshot_reads_back(&loaded.state, position, &loaded.clients);
+    snapshot_reads_back(&loaded.state, position, loaded.joint, &loaded.clients);
 }
 
 /// Whatever the damage, what is left is a state.
@@ -81,7 +82,7 @@ fn salvages(bytes: &[u8]) {
         && !loaded.foreign
     {
         let position = loaded.position.unwrap_or(loaded.newest);
-        snapshot_reads_back(&loaded.state, position, &loaded.clients);
+        snapshot_reads_back(&loaded.state, position, loaded.joint, &loaded.clients);
     }
 }
 
@@ -93,18 +94,18 @@ fn load(bytes: &[u8]) -> Option<Loaded> {
 
 /// What a snapshot begins with, line break included.
 fn first_line() -> String {
-    let bytes = written(&State::default(), 0, &[]);
+    let bytes = written(&State::default(), 0, None, &[]);
     let end = memchr::memchr(b'\n', &bytes).expect("a snapshot has lines");
     String::from_utf8(bytes[..=end].to_vec()).expect("a snapshot is UTF-8")
 }
 
-pub(super) fn written(state: &State, position: u64, clients: &[ClientSeen]) -> Vec<u8> {
+pub(super) fn written(state: &State, position: u64, joint: Option<Joint>, clients: &[ClientSeen]) -> Vec<u8> {
     let files = MemoryDisk::default();
     let snapshot = snapshot::begin(
         Arc::new(files.clone()),
         Path::new(FILE),
         &state.catalog(),
-        position,
+        StandsFor { position, joint },
         1_700_000_000_000,
         clients,
     );
@@ -113,8 +114,8 @@ pub(super) fn written(state: &State, position: u64, clients: &[ClientSeen]) -> V
 }
 
 /// A snapshot of the state holds all of it.
-pub(super) fn snapshot_reads_back(state: &State, position: u64, clients: &[ClientSeen]) {
-    let bytes = written(state, position, clients);
+pub(super) fn snapshot_reads_back(state: &State, position: u64, joint: Option<Joint>, clients: &[ClientSeen]) {
+    let bytes = written(state, position, joint, clients);
     let files = MemoryDisk::default();
     files.put(FILE, bytes.clone());
     let again = match snapshot::load(&files, Path::new(FILE)) {
@@ -122,7 +123,7 @@ pub(super) fn snapshot_reads_back(state: &State, position: u64, clients: &[Clien
         Err(error) => panic!("{error} in {}", String::from_utf8_lossy(&bytes)),
     };
     assert_eq!((again.position, &*again.clients), (Some(position), clients));
-    let bytes_again = written(&again.state, position, &again.clients);
+    let bytes_again = written(&again.state, position, again.joint, &again.clients);
     assert_eq!(String::from_utf8_lossy(&bytes_again), String::from_utf8_lossy(&bytes));
 }
 

@@ -4,20 +4,27 @@
 //! what a crash leaves of writes that nobody was told of: cut there, and reported. [`replay`] is what a start does, and
 //! stops at the first damage; [`salvage`] takes the same way and goes on behind it.
 
+mod chain;
 mod error;
 mod frames;
+mod segments;
 
 use std::path::{Path, PathBuf};
 
+pub(crate) use chain::Follows;
+use chain::{Chain, Standing};
 pub(crate) use error::JournalError;
+pub(crate) use segments::SegmentRead;
+use segments::Segments;
 
 use super::{
+    SegmentId,
     frame::{self, FrameHeader, JournaledWrite},
-    segment::{HeaderError, NAMES, SegmentHeader},
+    segment::{HeaderError, SegmentHeader},
 };
 use crate::{config::Durability, damage::Tolerance};
 use frames::Found;
-use nexus_segments::{Disk, read_header};
+use nexus_segments::Disk;
 
 /// What reading the journal gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +40,11 @@ pub(crate) struct Recovered {
     pub(crate) cut: Vec<Cut>,
     /// What each segment gave, by their numbers.
     pub(crate) segments: Vec<SegmentRead>,
+    /// Whether a new segment can go on behind the snapshot as it is. If not, there must be a new snapshot first, which names
+    /// the segment.
+    pub(crate) joined: bool,
+    /// The newest segment that is known to be durable.
+    pub(crate) newest: Option<SegmentId>,
 }
 
 /// Bytes at the end of a segment that are not a sound frame and were promised to no one.
@@ -41,28 +53,6 @@ pub(crate) struct Cut {
     pub(crate) file: PathBuf,
     pub(crate) offset: u64,
     pub(crate) length: u64,
-}
-
-/// What was read of one segment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct SegmentRead {
-    pub(crate) file: PathBuf,
-    pub(crate) number: u64,
-    pub(crate) header: Result<SegmentHeader, HeaderError>,
-    /// How much of it is newer than the snapshot and sound.
-    pub(crate) frames: u64,
-    pub(crate) writes: u64,
-    /// The first and the last sequence of those frames.
-    pub(crate) changes: Option<(u64, u64)>,
-    /// Whether it was read at all: what the snapshot stands for is not needed.
-    pub(crate) needed: bool,
-}
-
-impl SegmentRead {
-    /// Whether somebody was promised what it holds.
-    pub(crate) fn promises(&self) -> bool {
-        self.header.is_ok_and(promises)
-    }
 }
 
 /// Under `snapshot` a segment tells only what happened while a snapshot was written; without that snapshot it says nothing.
@@ -75,17 +65,18 @@ pub(crate) fn replay(
     disk: &dyn Disk,
     directory: &Path,
     position: u64,
+    follows: Follows,
     mut apply: impl FnMut(&FrameHeader, JournaledWrite<'_>),
 ) -> Result<Recovered, JournalError> {
-    let mut damage = Tolerance::None;
-    Walk::over(disk, directory, Position::Certain(position), &mut apply, &mut damage)
+    let position = Position::Certain(position, follows);
+    Walk::over(disk, directory, position, &mut apply, &mut Tolerance::None)
 }
 
 /// What is known of the position that a snapshot stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Position {
-    /// What is up to there is not needed.
-    Certain(u64),
+    /// What is up to there is not needed, and this is what should follow.
+    Certain(u64, Follows),
     /// It stands in a damaged snapshot, if it stands there: all is read from where the journal begins, if that is before.
     /// That does no harm, since each series knows its own sequence.
     Uncertain(Option<u64>),
@@ -98,9 +89,16 @@ impl Position {
             .find_map(|segment| segment.header.ok())
             .map(|header| header.after);
         match (self, begins) {
-            (Position::Certain(position), _) => position,
+            (Position::Certain(position, _), _) => position,
             (Position::Uncertain(Some(position)), Some(begins)) => position.min(begins),
             (Position::Uncertain(position), begins) => position.or(begins).unwrap_or(0),
+        }
+    }
+
+    fn follows(self) -> Follows {
+        match self {
+            Position::Certain(_, follows) => follows,
+            Position::Uncertain(_) => Follows::Unknown,
         }
     }
 }
@@ -118,18 +116,24 @@ pub(crate) fn salvage(
 
 /// What is there if the journal tells of no write, for a state at `position`; `None` if it does.
 pub(crate) fn empty(disk: &dyn Disk, directory: &Path, position: u64) -> Result<Option<Recovered>, JournalError> {
-    let segments = open_all(disk, directory)?;
+    let segments = Segments::open(disk, directory)?.list;
     for found in &segments {
         if let Err(error) = found.header
             && error != HeaderError::Short
         {
             return Err(JournalError::Header(found.file.clone(), error));
         }
-        if found.header.is_ok() && frames::next(&mut frames::open(disk, &found.file)?, &found.file)?.is_some() {
+        if found.header.is_ok() && holds_any(disk, found)? {
             return Ok(None);
         }
     }
     Ok(Some(Recovered::nothing(position, segments)))
+}
+
+/// Whether there is a sound frame at the start of a segment.
+fn holds_any(disk: &dyn Disk, found: &SegmentRead) -> Result<bool, JournalError> {
+    let mut frames = frames::open(disk, &found.file, found.frames_at)?;
+    Ok(frames::next(&mut frames, &found.file)?.is_some())
 }
 
 /// A snapshot may hold changes behind its position, which were durable in the journal before it took its place. If the
@@ -151,43 +155,14 @@ impl Recovered {
     fn nothing(last: u64, segments: Vec<SegmentRead>) -> Self {
         Recovered {
             last,
-            next_number: next_number(&segments),
+            next_number: segments::next_number(&segments),
             frames: 0,
             writes: 0,
             cut: Vec::new(),
             segments,
+            joined: false,
+            newest: None,
         }
-    }
-}
-
-fn next_number(segments: &[SegmentRead]) -> u64 {
-    segments.last().map_or(1, |last| last.number.saturating_add(1))
-}
-
-fn open_all(disk: &dyn Disk, directory: &Path) -> Result<Vec<SegmentRead>, JournalError> {
-    let numbers = NAMES
-        .list(disk, directory)
-        .map_err(|error| JournalError::Io(directory.to_owned(), error))?;
-    numbers
-        .into_iter()
-        .map(|number| SegmentRead::open(disk, directory, number))
-        .collect()
-}
-
-impl SegmentRead {
-    fn open(disk: &dyn Disk, directory: &Path, number: u64) -> Result<Self, JournalError> {
-        let file = NAMES.path(directory, number);
-        let read = disk.open(&file).and_then(|mut file| read_header(&mut file));
-        let header = read.map_err(|error| JournalError::Io(file.clone(), error))?;
-        Ok(SegmentRead {
-            file,
-            number,
-            header: header.map_or(Err(HeaderError::Short), |header| SegmentHeader::decode(&header)),
-            frames: 0,
-            writes: 0,
-            changes: None,
-            needed: false,
-        })
     }
 }
 
@@ -195,6 +170,7 @@ impl SegmentRead {
 struct Walk<'a> {
     disk: &'a dyn Disk,
     recovered: Recovered,
+    chain: Chain,
     apply: &'a mut dyn FnMut(&FrameHeader, JournaledWrite<'_>),
     damage: &'a mut Tolerance<JournalError>,
 }
@@ -207,20 +183,18 @@ impl<'a> Walk<'a> {
         apply: &'a mut dyn FnMut(&FrameHeader, JournaledWrite<'_>),
         damage: &'a mut Tolerance<JournalError>,
     ) -> Result<Recovered, JournalError> {
-        let mut segments = open_all(disk, directory)?;
+        let mut segments = Segments::open(disk, directory)?;
         // All headers before any frame: nothing is applied of a journal whose order is not known.
-        for found in &segments {
-            match found.header {
-                // A file that ends within its header was being made when the hub ended: nothing was ever in it.
-                Ok(_) | Err(HeaderError::Short) => {}
-                Err(error) => damage.meet(JournalError::Header(found.file.clone(), error))?,
-            }
-        }
+        segments.verify(damage)?;
+        let newest = segments.newest_id();
+        let mut segments = segments.list;
         let from = position.begin(&segments);
         let headers: Vec<_> = segments.iter().map(|segment| segment.header.ok()).collect();
+        let sound: Vec<_> = headers.iter().copied().flatten().collect();
         let mut walk = Walk {
             disk,
             recovered: Recovered::nothing(from, Vec::new()),
+            chain: Chain::behind(position.follows(), &sound),
             apply,
             damage,
         };
@@ -228,46 +202,94 @@ impl<'a> Walk<'a> {
             let later = headers.iter().skip(place + 1).flatten();
             walk.segment(found, later.map(|next| next.after).min())?;
         }
-        let mut recovered = walk.recovered;
-        recovered.next_number = next_number(&segments);
-        recovered.segments = segments;
-        Ok(recovered)
+        let Walk { recovered, chain, .. } = walk;
+        Ok(Recovered {
+            next_number: segments::next_number(&segments),
+            segments,
+            joined: chain.is_joined(),
+            newest: newest.or(match position.follows() {
+                Follows::Joint(joint) if chain.is_joined() => Some(joint.next),
+                _ => None,
+            }),
+            ..recovered
+        })
     }
 
     /// `end` is where a later segment goes on: what this one tells beyond it never was, or belongs to a history that a
     /// crash ended and whose sequences were used again.
     fn segment(&mut self, found: &mut SegmentRead, end: Option<u64>) -> Result<(), JournalError> {
-        if found.header == Err(HeaderError::Short) {
-            return Ok(());
-        }
-        // If the header is damaged and reading goes on, nobody knows what was promised: take it for all.
-        let promises = found.header.is_ok_and(promises) || found.header.is_err();
-        if let Ok(header) = found.header
-            && header.after > self.recovered.last
-        {
-            if !promises {
-                return Ok(());
+        let header = match found.header {
+            Err(HeaderError::Short) => return Ok(()),
+            // Reading goes on, and nobody knows what was promised: take it for all.
+            Err(_) => {
+                self.chain.lose();
+                return self.frames(found, true, end).map(drop);
             }
-            self.missing(&found.file, header.after)?;
-            self.recovered.last = header.after;
+            Ok(header) => header,
+        };
+        let promises = promises(header);
+        match self.chain.standing(&header) {
+            Standing::Older => return Ok(()),
+            Standing::Beside => return self.beside(found, header),
+            Standing::Next | Standing::Unlinked if header.after > self.recovered.last => {
+                if !promises {
+                    self.chain.pass(&header, false);
+                    return Ok(());
+                }
+                self.missing(&found.file, header.after)?;
+                self.recovered.last = header.after;
+            }
+            Standing::Unlinked => return self.damage.meet(JournalError::Unlinked(found.file.clone())),
+            Standing::Next => {}
         }
-        if end.is_some_and(|end| end <= self.recovered.last) {
+        let holds = if end.is_some_and(|end| end <= self.recovered.last) {
+            holds_any(self.disk, found)?
+        } else {
+            self.frames(found, promises, end)?
+        };
+        self.chain.pass(&header, holds && promises);
+        Ok(())
+    }
+
+    /// No segment goes on behind the snapshot. That may be, if the hub ended before it had begun one; but then it knew all
+    /// that this one holds.
+    fn beside(&mut self, found: &SegmentRead, header: SegmentHeader) -> Result<(), JournalError> {
+        if !promises(header) {
             return Ok(());
+        }
+        let mut frames = frames::open(self.disk, &found.file, found.frames_at)?;
+        let mut foreign = header.after > self.recovered.last;
+        while let Some(frame) = frames::next(&mut frames, &found.file)? {
+            foreign |= frame.header.last() > self.recovered.last || (header.link.is_some() && !self.chain.is_kin());
+        }
+        match foreign {
+            true => self.damage.meet(JournalError::Foreign(found.file.clone())),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether there was a sound frame at the start.
+    fn frames(&mut self, found: &mut SegmentRead, promises: bool, end: Option<u64>) -> Result<bool, JournalError> {
+        if end.is_some_and(|end| end <= self.recovered.last) {
+            return Ok(false);
         }
         // Up to there the segment is known to have been durable when the next one began.
         let durable = end.filter(|_| promises).unwrap_or(0);
         found.needed = true;
-        let mut frames = frames::open(self.disk, &found.file)?;
+        let mut frames = frames::open(self.disk, &found.file, found.frames_at)?;
+        let mut holds = None;
         loop {
             while let Some(sound) = frames::next(&mut frames, &found.file)? {
+                holds.get_or_insert(true);
                 if end.is_some_and(|end| sound.header.last() > end) {
-                    return Ok(());
+                    return Ok(true);
                 }
                 self.frame(found, &sound)?;
                 if end == Some(self.recovered.last) {
-                    return Ok(());
+                    return Ok(true);
                 }
             }
+            let holds = *holds.get_or_insert(false);
             // The frames end here. Either that is all, or what follows is a tail, or it is damage.
             let gap = frames::skip_gap(&mut frames, &found.file)?;
             // The highest sequence that one of those behind knows to be durable.
@@ -294,10 +316,10 @@ impl<'a> Walk<'a> {
                     offset: gap.offset,
                     length: gap.rest,
                 });
-                return Ok(());
+                return Ok(holds);
             }
             if gap.behind.is_empty() {
-                return Ok(());
+                return Ok(holds);
             }
         }
     }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::{
     FORMAT, FORMAT_MIN, Loaded,
-    items::{ClientLine, FamilyLine, HubLine, KeyLine, SeriesLine, parse, parse_by_hand},
+    items::{ClientLine, FamilyLine, HubLine, JointLine, KeyLine, SeriesLine, parse, parse_by_hand},
     json::hex,
     newer,
 };
@@ -151,6 +151,8 @@ impl Content {
             "missing field `sequence`: it says which changes of the journal this file holds already; put back the number \
              that stood there",
         )?;
+        let joint = hub.journal.as_ref().map(JointLine::joint).transpose();
+        self.loaded.joint = joint.map_err(|error| format!("journal: {error}"))?;
         self.loaded.position = Some(in_range(sequence)?);
         self.newest(sequence);
         Ok(())

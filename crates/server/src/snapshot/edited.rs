@@ -9,13 +9,15 @@ use super::{
     content::{Content, SECTIONS},
     items::{ClientLine, FamilyLine, HubLine, KeyLine, SeriesLine, parse_by_hand},
 };
-use crate::state::Stamp;
+use crate::{journal::Joint, state::Stamp};
 
 /// An edited snapshot, before it is looked at closely.
 pub(crate) struct Edited<'a> {
     form: Form<'a>,
     /// The position in the journal that it stands for, if it says one.
     pub(crate) position: Option<u64>,
+    /// Where it joins the journal, if it says so.
+    pub(crate) joint: Option<Joint>,
 }
 
 enum Form<'a> {
@@ -83,12 +85,14 @@ impl<'a> Edited<'a> {
             let hub: Option<HubLine> = hub.and_then(|hub| parse_by_hand(hub).ok());
             return Ok(Edited {
                 form: Form::Lines(text),
-                position: hub.and_then(|hub| hub.sequence),
+                position: hub.as_ref().and_then(|hub| hub.sequence),
+                joint: hub.as_ref().and_then(joint),
             });
         }
         match yaml_serde::from_str::<Document<'_>>(text) {
             Ok(document) => Ok(Edited {
                 position: document.hub.as_ref().and_then(|hub| hub.sequence),
+                joint: document.hub.as_ref().and_then(joint),
                 form: Form::Document(document),
             }),
             Err(_) if super::State::from_yaml(text).is_ok() => Err(Mistake::new(
@@ -127,6 +131,11 @@ impl<'a> Edited<'a> {
             false => Err(mistakes),
         }
     }
+}
+
+/// What is none is a mistake that is said later.
+fn joint(hub: &HubLine) -> Option<Joint> {
+    hub.journal.as_ref()?.joint().ok()
 }
 
 impl Document<'_> {

@@ -4,7 +4,10 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use crate::json::{Number, Pairs};
+use crate::{
+    journal::{Joint, NoSegmentId},
+    json::{Number, Pairs},
+};
 
 /// JSON as a hub writes it.
 pub(super) fn parse<'a, T: Deserialize<'a>>(item: &'a str) -> Result<T, String> {
@@ -35,6 +38,24 @@ pub(super) struct HubLine {
     pub(super) sequence: Option<u64>,
     #[serde(rename = "written_ms")]
     pub(super) _written_ms: Option<u64>,
+    pub(super) journal: Option<JointLine>,
+}
+
+/// Where the snapshot joins the journal.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct JointLine {
+    pub(super) before: Option<String>,
+    pub(super) next: String,
+}
+
+impl JointLine {
+    pub(super) fn joint(&self) -> Result<Joint, NoSegmentId> {
+        Ok(Joint {
+            before: self.before.as_deref().map(str::parse).transpose()?,
+            next: self.next.parse()?,
+        })
+    }
 }
 
 #[derive(Deserialize)]

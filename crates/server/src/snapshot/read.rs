@@ -10,7 +10,7 @@ use nexus_segments::Disk;
 use super::{
     CHECKSUM, FIRST_LINE, FIRST_LINE_END, FORMAT, FORMAT_MIN, LoadError, content::Content, lines::Lines, newer,
 };
-use crate::{clients::ClientSeen, damage::Tolerance, state::State};
+use crate::{clients::ClientSeen, damage::Tolerance, journal::Joint, state::State};
 
 /// What a snapshot holds.
 #[derive(Debug, Default)]
@@ -18,6 +18,8 @@ pub(crate) struct Loaded {
     pub(crate) state: State,
     /// The position in the journal that it stands for; none if the line that says so is damaged.
     pub(crate) position: Option<u64>,
+    /// Where it joins the journal; none in format 1.
+    pub(crate) joint: Option<Joint>,
     /// The newest change in it, which may be newer than the position.
     pub(crate) newest: u64,
     pub(crate) clients: Vec<ClientSeen>,
@@ -131,6 +133,7 @@ fn foreign(disk: &dyn Disk, path: &Path, damage: &mut Tolerance<LoadError>) -> R
     let loaded = |(state, position)| Loaded {
         state,
         position: Some(position),
+        joint: None,
         newest: position,
         clients: Vec::new(),
         foreign: true,

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     clients::ClientSeen,
+    journal::Joint,
     state::{Attributes, Catalog, FamilyData, Series, Used, Value},
 };
 
@@ -33,13 +34,20 @@ pub(crate) struct Snapshot {
     pub(crate) bytes: u64,
 }
 
-/// Writes the state beside the file at `path`, durably. The state at `position` must be in the catalog; what is newer may be
+/// The position that a snapshot stands for, and where it joins the journal, if there is one that it belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct StandsFor {
+    pub(crate) position: u64,
+    pub(crate) joint: Option<Joint>,
+}
+
+/// Writes the state beside the file at `path`, durably. The state at the position must be in the catalog; what is newer may be
 /// in it too, and must be durable in the journal before [`Snapshot::commit`].
 pub(crate) fn begin(
     disk: Arc<dyn Disk>,
     path: &Path,
     catalog: &Catalog,
-    position: u64,
+    stands_for: StandsFor,
     written_ms: u64,
     clients: &[ClientSeen],
 ) -> io::Result<Snapshot> {
@@ -51,7 +59,7 @@ pub(crate) fn begin(
         checksum: Checksum::default(),
         bytes: 0,
     };
-    let written = write_all(&mut out, catalog, position, written_ms, clients);
+    let written = write_all(&mut out, catalog, stands_for, written_ms, clients);
     if let Err(error) = written {
         // The disk may be full: do not let the attempt itself take the room.
         let _ = disk.remove(&beside);
@@ -87,7 +95,7 @@ impl Snapshot {
 fn write_all(
     out: &mut Output,
     catalog: &Catalog,
-    position: u64,
+    stands_for: StandsFor,
     written_ms: u64,
     clients: &[ClientSeen],
 ) -> io::Result<()> {
@@ -100,9 +108,12 @@ fn write_all(
         line.extend_from_slice(b"hub: {\"format\": ");
         put_number(line, FORMAT);
         line.extend_from_slice(b", \"sequence\": ");
-        put_number(line, position);
+        put_number(line, stands_for.position);
         line.extend_from_slice(b", \"written_ms\": ");
         put_number(line, written_ms);
+        if let Some(joint) = stands_for.joint {
+            put_joint(line, joint);
+        }
         line.push(b'}');
     })?;
     let families = catalog.families();
@@ -124,6 +135,14 @@ fn write_all(
         out.line(|line| put_client(line, client))?;
     }
     out.finish()
+}
+
+fn put_joint(line: &mut Vec<u8>, Joint { before, next }: Joint) {
+    line.extend_from_slice(b", \"journal\": {");
+    if let Some(before) = before {
+        line.extend_from_slice(format!("\"before\": \"{before}\", ").as_bytes());
+    }
+    line.extend_from_slice(format!("\"next\": \"{next}\"}}").as_bytes());
 }
 
 fn put_family(line: &mut Vec<u8>, family: &Family, data: &FamilyData) {

@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{
     clock::now_ms,
-    journal::recovery::{self, JournalError, Recovered},
-    snapshot::{self, Edited, Loaded, Mistake},
+    journal::recovery::{self, Follows, JournalError, Recovered},
+    snapshot::{self, Edited, Loaded, Mistake, StandsFor},
     state::{Stamp, State},
     write::{Change, FamilyName, LabelText, Op},
 };
@@ -47,7 +47,7 @@ pub(crate) enum AcceptError {
     Mistakes(PathBuf, Vec<Mistake>),
     /// The journal does not fit the position that the file says, or is damaged.
     #[error(
-        "{0}; if you changed `sequence` under `hub:`, put the old number back; if not, see `metric-nexus state check`"
+        "{0}; if you changed `sequence` or `journal` under `hub:`, put back what stood there; if not, see `metric-nexus state check`"
     )]
     Journal(#[from] JournalError),
     #[error(
@@ -87,14 +87,16 @@ pub(crate) fn accept(settings: &Settings, prepare: impl Fn(&Path) -> io::Result<
     let Loaded {
         mut state,
         position,
+        joint,
         clients,
         ..
     } = loaded;
     let position = position.unwrap_or(recovered.last);
+    let stands_for = StandsFor { position, joint };
 
     let io_error = |error| AcceptError::Io(path.clone(), error);
     let catalog = state.catalog();
-    let written = snapshot::begin(settings.disk.clone(), path, &catalog, position, now_ms(), &clients);
+    let written = snapshot::begin(settings.disk.clone(), path, &catalog, stands_for, now_ms(), &clients);
     let written = written.map_err(io_error)?;
     snapshot::load(disk, written.beside()).map_err(OpenError::from)?;
     prepare(written.beside()).map_err(io_error)?;
@@ -103,7 +105,7 @@ pub(crate) fn accept(settings: &Settings, prepare: impl Fn(&Path) -> io::Result<
     written.commit().map_err(io_error)?;
 
     let (families, series) = (catalog.families_len(), catalog.series_len());
-    let (pending, pending_count) = pending(settings, &mut state, position)?;
+    let (pending, pending_count) = pending(settings, &mut state, stands_for)?;
     Ok(Accepted {
         position,
         families,
@@ -134,7 +136,14 @@ fn read(settings: &Settings, text: &str) -> Result<(Loaded, Recovered), AcceptEr
     let mistakes = |list| AcceptError::Mistakes(settings.snapshot.clone(), list);
     let edited = Edited::read(text).map_err(|mistake| mistakes(vec![mistake]))?;
     let position = edited.position;
-    let recovered = recovery::replay(&*settings.disk, &settings.journal, position.unwrap_or(0), |_, _| {});
+    let follows = edited.joint.map_or(Follows::Unnamed, Follows::Joint);
+    let recovered = recovery::replay(
+        &*settings.disk,
+        &settings.journal,
+        position.unwrap_or(0),
+        follows,
+        |_, _| {},
+    );
     // Without its journal, the file alone knows what was the last change.
     let (last, max) = match &recovered {
         Ok(recovered) if recovered.segments.is_empty() => (recovered.last, crate::journal::SEQUENCE_MAX),
@@ -158,9 +167,14 @@ fn read(settings: &Settings, text: &str) -> Result<(Loaded, Recovered), AcceptEr
 }
 
 /// What the journal does to the accepted state.
-fn pending(settings: &Settings, state: &mut State, position: u64) -> Result<(Vec<String>, u64), JournalError> {
+fn pending(
+    settings: &Settings,
+    state: &mut State,
+    StandsFor { position, joint }: StandsFor,
+) -> Result<(Vec<String>, u64), JournalError> {
     let (mut list, mut count) = (Vec::new(), 0);
-    recovery::replay(&*settings.disk, &settings.journal, position, |frame, write| {
+    let follows = joint.map_or(Follows::Unnamed, Follows::Joint);
+    recovery::replay(&*settings.disk, &settings.journal, position, follows, |frame, write| {
         for (sequence, change) in (write.first..).zip(&write.write.changes) {
             if let Some(text) = told(state, change, sequence) {
                 count += 1;

@@ -11,7 +11,10 @@ use std::{
 #[cfg(test)]
 use super::sync::Receiver;
 use super::sync::oneshot;
-use crate::write::{Outcome, Write};
+use crate::{
+    journal::Joint,
+    write::{Outcome, Write},
+};
 
 /// A write on its way, with its journal record and the place where its submitter waits.
 #[derive(Debug)]
@@ -54,6 +57,7 @@ pub(super) enum Command {
 pub(super) struct Begun {
     pub(super) position: u64,
     pub(super) segment: u64,
+    pub(super) joint: Joint,
 }
 
 /// A share of the bytes that may wait in the queue, given back when it is dropped.

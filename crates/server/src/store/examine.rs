@@ -6,15 +6,15 @@ use nexus_segments::Disk;
 
 use super::{
     Settings,
-    open::{OpenError, replay_one},
+    open::{OpenError, follows, replay_one},
     view::View,
 };
 use crate::{
     clients::ClientSeen,
     clock::now_ms,
     damage::{Damage, Place, Tolerance},
-    journal::recovery::{self, Position, Recovered},
-    snapshot,
+    journal::recovery::{self, Follows, Position, Recovered},
+    snapshot::{self, StandsFor},
     state::State,
 };
 
@@ -65,12 +65,13 @@ pub(crate) fn examine(settings: &Settings, damage_max: usize) -> Result<Examined
     let (in_snapshot, mut unlisted) = damage.into_list();
     let mut list: Vec<Damage> = in_snapshot.iter().map(snapshot::LoadError::damage).collect();
 
+    let follows = follows(loaded.as_ref());
     let loaded_or_nothing = loaded.unwrap_or_default();
     let (mut state, newest) = (loaded_or_nothing.state, loaded_or_nothing.newest);
     let position = match found {
-        None => Position::Certain(0),
+        None => Position::Certain(0, Follows::Nothing),
         Some(read) => match read.position.filter(|_| list.is_empty()) {
-            Some(position) => Position::Certain(position),
+            Some(position) => Position::Certain(position, follows),
             None => Position::Uncertain(read.position),
         },
     };
@@ -120,6 +121,10 @@ impl Examined {
     /// Writes what is sound as a snapshot, durably. Nothing of a journal is needed beside it.
     pub(crate) fn write(&self, disk: Arc<dyn Disk>, path: &Path) -> io::Result<()> {
         let catalog = self.state.catalog();
-        snapshot::begin(disk, path, &catalog, self.last, now_ms(), &self.clients)?.commit()
+        let stands_for = StandsFor {
+            position: self.last,
+            joint: None,
+        };
+        snapshot::begin(disk, path, &catalog, stands_for, now_ms(), &self.clients)?.commit()
     }
 }

@@ -10,7 +10,13 @@ use nexus_segments::{Disk, files::directory_of};
 use tokio::time::Instant;
 
 use super::sync::Mutex;
-use crate::{clients::Clients, clock::now_ms, journal::Journal, snapshot, state::Catalog};
+use crate::{
+    clients::Clients,
+    clock::now_ms,
+    journal::Journal,
+    snapshot::{self, StandsFor},
+    state::Catalog,
+};
 
 /// Where snapshot and journal are, and who may write a snapshot at a time.
 #[derive(Debug)]
@@ -33,7 +39,11 @@ pub(crate) struct SnapshotTaken {
 
 impl Files {
     /// Writes a snapshot and puts it in place, with nobody writing meanwhile; `None` if another one is being written.
-    pub(super) fn try_write_snapshot(&self, catalog: &Catalog, position: u64) -> Option<io::Result<SnapshotTaken>> {
+    pub(super) fn try_write_snapshot(
+        &self,
+        catalog: &Catalog,
+        stands_for: StandsFor,
+    ) -> Option<io::Result<SnapshotTaken>> {
         let _guard = match self.one_at_a_time.try_lock() {
             Ok(guard) => guard,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
@@ -43,7 +53,7 @@ impl Files {
         if let Err(error) = self.disk.create_directory(directory_of(&self.snapshot)) {
             return Some(Err(error));
         }
-        Some(self.write_snapshot(catalog, position, || Ok(())))
+        Some(self.write_snapshot(catalog, stands_for, || Ok(())))
     }
 
     /// Fails if there should be a snapshot and it was removed.
@@ -66,7 +76,7 @@ impl Files {
     pub(super) fn write_snapshot(
         &self,
         catalog: &Catalog,
-        position: u64,
+        stands_for: StandsFor,
         before_commit: impl FnOnce() -> io::Result<()>,
     ) -> io::Result<SnapshotTaken> {
         let began = Instant::now();
@@ -74,7 +84,7 @@ impl Files {
             self.disk.clone(),
             &self.snapshot,
             catalog,
-            position,
+            stands_for,
             now_ms(),
             &self.clients.seen(),
         )?;
@@ -86,7 +96,7 @@ impl Files {
         snapshot.commit()?;
         let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         Ok(SnapshotTaken {
-            position,
+            position: stands_for.position,
             bytes,
             took_ms,
         })

@@ -26,10 +26,10 @@ use crate::{
     clock::Clock,
     config::Durability,
     journal::{
-        FrameHeader, Journal, JournaledWrite,
-        recovery::{self, JournalError, Recovered},
+        FrameHeader, Joint, Journal, JournaledWrite, Link, SegmentHeader, SegmentId,
+        recovery::{self, Follows, JournalError, Recovered},
     },
-    snapshot::{self, LoadError, Loaded},
+    snapshot::{self, LoadError, Loaded, StandsFor},
     state::{State, StoreLimits},
     write::Applied,
 };
@@ -85,6 +85,14 @@ fn position(loaded: Option<&Loaded>) -> u64 {
     loaded.and_then(|loaded| loaded.position).unwrap_or(0)
 }
 
+/// What the journal beside a snapshot should continue.
+pub(super) fn follows(loaded: Option<&Loaded>) -> Follows {
+    match loaded {
+        None => Follows::Nothing,
+        Some(loaded) => loaded.joint.map_or(Follows::Unnamed, Follows::Joint),
+    }
+}
+
 pub(super) fn read(settings: &Settings) -> Result<Read, OpenError> {
     let disk = &*settings.disk;
     let mut loaded = snapshot::load(disk, &settings.snapshot)?;
@@ -102,7 +110,8 @@ pub(super) fn read(settings: &Settings) -> Result<Read, OpenError> {
             recovered,
         });
     }
-    let recovered = recovery::replay(disk, &settings.journal, position, |frame, write| {
+    let follows = follows(loaded.as_ref());
+    let recovered = recovery::replay(disk, &settings.journal, position, follows, |frame, write| {
         replay_one(&mut state, frame, &write);
     })?;
     let newest = loaded.as_ref().map_or(0, |loaded| loaded.newest);
@@ -139,6 +148,7 @@ impl Store {
         } = read(settings)?;
         let foreign = loaded.as_ref().is_some_and(|loaded| loaded.foreign);
         let position = position(loaded.as_ref());
+        let named = loaded.as_ref().and_then(|loaded| loaded.joint).map(|joint| joint.next);
         // A snapshot that was put back without its journal may hold changes behind its position.
         let newest = loaded.as_ref().map_or(0, |loaded| loaded.newest);
         let last = recovered.last.max(position).max(newest);
@@ -154,13 +164,24 @@ impl Store {
         if foreign || last > recovered.last {
             // Empty segments of an earlier life begin at positions that mean nothing any more. They go first: without
             // them, a crash on the way leaves what was there before.
-            let removed = Journal::remove_older_than(&*settings.disk, &settings.journal, recovered.next_number);
+            let removed = Journal::clear_before(&*settings.disk, &settings.journal, recovered.next_number);
             removed.map_err(|error| OpenError::Io(settings.journal.clone(), error))?;
         }
-        let begun = if foreign || last > position {
+        let id = SegmentId::random().map_err(|error| OpenError::Io(settings.journal.clone(), error))?;
+        let anew = foreign || last > position || !recovered.joined;
+        let begun = if anew {
             // The next segment says that all before it is durable. What was read may be in the operating system's memory
-            // only: the hub before this one may have been killed before it synced, or its disk may have failed to.
-            files.write_snapshot(&state.catalog(), last, || Ok(())).map(drop)
+            // only: the hub before this one may have been killed before it synced, or its disk may have failed to. And a
+            // copy that was put back alone begins a history of its own.
+            let joint = Joint {
+                before: recovered.newest,
+                next: id,
+            };
+            let stands_for = StandsFor {
+                position: last,
+                joint: Some(joint),
+            };
+            files.write_snapshot(&state.catalog(), stands_for, || Ok(())).map(drop)
         } else if position > 0 {
             // It may have been put in its place a moment before a kill.
             settings.disk.sync_directory(directory_of(&settings.snapshot))
@@ -168,16 +189,24 @@ impl Store {
             Ok(())
         };
         let begun = begun.map_err(|error| OpenError::Io(settings.snapshot.clone(), error));
-        let (disk, directory, number) = (settings.disk.clone(), &settings.journal, recovered.next_number);
+        let (disk, directory) = (settings.disk.clone(), &settings.journal);
+        let header = SegmentHeader {
+            durability: settings.durability,
+            number: recovered.next_number,
+            after: last,
+            link: Some(Link {
+                id,
+                previous: if anew { recovered.newest } else { named },
+            }),
+        };
         let begun = begun.and_then(|()| {
-            Journal::begin(disk.clone(), directory, settings.durability, number, last)
-                .map_err(|error| OpenError::Io(directory.clone(), error))
+            Journal::begin(disk.clone(), directory, header).map_err(|error| OpenError::Io(directory.clone(), error))
         });
         let (journal, full, durable) = match begun {
             Ok(journal) => (journal, None, last),
             // What was read can be shown, and there will be room again.
             Err(OpenError::Io(_, error)) if !foreign && is_full(&error) => {
-                let journal = Journal::not_begun(disk, directory, settings.durability, number, last);
+                let journal = Journal::not_begun(disk, directory, header);
                 (journal, Some(error), position)
             }
             Err(error) => return Err(error),

@@ -12,7 +12,7 @@ use super::{
     status::Status,
     sync::{MutexGuard, SyncSender, oneshot},
 };
-use crate::{clock::now_ms, journal::Journal, state::Catalog};
+use crate::{clock::now_ms, journal::Journal, snapshot::StandsFor, state::Catalog};
 
 /// Why there is no snapshot; the one before it is still there.
 #[derive(Debug, thiserror::Error)]
@@ -54,14 +54,24 @@ impl Snapshotter {
     fn take_alone(&self, queue: &SyncSender<Command>) -> Result<SnapshotTaken, SnapshotError> {
         let io_error = |error| SnapshotError::Io(self.files.snapshot.clone(), error);
         self.write_back();
-        let Begun { position, segment } = ask(queue, Command::BeginSnapshot)?.map_err(io_error)?;
+        let Begun {
+            position,
+            segment,
+            joint,
+        } = ask(queue, Command::BeginSnapshot)?.map_err(io_error)?;
+        // Here, not by the writer, whom everybody waits for.
+        Journal::mark_newest(&*self.files.disk, &self.files.journal, segment, joint.next).map_err(io_error)?;
         let sync = || {
             self.write_back();
             ask(queue, Command::Sync).unwrap_or_else(|error| Err(io::Error::other(error.to_string())))
         };
+        let stands_for = StandsFor {
+            position,
+            joint: Some(joint),
+        };
         let taken = self
             .files
-            .write_snapshot(&self.catalog, position, sync)
+            .write_snapshot(&self.catalog, stands_for, sync)
             .map_err(io_error)?;
         self.files.remove_segments_before(segment);
         Ok(taken)

@@ -1,6 +1,7 @@
 //! Stores on a disk in memory, and what the tests below ask of them.
 
 mod by_hand;
+mod chain;
 mod crash;
 mod documented;
 mod faults;

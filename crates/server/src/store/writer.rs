@@ -14,7 +14,8 @@ use super::{
 use crate::{
     clock::{Clock, now_ms},
     config::Durability,
-    journal::{Frame, Journal},
+    journal::{Frame, Journal, SegmentId},
+    snapshot::StandsFor,
     state::{Stamp, State, StoreLimits},
     write::{Outcome, Unavailable, Write},
 };
@@ -244,15 +245,23 @@ impl Writer {
     fn begin_snapshot(&mut self) -> io::Result<Begun> {
         self.must_be_open()?;
         let position = self.next - 1;
-        if let Err(error) = self.journal.rotate(position) {
-            self.fail(&error);
-            return Err(error);
-        }
+        let rotated = SegmentId::random().and_then(|id| {
+            let joint = self.journal.joint(id);
+            self.journal.rotate(position, id).map(|()| joint)
+        });
+        let joint = match rotated {
+            Ok(joint) => joint,
+            Err(error) => {
+                self.fail(&error);
+                return Err(error);
+            }
+        };
         self.status.rotated();
         self.mode = Mode::Open { snapshot_begun: true };
         Ok(Begun {
             position,
             segment: self.journal.number(),
+            joint,
         })
     }
 
@@ -296,20 +305,24 @@ impl Writer {
         };
     }
 
+    fn come_back(&mut self, position: u64) -> io::Result<()> {
+        let id = SegmentId::random()?;
+        let stands_for = StandsFor {
+            position,
+            joint: Some(self.journal.joint(id)),
+        };
+        let taken = self.files.try_write_snapshot(&self.state.catalog, stands_for);
+        let taken = taken.ok_or_else(|| io::Error::other("a snapshot is being written"))??;
+        self.status
+            .snapshot_taken(position, now_ms(), taken.took_ms, taken.bytes);
+        self.journal.abandon(position, id)
+    }
+
     /// Tries to make all that readers can see durable in a snapshot, then begins a new segment behind it. In this order: a
     /// segment that begins where the old one never got to would look like a loss.
     fn try_recover(&mut self) {
         let position = self.next - 1;
-        let back = match self.files.try_write_snapshot(&self.state.catalog, position) {
-            None => Err(io::Error::other("a snapshot is being written")),
-            Some(Err(error)) => Err(error),
-            Some(Ok(taken)) => {
-                self.status
-                    .snapshot_taken(position, now_ms(), taken.took_ms, taken.bytes);
-                self.journal.abandon(position)
-            }
-        };
-        match back {
+        match self.come_back(position) {
             Ok(()) => {
                 // They are needless now, and on a full disk their room is not.
                 self.files.remove_segments_before(self.journal.number());

@@ -116,11 +116,11 @@ async fn a_damaged_state_is_repaired_beside_it() {
     hub.kill().await;
     let segment = hub.state().join("journal/000001.log");
     let mut bytes = fs::read(&segment).unwrap();
-    bytes[60] ^= 1;
+    bytes[76] ^= 1;
     fs::write(&segment, &bytes).unwrap();
     failed(
         &state(&hub, &["check"]).await,
-        "…state.yaml: not there\n…; 3 frames, 3 writes, changes 2 to 4\ndamage: …000001.log is damaged at offset 32: …\n\
+        "…state.yaml: not there\n…; 3 frames, 3 writes, changes 2 to 4\ndamage: …000001.log is damaged at offset 48: …\n\
          damage: changes 1 to 1 are missing: …\nsound in spite of the damage …\n",
         "…damaged in 2 places\n",
     );
@@ -128,7 +128,7 @@ async fn a_damaged_state_is_repaired_beside_it() {
     assert_eq!(json.code, Some(1));
     let json: serde_json::Value = serde_json::from_str(&json.output).unwrap();
     assert_eq!(json["sound"], false);
-    assert_eq!(json["damage"][0]["offset"], 32);
+    assert_eq!(json["damage"][0]["offset"], 48);
     assert_eq!(json["damage"][1]["last_change_lost"], 1);
     assert_eq!(json["segments"][0]["frames"], 3);
 
@@ -148,7 +148,7 @@ async fn a_damaged_state_is_repaired_beside_it() {
     let into = hub.setup.path("repaired");
     done(
         &state(&hub, &["repair", "--into", &into.display().to_string()]).await,
-        "left out: …is damaged at offset 32: …bytes cannot be read)\nleft out: changes 1 to 1 are missing: …\n\
+        "left out: …is damaged at offset 48: …bytes cannot be read)\nleft out: changes 1 to 1 are missing: …\n\
          …repaired/state.yaml: 1 metrics, 1 series, 0 idempotency keys, up to change 4; 3 writes of them from the journal\n\
          …keys.yaml: copied\n…tls/ca.key: copied\n…",
     );

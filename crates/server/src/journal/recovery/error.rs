@@ -48,6 +48,16 @@ pub(crate) enum JournalError {
     },
     #[error("changes {from} to {to} are missing: {file} continues after {to}", file = .file.display())]
     Missing { file: PathBuf, from: u64, to: u64 },
+    #[error("{file} is segment {number} by its header: it was renamed, copied or put in the place of another; give it its name back, or put the right one there", file = .file.display())]
+    Misnamed { file: PathBuf, number: u64 },
+    #[error("{file} does not continue the segment before it: one between them is missing, or it is of another hub, or of another time of this one", file = .0.display())]
+    Unlinked(PathBuf),
+    #[error("{file} does not belong to the snapshot beside it, and holds what is not in that: put back the state.yaml that belongs here; or, to begin with this one, empty the directory of the journal", file = .0.display())]
+    Foreign(PathBuf),
+    #[error("{file}: segment {number} was begun, and is missing or empty: put it back; or, to go back to what the snapshot holds, empty the directory of the journal", file = .file.display())]
+    Gone { file: PathBuf, number: u64 },
+    #[error("{file} is damaged: it says which segment was begun last; if none is missing, remove it", file = .0.display())]
+    Newest(PathBuf),
     #[error("{file} ends after change {last}, and the snapshot shows that change {newest} was durable: the journal was cut short", file = .file.display())]
     Ends { file: PathBuf, last: u64, newest: u64 },
 }
@@ -55,7 +65,12 @@ pub(crate) enum JournalError {
 impl JournalError {
     pub(crate) fn damage(&self) -> Damage {
         let (file, place, bytes, changes) = match self {
-            JournalError::Io(file, _) => (file, Place::File, 0, None),
+            JournalError::Io(file, _)
+            | JournalError::Misnamed { file, .. }
+            | JournalError::Unlinked(file)
+            | JournalError::Foreign(file)
+            | JournalError::Gone { file, .. }
+            | JournalError::Newest(file) => (file, Place::File, 0, None),
             JournalError::Header(file, _) => (file, Place::Offset(0), 0, None),
             JournalError::Damaged {
                 file, offset, bytes, ..

@@ -11,7 +11,7 @@ use nexus_segments::{
 };
 
 use super::JournalError;
-use crate::journal::{frame::FrameHeader, segment};
+use crate::journal::frame::FrameHeader;
 
 /// A sound frame, and where it begins.
 pub(super) type Found<'a> = frame::Found<'a, FrameHeader>;
@@ -19,14 +19,14 @@ pub(super) type Found<'a> = frame::Found<'a, FrameHeader>;
 /// A place without a sound frame.
 pub(super) type Gap = frame::Gap<FrameHeader>;
 
-/// The frames of a segment behind its header.
-pub(super) fn open(disk: &dyn Disk, path: &Path) -> Result<Reader, JournalError> {
+/// The frames of a segment, which begin at `at`.
+pub(super) fn open(disk: &dyn Disk, path: &Path, at: usize) -> Result<Reader, JournalError> {
     let opened = disk.open(path).and_then(|mut file| {
-        file.read_exact(&mut [0; segment::HEADER_BYTES])?;
+        file.read_exact(&mut vec![0; at])?;
         Ok(file)
     });
     let file = opened.map_err(io_error(path))?;
-    Ok(Reader::new(file, segment::HEADER_BYTES as u64))
+    Ok(Reader::new(file, at as u64))
 }
 
 /// The next one, up to the first place where there is none.

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, path::Path};
 use super::{repair::SNAPSHOT, *};
 use crate::{
     config::StatePaths,
-    journal::{Frame, SegmentHeader},
+    journal::{Frame, Link, SegmentHeader},
     write::{HistogramDelta, Idempotency, Origin, Reason, Refusals},
 };
 
@@ -62,9 +62,13 @@ fn the_header_of_a_segment() {
             durability,
             number: 0x0102_0304_0506_0708,
             after: 0x1112_1314_1516_1718,
+            link: Some(Link {
+                id: "2122232425262728".parse().unwrap(),
+                previous: "3132333435363738".parse().ok(),
+            }),
         };
         let bytes = header.encode();
-        let fields = fields("\nHeader, 32 bytes:", &bytes);
+        let fields = fields("\nHeader, 48 bytes:", &bytes);
         let names: Vec<&str> = fields.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(fields[0].1, quoted(names[0])[0].as_bytes());
         assert_eq!(names[1], format!("format, {}", number(fields[1].1)));
@@ -73,12 +77,16 @@ fn the_header_of_a_segment() {
         assert_eq!(names[3], number(fields[3].1).to_string());
         assert_eq!((names[4], number(fields[4].1)), ("the segment's number", header.number));
         assert_eq!(number(fields[5].1), header.after);
-        assert_eq!(names[6], "CRC-32 of the 28 bytes before");
+        assert!(names[6].starts_with("the segment's id"));
+        assert_eq!(number(fields[6].1), 0x2122_2324_2526_2728);
+        assert!(names[7].starts_with("the id of its predecessor"));
+        assert_eq!(number(fields[7].1), 0x3132_3334_3536_3738);
+        assert_eq!(names[8], "CRC-32 of the 44 bytes before");
         assert_eq!(
-            number(fields[6].1),
-            u64::from(nexus_segments::checksum(&[&bytes[..28]]))
+            number(fields[8].1),
+            u64::from(nexus_segments::checksum(&[&bytes[..44]]))
         );
-        assert_eq!(fields.len(), 7);
+        assert_eq!(fields.len(), 9);
     }
 }
 
@@ -250,7 +258,10 @@ fn the_example_of_a_snapshot() {
         Arc::new(disk.clone()),
         Path::new(SNAPSHOT),
         &loaded.state.catalog(),
-        loaded.position.unwrap(),
+        crate::snapshot::StandsFor {
+            position: loaded.position.unwrap(),
+            joint: loaded.joint,
+        },
         1_795_289_368_895,
         &loaded.clients,
     );
@@ -268,14 +279,17 @@ fn the_names_of_files() {
     let state = StatePaths::in_directory("");
     let segment = MemoryDisk::default();
     drop(open(&segment, Durability::Sync));
-    assert_eq!(segment.paths(), [state.journal_dir().join("000001.log")]);
+    let journal = |name: &str| state.journal_dir().join(name);
+    assert_eq!(segment.paths(), [journal("000001.log"), journal("newest")]);
     let snapshot = |extension: &str| state.snapshot.with_added_extension(extension);
     let mut files = vec![
         state.snapshot.clone(),
         snapshot("new"),
         snapshot("original"),
         snapshot("before-accept"),
-        state.journal_dir().join("NNNNNN.log"),
+        journal("NNNNNN.log"),
+        journal("newest"),
+        journal("newest.new"),
         state.keys_file(),
         state.keys_file().with_extension("lock"),
         state.settings_file(),

@@ -167,7 +167,7 @@ fn a_disk_that_is_full_at_any_byte_of_a_frame_loses_nothing_and_doubles_nothing(
             let disk = CrashDisk::default();
             let store = open_on(&disk, durability);
             accept(&store, vec![set("a", 1.0)]);
-            disk.files()[&PathBuf::from("journal/000001.log")].len() - 32
+            disk.files()[&PathBuf::from("journal/000001.log")].len() - crate::journal::HEADER_BYTES
         };
         for room in 0..frame {
             let disk = CrashDisk::default();

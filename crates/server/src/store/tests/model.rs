@@ -105,7 +105,7 @@ use super::{super::status, add, write_of};
 use crate::{
     clients::Clients,
     config::Durability,
-    journal::{FrameHeader, Journal},
+    journal::{FrameHeader, Journal, SegmentHeader},
     snapshot,
     state::{Catalog, State, StoreLimits, Value},
     write::{Outcome, Unavailable, Write},
@@ -220,7 +220,13 @@ fn start(durability: Durability, queue_writes_max: usize) -> Model {
     let status = Arc::new(status::Status::default());
     let state = State::default();
     let catalog = state.catalog();
-    let journal = Journal::begin(files.disk.clone(), &files.journal, durability, 1, 0).unwrap();
+    let header = SegmentHeader {
+        durability,
+        number: 1,
+        after: 0,
+        link: None,
+    };
+    let journal = Journal::begin(files.disk.clone(), &files.journal, header).unwrap();
     let writer = Writer {
         state,
         limits: StoreLimits::NONE,

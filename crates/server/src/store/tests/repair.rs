@@ -41,7 +41,7 @@ pub(super) fn put_lines(disk: &MemoryDisk, lines: &[String]) {
 fn three_frames() -> (MemoryDisk, Vec<u8>, [usize; 4]) {
     let disk = MemoryDisk::default();
     let store = open(&disk, Durability::Sync);
-    let mut ends = [32; 4];
+    let mut ends = [crate::journal::HEADER_BYTES; 4];
     for (n, end) in ends.iter_mut().enumerate().skip(1) {
         accept(&store, vec![add("a", 1.0), set(&format!("s{n}"), 1.0)]);
         *end = disk.get("journal/000001.log").unwrap().len();
@@ -132,7 +132,7 @@ fn each_kind_of_damage_to_the_journal_is_named() {
             bytes.extend(frame.seal(0).unwrap());
         },
         &[
-            "journal/000001.log is damaged at offset 194, and 1 sound frames stand behind that: a start leaves them out, \
+            "journal/000001.log is damaged at offset 210, and 1 sound frames stand behind that: a start leaves them out, \
              `state repair` takes them",
             "changes 5 to 6 are missing: journal/000001.log continues after 6",
         ],
@@ -157,7 +157,7 @@ fn a_segment_that_is_missing_is_named() {
     assert_eq!(
         texts(&examined.damage),
         [
-            "journal/000001.log is damaged at offset 96: change 2 should stand there and was durable",
+            "journal/000001.log is damaged at offset 112: change 2 should stand there and was durable",
             "changes 2 to 2 are missing: journal/000003.log continues after 2"
         ]
     );

@@ -3,6 +3,7 @@
 use nexus_segments::testing::{Fault, Operations};
 
 use super::*;
+use crate::journal::HEADER_BYTES;
 
 fn start(disk: &CrashDisk, durability: Durability) -> Result<Opened, OpenError> {
     let settings = Settings {
@@ -65,13 +66,13 @@ fn a_segment_of_zeros_that_was_being_made_holds_nothing() {
     let store = started(&disk, Durability::Sync);
     accept(&store, vec![set("a", 1.0)]);
     let mut files = disk.files();
-    files.insert(PathBuf::from("journal/000002.log"), vec![0; 32]);
+    files.insert(PathBuf::from("journal/000002.log"), vec![0; HEADER_BYTES]);
     assert_eq!(
         dump(&started(&CrashDisk::with_files(files.clone()), Durability::Sync)),
         "a{} 1"
     );
     // Something stands behind it, so it was there, and is damaged.
-    files.insert(PathBuf::from("journal/000002.log"), vec![0; 33]);
+    files.insert(PathBuf::from("journal/000002.log"), vec![0; HEADER_BYTES + 1]);
     let error = start(&CrashDisk::with_files(files), Durability::Sync).unwrap_err();
     assert!(error.to_string().contains("journal/000002.log"), "{error}");
 }
@@ -235,7 +236,7 @@ fn a_snapshot_restored_without_its_journal_takes_writes() {
     files
         .get_mut(&PathBuf::from("journal/000002.log"))
         .unwrap()
-        .truncate(40);
+        .truncate(HEADER_BYTES + 8);
     let error = start(&CrashDisk::with_files(files), Durability::Flush).unwrap_err();
     assert!(error.to_string().contains("ends after change 1"), "{error}");
 }
