@@ -2,7 +2,7 @@
 //!
 //! A reader sees the old file or the new one, never a mixture; after [`write_durably`] has returned, the new one
 //! survives power loss. What these functions leave behind after a crash in the middle is at most a file named
-//! `.<name>.<random>.tmp`, which nothing reads.
+//! `.<name>.<random>.tmp`, which nothing reads and [`remove_left_over`] removes.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
@@ -25,7 +25,7 @@ pub const OWNER_ONLY: u32 = 0o600;
 /// was the one that failed: then it may be either.
 pub fn write_durably(path: &Path, mode: u32, bytes: &[u8]) -> io::Result<()> {
     let beside = name_beside(path)?;
-    let written = write_new(&beside, mode, bytes).and_then(|()| fs::rename(&beside, path));
+    let written = write_new(&beside, mode, bytes).and_then(|()| replace(&beside, path));
     if let Err(error) = written {
         // Nothing more can be done about a left-over, and the first error is the one to tell.
         drop(fs::remove_file(&beside));
@@ -104,6 +104,55 @@ pub fn directory_of(path: &Path) -> &Path {
         Some(_) => Path::new("."),
         None => path,
     }
+}
+
+/// Puts a file in the place of another.
+///
+/// # Errors
+/// Whatever the file system says; of a file that is mounted by itself, what can be done.
+pub fn replace(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to).map_err(|error| match error.kind() {
+        io::ErrorKind::ResourceBusy => {
+            let told = format!(
+                "{error}: a file that is mounted by itself cannot be replaced: mount the directory that it is in"
+            );
+            io::Error::new(io::ErrorKind::ResourceBusy, told)
+        }
+        _ => error,
+    })
+}
+
+/// Removes what crashes in the middle of [`write_durably`] have left in a directory; gives what was removed. Nobody may be
+/// writing there.
+///
+/// # Errors
+/// Whatever the file system says; a directory that is not there has nothing left.
+pub fn remove_left_over(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut removed = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_name().to_str().is_some_and(is_left_over) && entry.file_type()?.is_file() {
+            fs::remove_file(entry.path())?;
+            removed.push(entry.path());
+        }
+    }
+    removed.sort();
+    Ok(removed)
+}
+
+/// Whether a name is one of those that [`name_beside`] gives.
+fn is_left_over(name: &str) -> bool {
+    let random = name
+        .strip_prefix('.')
+        .and_then(|name| name.strip_suffix(".tmp"))
+        .and_then(|name| name.rsplit_once('.'));
+    random.is_some_and(|(name, random)| {
+        !name.is_empty() && random.len() == 16 && random.bytes().all(|byte| byte.is_ascii_hexdigit())
+    })
 }
 
 fn name_beside(path: &Path) -> io::Result<PathBuf> {
@@ -197,6 +246,30 @@ mod tests {
         fs::write(path.join("file"), "x").unwrap();
         create_directory(&path.join("file")).unwrap_err();
         create_directory(&path.join("file/below")).unwrap_err();
+    }
+
+    #[test]
+    fn what_crashes_have_left_is_removed_and_nothing_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        let left = name_beside(&at("keys.yaml")).unwrap();
+        fs::write(&left, "x").unwrap();
+        let kept = [
+            ".keys.yaml.tmp",
+            ".keys.yaml.0123.tmp",
+            "keys.yaml.0123456789abcdef.tmp",
+            ".0123456789abcdef.tmp",
+            ".keys.yaml.0123456789abcdeg.tmp",
+            "keys.yaml",
+        ];
+        for name in kept {
+            fs::write(at(name), "x").unwrap();
+        }
+        fs::create_dir(at(".a.0123456789abcdef.tmp")).unwrap();
+        assert_eq!(remove_left_over(directory.path()).unwrap(), [left]);
+        assert_eq!(remove_left_over(directory.path()).unwrap(), [""; 0].map(PathBuf::from));
+        assert!(kept.iter().all(|name| at(name).exists()));
+        assert_eq!(remove_left_over(&at("missing")).unwrap(), [""; 0].map(PathBuf::from));
     }
 
     #[test]

@@ -13,6 +13,8 @@ use crate::files;
 #[derive(Debug)]
 pub struct LockFile {
     _file: File,
+    /// The directory, if that is locked, too.
+    _directory: Option<File>,
 }
 
 /// Why a lock cannot be taken.
@@ -58,6 +60,32 @@ impl LockFile {
         }
     }
 
+    /// The same, and locks the directory that the file is in, so that the lock holds though somebody removes the file. Nobody
+    /// may lock another file of that directory so.
+    ///
+    /// # Errors
+    /// [`LockError`].
+    pub fn try_take_with_directory(path: &Path) -> Result<Self, LockError> {
+        let io_error = |error| LockError::Io(path.to_owned(), error);
+        let directory = File::open(files::directory_of(path)).map_err(io_error)?;
+        let directory = match directory.try_lock() {
+            Ok(()) => Some(directory),
+            Err(TryLockError::WouldBlock) => {
+                return Err(LockError::Held {
+                    file: path.to_owned(),
+                    pid: number_at(path),
+                });
+            }
+            // Some file systems, as NFS, lock no directories: then the file alone must do.
+            Err(TryLockError::Error(_)) => None,
+        };
+        let lock = LockFile::try_take(path)?;
+        Ok(LockFile {
+            _directory: directory,
+            ..lock
+        })
+    }
+
     /// The same, but waits for whoever has it. Blocks the thread.
     ///
     /// # Errors
@@ -72,24 +100,35 @@ impl LockFile {
         // If the disk is full, nobody learns the number; the lock holds all the same.
         let written = file.set_len(0).and_then(|()| file.rewind());
         let _ = written.and_then(|()| writeln!(file, "{}", std::process::id()));
-        LockFile { _file: file }
+        LockFile {
+            _file: file,
+            _directory: None,
+        }
     }
 
-    /// The number of the process that holds the lock at `path`, if one does. Takes it for a moment, and leaves no trace.
+    /// The number of the process that holds the lock at `path`, be it of the file or of its directory, if one does. Takes it for a moment, and leaves no trace.
     ///
     /// # Errors
     /// The file cannot be opened or locked.
     pub fn holder(path: &Path) -> io::Result<Option<String>> {
-        let file = match File::open(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            file => file?,
+        let is_held = |path: &Path| match File::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+            Ok(file) => match file.try_lock_shared() {
+                Ok(()) => Ok(false),
+                Err(TryLockError::WouldBlock) => Ok(true),
+                Err(TryLockError::Error(error)) => Err(error),
+            },
         };
-        match file.try_lock_shared() {
-            Ok(()) => Ok(None),
-            Err(TryLockError::WouldBlock) => Ok(Some(number_in(file))),
-            Err(TryLockError::Error(error)) => Err(error),
-        }
+        // Where directories cannot be locked, nobody holds one.
+        let held = is_held(path)? || is_held(files::directory_of(path)).unwrap_or(false);
+        Ok(held.then(|| number_at(path)))
     }
+}
+
+/// What stands in the file; if that was removed, nobody knows.
+fn number_at(path: &Path) -> String {
+    File::open(path).map_or_else(|_| "unknown".to_owned(), number_in)
 }
 
 fn open(path: &Path) -> io::Result<File> {
@@ -124,6 +163,30 @@ mod tests {
         assert_eq!(LockFile::holder(&path).unwrap(), None);
         LockFile::take(&path).unwrap();
         LockFile::try_take(&path).unwrap();
+    }
+
+    #[test]
+    fn a_lock_with_its_directory_holds_though_its_file_is_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("lock");
+        let first = LockFile::try_take_with_directory(&path).unwrap();
+        assert!(matches!(
+            LockFile::try_take_with_directory(&path),
+            Err(LockError::Held { pid, .. }) if pid == std::process::id().to_string()
+        ));
+        std::fs::remove_file(&path).unwrap();
+        for _ in 0..2 {
+            assert!(matches!(
+                LockFile::try_take_with_directory(&path),
+                Err(LockError::Held { pid, .. }) if pid == "unknown"
+            ));
+            assert_eq!(LockFile::holder(&path).unwrap(), Some("unknown".to_owned()));
+        }
+        // Other files of that directory can be locked meanwhile.
+        LockFile::try_take(&directory.path().join("other")).unwrap();
+        drop(first);
+        assert_eq!(LockFile::holder(&path).unwrap(), None);
+        LockFile::try_take_with_directory(&path).unwrap();
     }
 
     #[test]

@@ -203,6 +203,9 @@ pub(crate) enum Failure {
     /// The key is not in `keys.yaml`, so it is revoked elsewhere.
     #[error("the key {0} stands in the configuration file; take it out there, and restart the hub")]
     Configured(Arc<str>),
+    /// It is most likely the wrong directory.
+    #[error("no hub has used {path} yet: name the state that yours uses by --state, or by its --config; `key new --create` makes keys before a first start", path = .0.display())]
+    NoState(PathBuf),
     /// Standard output is closed or full.
     #[error("the output cannot be written: {0}")]
     Output(#[from] io::Error),
@@ -213,7 +216,7 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Failure::Config(_) => EXIT_USAGE,
-            Failure::Keys(_) | Failure::Configured(_) | Failure::Output(_) => EXIT_FAILURE,
+            Failure::Keys(_) | Failure::Configured(_) | Failure::NoState(_) | Failure::Output(_) => EXIT_FAILURE,
         }
     }
 }

@@ -26,7 +26,7 @@ impl Disk for RealDisk {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        fs::rename(from, to)
+        files::replace(from, to)
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
@@ -60,7 +60,7 @@ impl Disk for RealDisk {
 
 impl SharedDisk for RealDisk {
     fn try_lock(&self, path: &Path) -> Result<Held, LockError> {
-        Ok(Box::new(LockFile::try_take(path)?))
+        Ok(Box::new(LockFile::try_take_with_directory(path)?))
     }
 
     fn open_alone(&self, path: &Path) -> io::Result<Box<dyn SharedFile>> {

@@ -40,6 +40,11 @@ impl fmt::Display for KeySource {
 }
 
 impl ApiKey {
+    /// Whether it may do everything that operators do, for all metrics.
+    pub(crate) fn administers(&self) -> bool {
+        self.scopes.contains(Scope::Admin) && self.prefix.is_none()
+    }
+
     /// Whoever has it.
     pub(crate) fn principal(&self) -> Principal {
         Principal {

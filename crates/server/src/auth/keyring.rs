@@ -82,6 +82,15 @@ impl Keyring {
         &self.0.file
     }
 
+    /// Takes a key of `keys.yaml` away, at once; but not the last one that may administer the whole hub.
+    ///
+    /// # Errors
+    /// [`KeysError`]; nothing was changed then, unless the file cannot be read again.
+    pub(crate) fn revoke(&self, name: &str) -> Result<(), KeysError> {
+        self.0.file.revoke_but_the_last_admin(name, &self.0.configured)?;
+        self.reload_if_changed().map(drop)
+    }
+
     /// Looks whether `keys.yaml` is another one than before, and reads it then. Cheap if not: one `stat`, so it can be
     /// called every second; blocks for as long as the file system does.
     ///

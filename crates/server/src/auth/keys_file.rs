@@ -56,6 +56,9 @@ pub(crate) enum KeysError {
     /// There is no key of this name.
     #[error("there is no key named {0} in {path}; `metric-nexus key list` shows all", path = .1.display())]
     Unknown(String, PathBuf),
+    /// Nobody could make keys any more, or change a limit, but by the command.
+    #[error("{0} is the last key that may administer the whole hub; make another one first")]
+    LastAdmin(String),
     /// More keys than [`KeysFile::KEYS_MAX`].
     #[error("there are {max} keys already, which is as many as there may be", max = KeysFile::KEYS_MAX)]
     TooMany,
@@ -136,14 +139,33 @@ impl KeysFile {
     /// # Errors
     /// [`KeysError`]; nothing was changed then.
     pub(crate) fn revoke(&self, name: &str) -> Result<(), KeysError> {
+        self.revoke_if(name, |_, _| true)
+    }
+
+    /// The same, unless no key would be left that may administer the whole hub.
+    ///
+    /// # Errors
+    /// [`KeysError`]; nothing was changed then.
+    pub(crate) fn revoke_but_the_last_admin(&self, name: &str, configured: &[Arc<ApiKey>]) -> Result<(), KeysError> {
+        self.revoke_if(name, |gone, left| {
+            let is_left = left.iter().any(ApiKey::administers) || configured.iter().any(|key| key.administers());
+            is_left || !gone.administers()
+        })
+    }
+
+    /// `may` is given the key, and those that are left.
+    fn revoke_if(&self, name: &str, may: impl FnOnce(&ApiKey, &[ApiKey]) -> bool) -> Result<(), KeysError> {
         let unknown = || KeysError::Unknown(name.to_owned(), self.path.clone());
         if self.open()?.is_none() {
             return Err(unknown());
         }
         self.change(|keys| {
-            let before = keys.len();
-            keys.retain(|key| &*key.name != name);
-            if keys.len() < before { Ok(()) } else { Err(unknown()) }
+            let place = keys.iter().position(|key| &*key.name == name).ok_or_else(unknown)?;
+            let gone = keys.remove(place);
+            match may(&gone, keys) {
+                true => Ok(()),
+                false => Err(KeysError::LastAdmin(name.to_owned())),
+            }
         })
     }
 
@@ -165,6 +187,12 @@ impl KeysFile {
             return Err(self.broken("larger than any file of keys".to_owned()));
         }
         parse(&text).map_err(|reason| self.broken(reason))
+    }
+
+    /// Does something while nobody changes the file.
+    pub(crate) fn undisturbed<T>(&self, work: impl FnOnce() -> T) -> Result<T, KeysError> {
+        let _lock = self.lock()?;
+        Ok(work())
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut Vec<ApiKey>) -> Result<T, KeysError>) -> Result<T, KeysError> {

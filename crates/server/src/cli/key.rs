@@ -18,6 +18,7 @@ pub(crate) enum KeyCommand {
     #[command(after_help = "Examples:
   KEY=$(metric-nexus key new ci --scope write --prefix ci_)
   metric-nexus key new prometheus --scope scrape
+  metric-nexus key new boss --scope admin --create        before the first start
   metric-nexus key new operator --scope read,write,scrape,admin --state /var/lib/metric-nexus")]
     New(NewArgs),
     /// List all keys, also those of the configuration file if one is named; the keys themselves are not known.
@@ -38,6 +39,9 @@ pub(crate) struct NewArgs {
     /// Only metrics whose names begin so; end it in _, or `team` also covers team_b_
     #[arg(long, value_name = "PREFIX")]
     prefix: Option<Prefix>,
+    /// Also if no hub has used the state yet: makes its directory
+    #[arg(long)]
+    create: bool,
     #[command(flatten)]
     place: PlaceArgs,
 }
@@ -74,6 +78,9 @@ impl KeyCommand {
 
 impl NewArgs {
     fn run(&self, config: &Config, output: &mut dyn Write, notes: &mut dyn Write) -> Result<(), Failure> {
+        if !self.create {
+            must_be_used(config)?;
+        }
         if config.keys.iter().any(|key| key.name == self.name) {
             return Err(KeysError::Exists(Arc::clone(&self.name)).into());
         }
@@ -95,6 +102,7 @@ impl NewArgs {
 
 impl RevokeArgs {
     fn run(&self, config: &Config) -> Result<(), Failure> {
+        must_be_used(config)?;
         match KeysFile::at(config.state.keys_file()).revoke(&self.name) {
             Err(KeysError::Unknown(..)) if config.keys.iter().any(|key| *key.name == self.name) => {
                 Err(Failure::Configured(self.name.as_str().into()))
@@ -105,6 +113,9 @@ impl RevokeArgs {
 }
 
 fn list(config: &Config, output: &mut dyn Write, notes: &mut dyn Write) -> Result<(), Failure> {
+    if config.keys.is_empty() {
+        must_be_used(config)?;
+    }
     let (ring, warnings) = Keyring::open(KeysFile::at(config.state.keys_file()), &config.keys)?;
     let mut rows = vec![["NAME", "SCOPES", "PREFIX", "CREATED", "FROM"].map(str::to_owned)];
     rows.extend(ring.all().iter().map(|key| row(key)));
@@ -115,6 +126,14 @@ fn list(config: &Config, output: &mut dyn Write, notes: &mut dyn Write) -> Resul
     warn(notes, &config.warnings)?;
     warn(notes, &warnings)?;
     Ok(())
+}
+
+/// Beside the wrong directory a command would make a state that no hub ever reads.
+fn must_be_used(config: &Config) -> Result<(), Failure> {
+    match config.state.is_used() {
+        true => Ok(()),
+        false => Err(Failure::NoState(config.state.directory.clone())),
+    }
 }
 
 fn row(key: &ApiKey) -> [String; 5] {

@@ -104,7 +104,7 @@ fn usage_mistakes_exit_64_and_help_exits_0() {
 fn a_key_is_made_listed_and_revoked() {
     let directory = tempfile::tempdir().unwrap();
     let state = directory.path().join("state");
-    let (key, notes) = in_state(&state, "key new ci").unwrap();
+    let (key, notes) = in_state(&state, "key new ci --create").unwrap();
     assert!(
         key.starts_with("mnx_") && key.ends_with('\n') && key.lines().count() == 1,
         "{key}"
@@ -137,12 +137,27 @@ fn a_key_is_made_listed_and_revoked() {
 }
 
 #[test]
+fn beside_the_wrong_directory_nothing_is_made() {
+    let directory = tempfile::tempdir().unwrap();
+    let state = directory.path().join("state");
+    for line in ["key new ci", "key list", "key revoke ci"] {
+        let (code, text) = in_state(&state, line).unwrap_err();
+        let expected = format!("no hub has used {} yet: name the state", state.display());
+        assert_eq!((code, text.starts_with(&expected)), (1, true), "{line}: {text}");
+        assert!(!state.exists());
+    }
+    in_state(&state, "key new ci --create").unwrap();
+    in_state(&state, "key new other").unwrap();
+    in_state(&state, "key revoke ci").unwrap();
+}
+
+#[test]
 fn keys_are_found_by_the_configuration_too() {
     let directory = tempfile::tempdir().unwrap();
     let config = directory.path().join("hub.yaml");
     fs::write(&config, "port: 3000\nkeys: [0123456789abcdef]").unwrap();
     let with = |line: &str| run(&format!("{line} --config {}", config.display()));
-    with("key new ci").unwrap();
+    with("key new ci --create").unwrap();
     assert!(directory.path().join("hub.state.yaml.d/keys.yaml").exists());
     assert!(!directory.path().join("hub.state.yaml").exists());
 
@@ -192,7 +207,8 @@ fn a_key_that_cannot_be_printed_is_no_key() {
         }
     }
     let directory = tempfile::tempdir().unwrap();
-    let Ok(Command::Key(command)) = parsed(&format!("key new ci --state {}", directory.path().display())) else {
+    let Ok(Command::Key(command)) = parsed(&format!("key new ci --create --state {}", directory.path().display()))
+    else {
         panic!("expected a key command");
     };
     let failure = command.run(&|_| None, &mut Closed, &mut Vec::new()).unwrap_err();

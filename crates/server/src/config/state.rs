@@ -73,6 +73,17 @@ impl StatePaths {
         file
     }
 
+    /// Whether there is anything of a hub, or of keys that were made for one.
+    pub(crate) fn is_used(&self) -> bool {
+        let files = [
+            self.snapshot.clone(),
+            self.journal_dir(),
+            self.keys_file(),
+            self.lock_file(),
+        ];
+        files.iter().any(|file| file.exists())
+    }
+
     /// From the file alone; `file` is its path.
     pub(super) fn read(top: &Section<'_>, form: Form, file: Option<&Path>) -> Self {
         match (top.get("state", units::path).flatten(), form, file) {

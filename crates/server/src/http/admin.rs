@@ -181,12 +181,7 @@ pub(super) async fn revoke_key(
     let prefix = known.as_ref().and_then(|key| key.prefix.as_ref());
     caller.may(Scope::Admin, prefix.map_or("", Prefix::as_str))?;
     let revoked = name.clone();
-    blocking(move || {
-        keyring.file().revoke(&name)?;
-        keyring.reload_if_changed()?;
-        Ok::<_, crate::auth::KeysError>(())
-    })
-    .await??;
+    blocking(move || keyring.revoke(&name)).await??;
     tracing::info!(key = revoked, by = %caller.name, "a key was revoked");
     Ok(StatusCode::NO_CONTENT)
 }

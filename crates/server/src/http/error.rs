@@ -311,6 +311,7 @@ impl From<KeysError> for Problem {
         match error {
             KeysError::Exists(_) => Problem::exists(detail),
             KeysError::Unknown(..) => Problem::not_found(detail),
+            KeysError::LastAdmin(_) => Problem::conflict(detail),
             KeysError::TooMany => Problem::new(StatusCode::TOO_MANY_REQUESTS, "limit-reached", detail),
             KeysError::Io { .. } | KeysError::Broken { .. } => {
                 tracing::error!(%error, "the keys cannot be changed");

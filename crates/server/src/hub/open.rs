@@ -1,8 +1,8 @@
 //! Opens all parts of a hub, in order.
 
 use std::{
-    io,
-    path::PathBuf,
+    fs, io,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -61,12 +61,20 @@ pub(super) enum Reason {
     UsageLog(#[from] UsageLogError),
     #[error(transparent)]
     Tls(#[from] TlsError),
-    #[error("{0}; look at it with `metric-nexus state check`; to begin anew, move it away")]
+    #[error("{0}{advice}", advice = advice(.0))]
     State(#[from] OpenError),
     #[error(transparent)]
     Metrics(#[from] prometheus::Error),
     #[error("cannot have threads for work in the background: {0}")]
     Threads(#[source] io::Error),
+}
+
+/// What can be done about a state that cannot be read; one that cannot be written may be sound.
+fn advice(error: &OpenError) -> &'static str {
+    match error {
+        OpenError::Io(..) => "",
+        _ => "; look at it with `metric-nexus state check`; to begin anew, move it away",
+    }
 }
 
 /// A hub that was opened, and what whoever started it should be told.
@@ -85,13 +93,37 @@ impl Hub {
 }
 
 fn take_lock(state: &StatePaths) -> Result<LockFile, Reason> {
-    LockFile::try_take(&state.lock_file()).map_err(|error| match error {
+    LockFile::try_take_with_directory(&state.lock_file()).map_err(|error| match error {
         LockError::Held { pid, .. } => Reason::Taken {
             directory: state.directory.clone(),
             pid,
         },
         error @ LockError::Io(..) => Reason::Lock(error),
     })
+}
+
+fn is_empty(file: &Path) -> bool {
+    match fs::metadata(file) {
+        Ok(metadata) => metadata.len() == 0,
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    }
+}
+
+/// What crashes have left of files that were being written. They only take room.
+fn remove_left_over(state: &StatePaths, keys: &KeysFile) -> Result<(), KeysError> {
+    for directory in [&state.directory, &state.tls_dir()] {
+        match keys.undisturbed(|| files::remove_left_over(directory))? {
+            Ok(removed) => {
+                for file in removed {
+                    tracing::info!(file = %file.display(), "removed what a crash had left of a file that was being written");
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, directory = %directory.display(), "cannot remove what crashes have left");
+            }
+        }
+    }
+    Ok(())
 }
 
 fn open(config: Config, terminal: bool) -> Result<Started, Reason> {
@@ -104,6 +136,7 @@ fn open(config: Config, terminal: bool) -> Result<Started, Reason> {
     let clients = Clients::new(config.limits.clients_max);
     let store = open_store(&config, clients.clone())?;
     let keys_file = KeysFile::at(state.keys_file());
+    remove_left_over(state, &keys_file)?;
     let first_key = ensure_admin_key(&keys_file, &state.admin_key_file(), &config.keys, terminal)?;
     let (keyring, warnings) = Keyring::open(keys_file, &config.keys)?;
     for warning in config.warnings.iter().chain(&warnings) {
@@ -120,6 +153,12 @@ fn open(config: Config, terminal: bool) -> Result<Started, Reason> {
     let mut private = vec![config.state.usage_file()];
     if config.usage_log.store.is_local() {
         private.push(config.state.usage_log_file());
+    }
+    if store.status().sequence() > 0 && is_empty(&config.state.usage_file()) {
+        tracing::warn!(
+            file = %config.state.usage_file().display(),
+            "there is a state, but no usage: nothing was used this month, as far as the limits know; if the file was removed or emptied, put a copy back"
+        );
     }
     for file in private {
         // If it cannot be made, whoever opens it says why.

@@ -81,7 +81,8 @@ pub(super) fn read(path: &Path) -> Result<Live, SettingsError> {
         return Err(broken("larger than any file of settings".to_owned()));
     }
     let live: Option<Live> = yaml_serde::from_str(&text).map_err(|error| broken(error.to_string()))?;
-    Ok(live.unwrap_or_default())
+    // A hub writes `{}` where there is nothing to say.
+    live.ok_or_else(|| broken("it says nothing, so what was set is lost".to_owned()))
 }
 
 /// Replaces the file; has survived power loss when it returns.

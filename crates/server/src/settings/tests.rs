@@ -103,6 +103,10 @@ fn what_is_no_file_of_settings_is_refused_by_name() {
     check("throttle: { server: { read_bytes_per_second: -1 } }", "expected u64");
     check("- 1", "invalid type");
     check("throttle: {", "repair it");
+    // Emptied, or cut short behind what stands above the settings.
+    for nothing in ["", "\n", "# What was set live", "---\n", "null", "~"] {
+        check(nothing, "it says nothing, so what was set is lost; repair it");
+    }
 }
 
 #[test]

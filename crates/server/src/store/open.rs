@@ -89,6 +89,8 @@ fn position(loaded: Option<&Loaded>) -> u64 {
 pub(super) fn follows(loaded: Option<&Loaded>) -> Follows {
     match loaded {
         None => Follows::Nothing,
+        // It stands for no position: that there is a journal at all is what is wrong.
+        Some(loaded) if loaded.foreign => Follows::Unknown,
         Some(loaded) => loaded.joint.map_or(Follows::Unnamed, Follows::Joint),
     }
 }

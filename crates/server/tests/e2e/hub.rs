@@ -80,7 +80,7 @@ impl Place {
 
     /// Makes a key beside a hub that may be running, as `metric-nexus key new` does.
     pub(crate) async fn new_key(&self, arguments: &[&str]) -> String {
-        let said = self.run(&[&["key", "new"], arguments].concat()).await;
+        let said = self.run(&[&["key", "new", "--create"], arguments].concat()).await;
         said.ok().trim().to_owned()
     }
 

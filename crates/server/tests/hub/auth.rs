@@ -439,6 +439,40 @@ async fn the_first_admin_key_stands_in_its_file_alone() {
 }
 
 #[tokio::test]
+async fn the_last_key_that_administers_the_whole_hub_cannot_be_taken_away() {
+    let hub = hub().start().await;
+    let keys = "/api/v1/admin/keys";
+    let mut made = Vec::new();
+    for body in [
+        r#"{"name": "team", "scopes": ["admin"], "prefix": "team_"}"#,
+        r#"{"name": "reader", "scopes": ["read"]}"#,
+        r#"{"name": "boss", "scopes": ["admin"]}"#,
+    ] {
+        made.push(
+            hub.post(keys).body(body).send().await.json()["key"]
+                .as_str()
+                .unwrap()
+                .to_owned(),
+        );
+    }
+    // With a second one it may go; the second is then the last, whoever is left beside it.
+    let gone = hub.delete(&format!("{keys}/admin")).send().await;
+    assert_eq!(gone.status, 204, "{gone}");
+    let boss = &made[2];
+    for (name, expected) in [
+        ("boss", "409 boss is the last key that may administer the whole hub…\n"),
+        ("reader", "204"),
+        ("team", "204"),
+        ("boss", "409 …"),
+    ] {
+        let reply = hub.delete(&format!("{keys}/{name}")).key(boss).send().await;
+        assert!(crate::harness::fits(&reply.line(), expected), "{name}: {reply}");
+    }
+    let listed = hub.get(keys).key(boss).send().await.json();
+    assert_eq!(listed.as_array().unwrap().len(), 1, "{listed}");
+}
+
+#[tokio::test]
 async fn an_admin_bounded_by_a_prefix_makes_and_revokes_only_keys_within_it() {
     let hub = hub().start().await;
     let keys = "/api/v1/admin/keys";

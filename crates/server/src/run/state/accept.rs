@@ -15,7 +15,7 @@ pub(super) fn run(found: &Found, output: &mut dyn Write) -> Result<(), Failure> 
         return Err(found.nothing_there());
     }
     files::create_directory(directory).map_err(|error| Failure::of(&error))?;
-    let _lock = LockFile::try_take(&found.config.state.lock_file()).map_err(|error| match error {
+    let _lock = LockFile::try_take_with_directory(&found.config.state.lock_file()).map_err(|error| match error {
         LockError::Held { pid, .. } => found.runs(&pid),
         LockError::Io(..) => Failure::of(&error),
     })?;

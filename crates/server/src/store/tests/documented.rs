@@ -303,6 +303,7 @@ fn the_names_of_files() {
         state.usage_log_dir().join(""),
         state.admin_key_file(),
         state.lock_file(),
+        PathBuf::from(".NAME.….tmp"),
     ];
     files.extend(["ca.pem", "ca.key", "server.pem", "server.key"].map(|name| state.tls_dir().join(name)));
     let files: BTreeSet<String> = files.iter().map(|file| file.display().to_string()).collect();
