@@ -220,6 +220,7 @@ mod tests {
         drop(first);
         assert_eq!(second.grow(20), Ok(()));
         drop(second);
-        assert_eq!((memory.used().bytes, memory.used().by_key.len()), (0, 0));
+        let used = memory.used();
+        assert_eq!((used.bytes, used.by_key.len()), (0, 0));
     }
 }
