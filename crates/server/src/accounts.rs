@@ -162,7 +162,13 @@ impl Account {
         }
     }
 
-    /// Lets a request go on that no limit holds up; it is counted all the same.
+    /// Whether one more request may go on that no monthly limit holds up; it is counted all the same.
+    pub(crate) fn admit_exempt(&self) -> Result<Option<Reservation>, Refused> {
+        self.requests.take().map_err(Refused::TooFast)?;
+        Ok(self.exempt())
+    }
+
+    /// Lets a request go on that no limit at all holds up; it is counted all the same.
     pub(crate) fn exempt(&self) -> Option<Reservation> {
         self.usage.as_ref().map(UsageHandle::exempt)
     }

@@ -1,7 +1,11 @@
 //! Work that is large and that nobody is to wait for: snapshots, the pieces of scrapes, reports. Its threads have a lower
 //! priority, so that it gets what processor requests leave.
 
-use std::{io, sync::Arc};
+use std::{
+    collections::HashMap,
+    io,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use tokio::{
     runtime::{Builder, Runtime},
@@ -14,6 +18,8 @@ use tokio::{
 const THREADS_MAX: usize = 16;
 /// How many of them may be of those that can take minutes, so that they never keep scrapes waiting.
 const LONG_MAX: usize = 4;
+/// How many of them may be of one key, so that others have their turn.
+const KEY_MAX: usize = 4;
 /// How much lower the priority is, as `nice` counts it: beside a busy thread such a one gets about a tenth.
 #[cfg(target_os = "linux")]
 const NICE: i32 = 10;
@@ -23,6 +29,7 @@ const NICE: i32 = 10;
 pub(crate) struct Background {
     threads: Arc<Threads>,
     long: Arc<Semaphore>,
+    by_key: Arc<Mutex<HashMap<Arc<str>, Arc<Semaphore>>>>,
 }
 
 /// A runtime for its blocking threads only. None once it is dropped.
@@ -40,6 +47,7 @@ impl Background {
         Ok(Background {
             threads: Arc::new(Threads(Some(runtime))),
             long: Arc::new(Semaphore::new(LONG_MAX)),
+            by_key: Arc::default(),
         })
     }
 
@@ -55,13 +63,35 @@ impl Background {
         }
     }
 
+    /// As [`Background::run`], for work that a request of this key asks for. Waits for its turn if too much of that goes on.
+    pub(crate) async fn run_of<T: Send + 'static>(
+        &self,
+        key: &Arc<str>,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, JoinError> {
+        let turns = {
+            let mut by_key = self.by_key.lock().unwrap_or_else(PoisonError::into_inner);
+            let turns = by_key.entry(Arc::clone(key));
+            Arc::clone(turns.or_insert_with(|| Arc::new(Semaphore::new(KEY_MAX))))
+        };
+        self.run_in_turn(turns, work).await
+    }
+
     /// As [`Background::run`], for work that may take minutes. Waits for its turn if too much of that goes on.
     pub(crate) async fn run_long<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, JoinError> {
+        self.run_in_turn(self.long.clone(), work).await
+    }
+
+    async fn run_in_turn<T: Send + 'static>(
+        &self,
+        turns: Arc<Semaphore>,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, JoinError> {
         // The semaphore is never closed. It goes with the work, which goes on if nobody waits for it any more.
-        let turn = self.long.clone().acquire_owned().await.ok();
+        let turn = turns.acquire_owned().await.ok();
         self.run(move || {
             let done = work();
             drop(turn);
@@ -108,7 +138,7 @@ mod tests {
     async fn work_that_hangs_keeps_no_other_work_waiting() {
         let background = Background::new().unwrap();
         let (end, ended) = std::sync::mpsc::sync_channel::<()>(0);
-        let ended = Arc::new(std::sync::Mutex::new(ended));
+        let ended = Arc::new(Mutex::new(ended));
         let hanging = (0..2 * THREADS_MAX).map(|_| {
             let (background, ended) = (background.clone(), ended.clone());
             tokio::spawn(async move { background.run_long(move || ended.lock().unwrap().recv()).await })

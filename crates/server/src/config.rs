@@ -18,6 +18,7 @@
 //!
 //! An empty variable is one that is not set. Relative paths, also those in the file, start at the working directory.
 
+mod budget;
 mod cors;
 mod durability;
 mod error;
@@ -38,6 +39,7 @@ mod units;
 mod usage;
 mod usage_log;
 
+pub(crate) use budget::memory_bytes;
 pub(crate) use cors::Cors;
 pub use durability::Durability;
 pub(crate) use error::ConfigErrors;

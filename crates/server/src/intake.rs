@@ -45,10 +45,22 @@ pub(crate) struct Intake {
 pub(crate) struct Announced {
     /// What it will use, as far as that is known.
     pub(crate) amount: Amount,
-    /// No limit holds it up; it is counted all the same.
-    pub(crate) is_exempt: bool,
+    /// Which limits hold it up; it is counted all the same.
+    pub(crate) exemption: Exemption,
     /// What the usage log says of it.
     pub(crate) dimensions: LogDimensions,
+}
+
+/// Which limits do not hold a request up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Exemption {
+    /// All hold it up.
+    #[default]
+    None,
+    /// Those of the month: it makes room, or tells how much is left.
+    Monthly,
+    /// None does: an operator undoes by it what is too tight.
+    All,
 }
 
 /// What the usage log says of a request, beside who sent it and what it took.
@@ -96,9 +108,10 @@ impl Intake {
         account: Arc<Account>,
         announced: Announced,
     ) -> Result<RequestUsage, Refused> {
-        let reservation = match announced.is_exempt {
-            true => account.exempt(),
-            false => account.admit(announced.amount).await?,
+        let reservation = match announced.exemption {
+            Exemption::None => account.admit(announced.amount).await?,
+            Exemption::Monthly => account.admit_exempt()?,
+            Exemption::All => account.exempt(),
         };
         let log = self.usage_log.clone();
         let dimensions = announced.dimensions;

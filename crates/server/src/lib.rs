@@ -26,6 +26,7 @@ mod hub;
 mod intake;
 mod journal;
 mod json;
+mod memory;
 mod metering;
 mod own_metrics;
 mod protocol;

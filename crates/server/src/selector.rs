@@ -6,7 +6,7 @@ mod parse;
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
-use regex::Regex;
+use regex_automata::meta::Regex;
 
 pub(crate) use parse::SelectorError;
 
@@ -42,7 +42,21 @@ impl Test {
     }
 }
 
+/// What the regular expressions of a selector may take by themselves.
+const REGEXES_BYTES_MAX: usize = 64 << 20;
+
 impl Selector {
+    /// Reads one, whose regular expressions may take so many bytes once they are compiled; `room` is what is left of that.
+    ///
+    /// # Errors
+    /// It is none, or there is no room for it.
+    pub(crate) fn read(text: &str, room: &mut usize) -> Result<Self, SelectorError> {
+        Ok(Selector {
+            text: text.into(),
+            matchers: parse::matchers(text, room)?,
+        })
+    }
+
     /// The selector as it was given.
     #[must_use]
     pub(crate) fn as_str(&self) -> &str {
@@ -83,11 +97,9 @@ impl Selector {
 impl FromStr for Selector {
     type Err = SelectorError;
 
+    /// One by itself, as a journal has it or a test.
     fn from_str(text: &str) -> Result<Self, SelectorError> {
-        Ok(Selector {
-            text: text.into(),
-            matchers: parse::matchers(text)?,
-        })
+        Selector::read(text, &mut { REGEXES_BYTES_MAX })
     }
 }
 
@@ -142,6 +154,27 @@ mod tests {
         let of = |count: usize| format!("{{{}}}", vec!["a=\"b\""; count].join(","));
         assert!(of(64).parse::<Selector>().is_ok());
         assert_eq!(of(65).parse::<Selector>().unwrap_err(), SelectorError::TooManyMatchers);
+    }
+
+    #[test]
+    fn regular_expressions_share_their_room() {
+        let read = |texts: &[&str], mut room: usize| {
+            let read: Result<Vec<_>, _> = texts.iter().map(|text| Selector::read(text, &mut room)).collect();
+            read.map(|_| room).map_err(|error| error.to_string())
+        };
+        let left = read(&[r#"a{b=~"x.*"}"#], 1 << 20).unwrap();
+        assert!(left < 1 << 20);
+        assert!(
+            read(&[r#"a{b=~".{400}"}"#], 64 << 10)
+                .unwrap_err()
+                .contains("limits.regexes_bytes_max")
+        );
+        assert!(
+            read(&[r#"a{b=~"x.*"}"#; 64], (1 << 20) - left)
+                .unwrap_err()
+                .contains("limits.regexes_bytes_max")
+        );
+        assert_eq!(read(&["a", r#"a{b="c"}"#], 0), Ok(0));
     }
 
     #[test]

@@ -31,6 +31,7 @@ pub(crate) use check::is_reserved;
 pub(crate) use family::{FamilyData, Value};
 pub(crate) use idempotency::{Lookup, Retention, Used};
 pub(crate) use limits::StoreLimits;
+pub(crate) use owners::Owned;
 pub(crate) use read::{Block, BlockId, Sample, Series};
 
 use self::{
@@ -38,7 +39,7 @@ use self::{
     family::Place,
     idempotency::UsedKeys,
     locks::{read, write},
-    owners::Owners,
+    owners::{OwnerId, Owners},
 };
 use crate::write::{Applied, Idempotency};
 
@@ -49,6 +50,7 @@ pub(crate) struct Catalog {
     pub(crate) owners: Owners,
     pub(crate) used_keys: UsedKeys,
     series: AtomicU64,
+    series_bytes: AtomicU64,
 }
 
 impl Catalog {
@@ -82,6 +84,18 @@ impl Catalog {
     /// How many series there are in all.
     pub(crate) fn series_len(&self) -> u64 {
         self.series.load(Ordering::Relaxed)
+    }
+
+    /// What they take, about.
+    pub(crate) fn series_bytes(&self) -> u64 {
+        self.series_bytes.load(Ordering::Relaxed)
+    }
+
+    fn lost(&self, family: &FamilyData, owner: OwnerId, labels: &str) {
+        let bytes = FamilyData::series_bytes(&family.family, labels);
+        self.owners.lost(owner, bytes);
+        self.series.fetch_sub(1, Ordering::Relaxed);
+        self.series_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 }
 
@@ -145,11 +159,13 @@ impl State {
         let mut removed = 0;
         for block in data.blocks() {
             block.for_each(|series| {
-                self.catalog.owners.lost(series.owner);
+                self.catalog.lost(&data, series.owner, series.labels);
                 removed += 1;
             });
         }
-        self.catalog.series.fetch_sub(removed, Ordering::Relaxed);
+        if let Some(owner) = data.owner() {
+            self.catalog.owners.lost_family(owner);
+        }
         removed
     }
 
@@ -164,8 +180,10 @@ impl State {
     ) -> Place {
         let owner = self.catalog.owners.id(owner);
         let place = family.insert(labels, owner, created_ms, value);
-        self.catalog.owners.gained(owner);
+        let bytes = FamilyData::series_bytes(&family.family, labels);
+        self.catalog.owners.gained(owner, bytes, family.begins_with(owner));
         self.catalog.series.fetch_add(1, Ordering::Relaxed);
+        self.catalog.series_bytes.fetch_add(bytes, Ordering::Relaxed);
         place
     }
 
@@ -174,8 +192,7 @@ impl State {
         let Some(entry) = family.remove(labels) else {
             return false;
         };
-        self.catalog.owners.lost(entry.owner);
-        self.catalog.series.fetch_sub(1, Ordering::Relaxed);
+        self.catalog.lost(family, entry.owner, labels);
         true
     }
 

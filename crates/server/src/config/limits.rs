@@ -1,6 +1,6 @@
 //! `limits`: how much of everything, so that nothing grows without end.
 
-use super::{section::Section, units};
+use super::{budget::Budget, section::Section, units};
 use std::{ops::RangeInclusive, time::Duration};
 
 /// A limit on everything that others can make the hub hold. Each is a setting of the same name under `limits`; the
@@ -13,12 +13,20 @@ pub(crate) struct Limits {
     pub(crate) series_max: usize,
     /// Families in all: 100 000.
     pub(crate) families_max: usize,
+    /// Families whose first series is of one API key: 20 000.
+    pub(crate) families_per_key_max: usize,
+    /// Memory of all series, about: half of the machine's.
+    pub(crate) series_bytes_max: Budget,
+    /// Memory of the series that one API key owns, about: half of `series_bytes_max`.
+    pub(crate) series_per_key_bytes_max: Budget,
     /// Labels of one series: 64.
     pub(crate) labels_per_series_max: usize,
     /// Length of a metric's or label's name: 512 bytes.
     pub(crate) name_bytes_max: usize,
     /// Length of a label's value: 4 KiB.
     pub(crate) value_bytes_max: usize,
+    /// Length of all labels of one series: 16 KiB.
+    pub(crate) labels_bytes_max: usize,
     /// Length of a family's help text: 4 KiB.
     pub(crate) help_bytes_max: usize,
     /// A request's body as it arrives: 16 MiB.
@@ -27,6 +35,14 @@ pub(crate) struct Limits {
     pub(crate) body_decompressed_bytes_max: usize,
     /// How much of a body is read and dropped if its request is answered without it, so that the answer arrives: 32 MiB.
     pub(crate) unread_body_bytes_max: usize,
+    /// Memory of bodies and answers that are under way: an eighth of the machine's, 1 GiB at most.
+    pub(crate) requests_bytes_max: Budget,
+    /// The same of one API key: a quarter of `requests_bytes_max`.
+    pub(crate) requests_per_key_bytes_max: Budget,
+    /// Selectors (`match[]`) in one request: 64.
+    pub(crate) selectors_max: usize,
+    /// Memory of the regular expressions of one request, compiled: 4 MiB.
+    pub(crate) regexes_bytes_max: usize,
     /// Changes in one request: 100 000.
     pub(crate) changes_per_request_max: usize,
     /// Writes that wait for the writer: 4096.
@@ -55,13 +71,21 @@ impl Default for Limits {
             series_per_key_max: 2_000_000,
             series_max: 10_000_000,
             families_max: 100_000,
+            families_per_key_max: 20_000,
+            series_bytes_max: Budget::Auto,
+            series_per_key_bytes_max: Budget::Auto,
             labels_per_series_max: 64,
             name_bytes_max: 512,
             value_bytes_max: 4 << 10,
+            labels_bytes_max: 16 << 10,
             help_bytes_max: 4 << 10,
             body_bytes_max: 16 << 20,
             body_decompressed_bytes_max: 64 << 20,
             unread_body_bytes_max: 32 << 20,
+            requests_bytes_max: Budget::Auto,
+            requests_per_key_bytes_max: Budget::Auto,
+            selectors_max: 64,
+            regexes_bytes_max: 4 << 20,
             changes_per_request_max: 100_000,
             queue_writes_max: 4096,
             queue_bytes_max: 256 << 20,
@@ -76,10 +100,39 @@ impl Default for Limits {
     }
 }
 
+/// What the budgets come to on this machine, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Budgets {
+    pub(crate) series_bytes_max: usize,
+    pub(crate) series_per_key_bytes_max: usize,
+    pub(crate) requests_bytes_max: usize,
+    pub(crate) requests_per_key_bytes_max: usize,
+}
+
+/// What `auto` means for requests at most: more is of no use to anybody.
+const REQUESTS_AUTO_MAX: usize = 1 << 30;
+
+impl Limits {
+    /// The budgets where there is so much memory. A body that is allowed has room in each of them.
+    pub(crate) fn budgets(&self, memory_bytes: usize) -> Budgets {
+        let body = self.body_decompressed_bytes_max;
+        let series = self.series_bytes_max.or(memory_bytes / 2);
+        let requests = (memory_bytes / 8).min(REQUESTS_AUTO_MAX).max(body.saturating_mul(2));
+        let requests = self.requests_bytes_max.or(requests);
+        Budgets {
+            series_bytes_max: series,
+            series_per_key_bytes_max: self.series_per_key_bytes_max.or(series / 2),
+            requests_bytes_max: requests,
+            requests_per_key_bytes_max: self.requests_per_key_bytes_max.or((requests / 4).max(body)),
+        }
+    }
+}
+
 /// Where a limit is kept, and what it may be.
 enum Slot<'a> {
     Count(&'a mut usize, RangeInclusive<usize>),
     Size(&'a mut usize, RangeInclusive<usize>),
+    Budget(&'a mut Budget, RangeInclusive<usize>),
     Time(&'a mut Duration, RangeInclusive<Duration>),
 }
 
@@ -87,6 +140,7 @@ const SERIES: RangeInclusive<usize> = 1..=1_000_000_000;
 const TEXT: RangeInclusive<usize> = 1..=1 << 20;
 const BODY: RangeInclusive<usize> = 1..=1 << 30;
 const QUEUE: RangeInclusive<usize> = 1..=64 << 30;
+const MEMORY: RangeInclusive<usize> = 1 << 20..=1 << 50;
 const TASKS: RangeInclusive<usize> = 1..=1_000_000;
 const TIME: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(86_400);
 
@@ -101,6 +155,9 @@ impl Limits {
                 }
                 Slot::Size(limit, range) => {
                     section.set(name, limit, |value| units::size(value, &range));
+                }
+                Slot::Budget(limit, range) => {
+                    section.set(name, limit, |value| Budget::read(value, &range));
                 }
                 Slot::Time(limit, range) => {
                     section.set(name, limit, |value| units::duration(value, &range));
@@ -122,17 +179,24 @@ impl Limits {
     }
 
     fn slots(&mut self) -> Vec<(&'static str, Slot<'_>)> {
-        use Slot::{Count, Size, Time};
+        use Slot::{Budget, Count, Size, Time};
         vec![
             ("series_per_key_max", Count(&mut self.series_per_key_max, SERIES)),
             ("series_max", Count(&mut self.series_max, SERIES)),
             ("families_max", Count(&mut self.families_max, SERIES)),
+            ("families_per_key_max", Count(&mut self.families_per_key_max, SERIES)),
+            ("series_bytes_max", Budget(&mut self.series_bytes_max, MEMORY)),
+            (
+                "series_per_key_bytes_max",
+                Budget(&mut self.series_per_key_bytes_max, MEMORY),
+            ),
             (
                 "labels_per_series_max",
                 Count(&mut self.labels_per_series_max, 1..=1000),
             ),
             ("name_bytes_max", Size(&mut self.name_bytes_max, TEXT)),
             ("value_bytes_max", Size(&mut self.value_bytes_max, TEXT)),
+            ("labels_bytes_max", Size(&mut self.labels_bytes_max, TEXT)),
             ("help_bytes_max", Size(&mut self.help_bytes_max, TEXT)),
             ("body_bytes_max", Size(&mut self.body_bytes_max, BODY)),
             (
@@ -140,6 +204,13 @@ impl Limits {
                 Size(&mut self.body_decompressed_bytes_max, BODY),
             ),
             ("unread_body_bytes_max", Size(&mut self.unread_body_bytes_max, BODY)),
+            ("requests_bytes_max", Budget(&mut self.requests_bytes_max, MEMORY)),
+            (
+                "requests_per_key_bytes_max",
+                Budget(&mut self.requests_per_key_bytes_max, MEMORY),
+            ),
+            ("selectors_max", Count(&mut self.selectors_max, 1..=100_000)),
+            ("regexes_bytes_max", Size(&mut self.regexes_bytes_max, BODY)),
             (
                 "changes_per_request_max",
                 Count(&mut self.changes_per_request_max, 1..=100_000_000),
@@ -182,7 +253,7 @@ mod tests {
             let mut limits = Limits::default();
             let (name, slot) = limits.slots().swap_remove(index);
             let (ends, beyond) = match slot {
-                Slot::Count(_, range) | Slot::Size(_, range) => {
+                Slot::Count(_, range) | Slot::Size(_, range) | Slot::Budget(_, range) => {
                     let (low, high) = range.into_inner();
                     (
                         [low.to_string(), high.to_string()],
@@ -200,6 +271,7 @@ mod tests {
                 let mut limits = set(name, &value).unwrap();
                 let shown = match limits.slots().swap_remove(index).1 {
                     Slot::Count(limit, _) | Slot::Size(limit, _) => limit.to_string(),
+                    Slot::Budget(limit, _) => limit.or(0).to_string(),
                     Slot::Time(limit, _) => format!("{}ms", limit.as_millis()),
                 };
                 assert_eq!(shown, value, "{name}");

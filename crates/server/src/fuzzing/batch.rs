@@ -13,6 +13,7 @@ const LIMITS: RequestLimits = RequestLimits {
     labels_per_series_max: 64,
     name_bytes_max: 1024,
     value_bytes_max: 4096,
+    labels_bytes_max: usize::MAX,
     help_bytes_max: 4096,
 };
 

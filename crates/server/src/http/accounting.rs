@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::{
     body::Body,
     extract::{FromRef, Request},
-    http::{Method, Uri},
+    http::Method,
     response::{IntoResponse, Response},
 };
 use http_body::Body as _;
@@ -19,26 +19,33 @@ use self::metered_body::MeteredBody;
 use super::{AppState, error::Problem};
 use crate::{
     accounts::Refused,
-    auth::Principal,
-    intake::{Announced, Intake, LogDimensions},
+    auth::{Principal, Scope},
+    intake::{Announced, Exemption, Intake, LogDimensions},
     serve::Exchange,
 };
 
 /// Whether a request is of those by which an operator undoes a limit that is too tight: no limit holds them up.
-fn is_operators(uri: &Uri) -> bool {
-    let path = uri.path();
-    path.starts_with("/-/") || path.starts_with("/api/v1/admin")
+///
+/// It is asked of the route, so that a path that only begins like one is nobody's.
+fn is_operators(request: &Request) -> bool {
+    let route = super::authenticate::route(request);
+    route.starts_with("/-/") || route.starts_with("/api/v1/admin/")
 }
 
-/// Whether a request is let through although its key has used up what it may: what makes room, and what tells how much is left.
-fn is_free(request: &Request) -> bool {
-    request.method() == Method::DELETE || request.uri().path() == super::usage::PATH || is_operators(request.uri())
+/// Which limits let a request through: what makes room, and what tells how much is left, although the month's are used up.
+fn exemption(principal: &Principal, request: &Request) -> Exemption {
+    let makes_room = request.method() == Method::DELETE && request.body().is_end_stream();
+    match is_operators(request) && principal.has(Scope::Admin).is_ok() {
+        true => Exemption::All,
+        false if makes_room || request.uri().path() == super::usage::PATH => Exemption::Monthly,
+        false => Exemption::None,
+    }
 }
 
 /// Tells the connection whether it may be slowed down for this request, whoever sent it.
 pub(super) fn pace(request: &Request) {
     if let Some(exchange) = request.extensions().get::<Exchange>() {
-        exchange.set_exempt(is_operators(request.uri()));
+        exchange.set_exempt(is_operators(request));
     }
 }
 
@@ -69,8 +76,9 @@ impl Accounting {
         let exchange = exchange.ok_or_else(Problem::internal)?;
         let account = self.intake.account(&principal);
         exchange.join(account.bandwidth());
-        let paced = !is_operators(request.uri());
-        let usage = self.intake.admit(principal, account, self.announced(&request)).await?;
+        let paced = !is_operators(&request);
+        let announced = self.announced(&principal, &request);
+        let usage = self.intake.admit(principal, account, announced).await?;
         let usage = exchange.admitted(usage);
         // A connection that knows what a request took needs no estimate.
         let is_estimated = usage.is_logged() && !exchange.knows_wire_bytes();
@@ -106,7 +114,7 @@ impl Accounting {
     }
 
     /// What a request tells beforehand of what it will use.
-    fn announced(&self, request: &Request) -> Announced {
+    fn announced(&self, principal: &Principal, request: &Request) -> Announced {
         let reads = matches!(*request.method(), Method::GET | Method::HEAD);
         Announced {
             amount: Amount {
@@ -115,7 +123,7 @@ impl Accounting {
                 // What is read has an answer of at least something: to ask for it when nothing is left is in vain.
                 egress_bytes: u64::from(reads),
             },
-            is_exempt: is_free(request),
+            exemption: exemption(principal, request),
             dimensions: self.dimensions(request),
         }
     }

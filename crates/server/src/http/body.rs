@@ -1,6 +1,6 @@
 //! Reads bodies of requests.
 
-use std::{convert::Infallible, error::Error, sync::Arc};
+use std::{error::Error, ops::Deref, sync::Arc};
 
 use axum::{
     body::Body,
@@ -11,15 +11,17 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use nexus_usage::Refusal;
 
-use super::{AppState, error::Problem};
+use super::{AppState, authenticate::admitted, error::Problem};
 use crate::{
     accounts::Refused,
-    config::{Config, Limits},
+    background::Background,
+    config::Config,
     content_coding::ContentCoding,
-    serve::BodyError,
+    memory::{Held, RequestMemory},
+    serve::{BodyError, Exchange},
 };
 
-/// Bodies beyond this are decompressed where they hold up nobody else.
+/// Bodies that are larger than this, or come to be when they are decompressed, are decompressed where they hold up nobody else.
 const INLINE_BYTES_MAX: usize = 64 << 10;
 
 /// So much room is made for an announced body with its first bytes, so that they are not moved while the others come.
@@ -30,39 +32,94 @@ const RESERVED_BYTES_MAX: usize = 2 << 20;
 pub(crate) struct Unread {
     pub(crate) headers: HeaderMap,
     body: Body,
-    config: Arc<Config>,
+    reader: BodyReader,
+    /// By whom.
+    key: Arc<str>,
 }
 
 impl FromRequest<AppState> for Unread {
-    type Rejection = Infallible;
+    type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &AppState) -> Result<Self, Infallible> {
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
+        let exchange = parts.extensions.get::<Exchange>().ok_or_else(Problem::internal)?;
         Ok(Unread {
+            key: Arc::clone(&admitted(exchange)?.principal().name),
             headers: parts.headers,
             body,
-            config: FromRef::from_ref(state),
+            reader: FromRef::from_ref(state),
         })
     }
 }
 
 impl Unread {
-    pub(crate) async fn read(self) -> Result<Bytes, Problem> {
-        read(&self.headers, self.body, &self.config.limits).await
+    pub(crate) async fn read(self) -> Result<WholeBody, Problem> {
+        self.reader.read(&self.headers, self.body, &self.key).await
     }
 }
 
-/// Reads a whole body, within the limits on both sides of the decompression.
-pub(super) async fn read(headers: &HeaderMap, body: Body, limits: &Limits) -> Result<Bytes, Problem> {
-    let coding = coding(headers)?;
-    let bytes = collect(body, limits.body_bytes_max).await?;
-    let max = limits.body_decompressed_bytes_max;
-    match coding {
-        ContentCoding::Identity => Ok(bytes),
-        coding if bytes.len() <= INLINE_BYTES_MAX => decompress(coding, &bytes, max),
-        coding => tokio::task::spawn_blocking(move || decompress(coding, &bytes, max))
-            .await
-            .map_err(|_| Problem::internal())?,
+/// A body that was read, in memory that it holds.
+#[derive(Debug)]
+pub(crate) struct WholeBody {
+    bytes: Bytes,
+    _held: Held,
+}
+
+impl Deref for WholeBody {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// Reads bodies, within limits.
+#[derive(Debug, Clone)]
+pub(super) struct BodyReader {
+    config: Arc<Config>,
+    memory: RequestMemory,
+    background: Background,
+}
+
+impl FromRef<AppState> for BodyReader {
+    fn from_ref(state: &AppState) -> Self {
+        BodyReader {
+            config: FromRef::from_ref(state),
+            memory: FromRef::from_ref(state),
+            background: FromRef::from_ref(state),
+        }
+    }
+}
+
+impl BodyReader {
+    /// Reads a whole body, within the limits on both sides of the decompression, and on the memory of its key.
+    pub(super) async fn read(&self, headers: &HeaderMap, body: Body, key: &Arc<str>) -> Result<WholeBody, Problem> {
+        let limits = &self.config.limits;
+        let coding = coding(headers)?;
+        let mut held = self.memory.hold(key);
+        let bytes = collect(body, limits.body_bytes_max, &mut held).await?;
+        let bytes = match coding {
+            ContentCoding::Identity => bytes,
+            coding => {
+                let bytes = self.decompress(coding, bytes, key).await?;
+                held.grow_to(bytes.len())?;
+                bytes
+            }
+        };
+        Ok(WholeBody { bytes, _held: held })
+    }
+
+    /// What becomes large is decompressed in the background, a few at a time: until it is done, nobody knows how large it is.
+    async fn decompress(&self, coding: ContentCoding, bytes: Bytes, key: &Arc<str>) -> Result<Bytes, Problem> {
+        let max = self.config.limits.body_decompressed_bytes_max;
+        if bytes.len() <= INLINE_BYTES_MAX
+            && let Some(small) = decompress(coding, &bytes, INLINE_BYTES_MAX.min(max))?
+        {
+            return Ok(small);
+        }
+        let work = self.background.run_of(key, move || decompress(coding, &bytes, max));
+        let whole = work.await.map_err(|_| Problem::internal())??;
+        whole.ok_or_else(|| Problem::body_too_large(max, "body_decompressed_bytes_max"))
     }
 }
 
@@ -83,7 +140,7 @@ fn coding(headers: &HeaderMap) -> Result<ContentCoding, Problem> {
     }
 }
 
-async fn collect(mut body: Body, max: usize) -> Result<Bytes, Problem> {
+async fn collect(mut body: Body, max: usize, held: &mut Held) -> Result<Bytes, Problem> {
     let too_large = || Problem::body_too_large(max, "body_bytes_max");
     let announced = http_body::Body::size_hint(&body).lower();
     if announced > max as u64 {
@@ -103,7 +160,13 @@ async fn collect(mut body: Body, max: usize) -> Result<Bytes, Problem> {
             }
             // What is announced need not come: room for more is made when it does.
             let announced = usize::try_from(announced).unwrap_or(usize::MAX);
-            collected.reserve(announced.min(RESERVED_BYTES_MAX));
+            let reserved = announced.min(RESERVED_BYTES_MAX);
+            held.grow_to(reserved)?;
+            collected.reserve(reserved);
+        }
+        // What is added to a full buffer may double it.
+        if collected.len() + data.len() > collected.capacity() {
+            held.grow_to((2 * collected.capacity()).max(data.len()))?;
         }
         collected.extend_from_slice(&data);
     }
@@ -128,15 +191,13 @@ fn used_up<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e Refusal> {
     error.downcast_ref().or_else(|| used_up(error.source()?))
 }
 
-fn decompress(coding: ContentCoding, bytes: &[u8], max: usize) -> Result<Bytes, Problem> {
+/// None if there are more bytes than `max`.
+fn decompress(coding: ContentCoding, bytes: &[u8], max: usize) -> Result<Option<Bytes>, Problem> {
     // One byte more than allowed tells a body that is too large from one that fits exactly.
     let out = coding
         .decompress(bytes, max as u64 + 1)
         .map_err(|error| Problem::bad_request(format!("the body is not sound {coding:?}: {error}")))?;
-    if out.len() > max {
-        return Err(Problem::body_too_large(max, "body_decompressed_bytes_max"));
-    }
-    Ok(out.into())
+    Ok((out.len() <= max).then(|| out.into()))
 }
 
 #[cfg(test)]
@@ -144,6 +205,7 @@ mod tests {
     use std::io::Write;
 
     use super::*;
+    use crate::memory::MemoryLimits;
 
     fn gzip(bytes: &[u8]) -> Vec<u8> {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -152,16 +214,22 @@ mod tests {
     }
 
     async fn check(encoding: &str, body: Vec<u8>, expected: Result<&[u8], &str>) {
-        let limits = Limits {
-            body_bytes_max: 1000,
-            body_decompressed_bytes_max: 2000,
-            ..Limits::default()
+        let mut config = Config::default();
+        config.limits.body_bytes_max = 1000;
+        config.limits.body_decompressed_bytes_max = 2000;
+        let reader = BodyReader {
+            config: Arc::new(config),
+            memory: RequestMemory::new(MemoryLimits {
+                requests_bytes_max: 1 << 20,
+                requests_per_key_bytes_max: 1 << 20,
+            }),
+            background: Background::new().unwrap(),
         };
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_ENCODING, encoding.parse().unwrap());
-        let found = read(&headers, Body::from(body), &limits).await;
+        let found = reader.read(&headers, Body::from(body), &"key".into()).await;
         match (found, expected) {
-            (Ok(found), Ok(expected)) => assert_eq!(found, expected),
+            (Ok(found), Ok(expected)) => assert_eq!(*found, *expected),
             (Err(problem), Err(expected)) => assert!(format!("{problem:?}").contains(expected), "{problem:?}"),
             (found, expected) => panic!("{found:?} {expected:?}"),
         }

@@ -25,6 +25,7 @@ use crate::{
     auth::{CredentialError, Denied, KeysError},
     content_coding::ContentCoding,
     feature::Feature,
+    memory::OutOfMemory,
     selector::SelectorError,
     store::SnapshotError,
 };
@@ -284,6 +285,16 @@ pub(super) fn render(render: Render, mut response: Response) -> Response {
         None => problem,
     }
     .render(render)
+}
+
+impl From<OutOfMemory> for Problem {
+    fn from(error: OutOfMemory) -> Self {
+        let status = match error {
+            OutOfMemory::Key(_) => StatusCode::TOO_MANY_REQUESTS,
+            OutOfMemory::All(_) => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        Problem::new(status, "out-of-memory", error.to_string()).retry_after(1)
+    }
 }
 
 impl From<CredentialError> for Problem {

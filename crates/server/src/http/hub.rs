@@ -11,7 +11,7 @@ use crate::{
     auth::{Principal, Scope},
     clients::Clients,
     clock::now_ms,
-    config::Config,
+    config::{Config, memory_bytes},
     store::Store,
 };
 
@@ -27,6 +27,15 @@ pub(super) struct Status {
     read_only: Option<String>,
     families: usize,
     series: u64,
+    /// What those take of memory, about, and may take (`limits.series_bytes_max`).
+    series_bytes: u64,
+    series_bytes_max: u64,
+    /// What those of one key may take (`limits.series_per_key_bytes_max`).
+    series_per_key_bytes_max: u64,
+    /// What bodies and answers under way may take, of all keys and of one (`limits.requests_bytes_max`,
+    /// `limits.requests_per_key_bytes_max`).
+    requests_bytes_max: u64,
+    requests_per_key_bytes_max: u64,
     /// Series that the calling key owns.
     own_series: u64,
     clients: usize,
@@ -50,6 +59,7 @@ pub(super) async fn hub(
 ) -> Result<Json<Status>, Problem> {
     caller.has(Scope::Read)?;
     let (status, view) = (store.status(), store.view());
+    let budgets = config.limits.budgets(memory_bytes());
     Ok(Json(Status {
         version: env!("CARGO_PKG_VERSION"),
         started_ms: started_ms.0,
@@ -57,7 +67,12 @@ pub(super) async fn hub(
         read_only: status.read_only(),
         families: view.families_len(),
         series: view.series_len(),
-        own_series: view.series_of(&caller.name),
+        series_bytes: view.series_bytes(),
+        series_bytes_max: budgets.series_bytes_max as u64,
+        series_per_key_bytes_max: budgets.series_per_key_bytes_max as u64,
+        requests_bytes_max: budgets.requests_bytes_max as u64,
+        requests_per_key_bytes_max: budgets.requests_per_key_bytes_max as u64,
+        own_series: view.owned_by(&caller.name).series,
         clients: clients.active(now_ms()),
         sequence: status.sequence(),
         journal_bytes: status.journal_bytes(),

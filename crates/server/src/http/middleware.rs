@@ -147,7 +147,13 @@ fn check_host(request: &Request) -> Result<(), Problem> {
 
 /// It may be empty: then the request is for no host.
 fn is_host(host: &[u8]) -> bool {
-    host.is_empty() || (Authority::try_from(host).is_ok() && !host.contains(&b'@'))
+    let host = host.strip_suffix(b":").unwrap_or(host);
+    let has_port = host
+        .rsplit(|byte| *byte == b']')
+        .next()
+        .is_some_and(|rest| rest.contains(&b':'));
+    let is_authority = |authority: Authority| authority.port().is_some() == has_port;
+    host.is_empty() || (Authority::try_from(host).is_ok_and(is_authority) && !host.contains(&b'@'))
 }
 
 #[cfg(test)]

@@ -2,8 +2,26 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use super::error::Problem;
-use crate::selector::Selector;
+use axum::extract::FromRef;
+
+use super::{AppState, error::Problem};
+use crate::{background::Background, config::Config, selector::Selector};
+
+/// Reads selectors.
+#[derive(Debug, Clone)]
+pub(super) struct SelectorReader {
+    config: Arc<Config>,
+    background: Background,
+}
+
+impl FromRef<AppState> for SelectorReader {
+    fn from_ref(state: &AppState) -> Self {
+        SelectorReader {
+            config: FromRef::from_ref(state),
+            background: FromRef::from_ref(state),
+        }
+    }
+}
 
 /// Query parameters, decoded, each of them among those that the endpoint knows.
 pub(super) struct Parameters(Vec<(String, String)>);
@@ -48,9 +66,29 @@ impl Parameters {
         }
     }
 
-    pub(super) fn selectors(&self) -> Result<Vec<Arc<Selector>>, Problem> {
-        let selectors = self.all("match[]").map(|text| text.parse().map(Arc::new));
-        Ok(selectors.collect::<Result<_, _>>()?)
+    /// The selectors, which are few. They are read where they hold up nobody else: their regular expressions are compiled.
+    pub(super) async fn selectors(
+        &self,
+        reader: &SelectorReader,
+        key: &Arc<str>,
+    ) -> Result<Vec<Arc<Selector>>, Problem> {
+        let texts: Vec<String> = self.all("match[]").map(str::to_owned).collect();
+        let max = reader.config.limits.selectors_max;
+        if texts.len() > max {
+            let found = texts.len();
+            let detail = format!("{found} selectors, at most {max} are allowed (limits.selectors_max)");
+            return Err(Problem::bad_request(detail));
+        }
+        if texts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut room = reader.config.limits.regexes_bytes_max;
+        let read = move || {
+            let selectors = texts.iter().map(|text| Selector::read(text, &mut room).map(Arc::new));
+            selectors.collect::<Result<_, _>>()
+        };
+        let read = reader.background.run_of(key, read);
+        Ok(read.await.map_err(|_| Problem::internal())??)
     }
 
     /// A number from 1 to `max`.

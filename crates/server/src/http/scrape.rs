@@ -16,7 +16,11 @@ use bytes::Bytes;
 use futures_util::stream;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{AppState, error::Problem, query::Parameters};
+use super::{
+    AppState,
+    error::Problem,
+    query::{Parameters, SelectorReader},
+};
 use crate::{
     accept::values_of,
     auth::{Principal, Scope},
@@ -24,6 +28,7 @@ use crate::{
     config::{Config, Created},
     content_coding::ContentCoding,
     exposition::{self, GzipCache, Scrape, accepted_encoding, negotiate},
+    memory::RequestMemory,
     own_metrics::OwnMetrics,
     store::{Store, view::Filter},
 };
@@ -46,11 +51,13 @@ pub(super) async fn scrape(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     caller.has(Scope::Scrape)?;
+    let mut held = bodies.memory.hold(&caller.name);
+    held.grow(SCRAPE_BYTES)?;
     let parameters = Parameters::read(uri.query(), &["prefix", "match[]"])?;
     let prefixes = [caller.prefix()].into_iter().chain(parameters.all("prefix"));
     let filter = Filter {
         prefixes: prefixes.map(Into::into).collect(),
-        selectors: parameters.selectors()?,
+        selectors: parameters.selectors(&bodies.selectors, &caller.name).await?,
     };
     let negotiated = negotiate(&values_of(&headers, ACCEPT));
     let encoding = accepted_encoding(&values_of(&headers, ACCEPT_ENCODING));
@@ -65,7 +72,8 @@ pub(super) async fn scrape(
         Created::Exposed => scrape.show_created(),
         Created::Hidden => scrape,
     };
-    let mut response = bodies.stream(scrape, encoding)?.into_response();
+    let body = bodies.stream(caller.name, scrape, encoding)?;
+    let mut response = held.until_the_end_of(body).into_response();
     let set = response.headers_mut();
     set.insert(
         CONTENT_TYPE,
@@ -107,33 +115,42 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 pub(super) struct Bodies {
     gzip_cache: GzipCache,
     background: Background,
+    memory: RequestMemory,
+    selectors: SelectorReader,
 }
+
+/// What a scrape that is not taken holds, about: a chunk, and what compresses it.
+const SCRAPE_BYTES: usize = 640 << 10;
 
 impl FromRef<AppState> for Bodies {
     fn from_ref(state: &AppState) -> Self {
         Bodies {
             gzip_cache: GzipCache::from_ref(state),
             background: Background::from_ref(state),
+            memory: RequestMemory::from_ref(state),
+            selectors: SelectorReader::from_ref(state),
         }
     }
 }
 
 impl Bodies {
     /// A body that is made chunk by chunk as the scraper takes it: a slow one holds one chunk and no thread.
-    fn stream(self, scrape: Scrape, encoding: ContentCoding) -> Result<Body, Problem> {
-        let Bodies { gzip_cache, background } = self;
+    fn stream(self, key: Arc<str>, scrape: Scrape, encoding: ContentCoding) -> Result<Body, Problem> {
+        let Bodies {
+            gzip_cache, background, ..
+        } = self;
         let body = exposition::Body::new(scrape, encoding, gzip_cache).map_err(|error| {
             tracing::error!(%error, "cannot begin to compress a scrape");
             Problem::internal()
         })?;
-        let pieces = stream::try_unfold((body, background), |(mut body, background)| async move {
+        let pieces = stream::try_unfold((body, background, key), |(mut body, background, key)| async move {
             // Writing numbers and compressing is work for a thread of its own, or other requests would wait for it.
-            let made = background.run(move || {
+            let made = background.run_of(&key, move || {
                 body.next_piece()
                     .map(|piece| piece.map(|piece| (Bytes::from(piece), body)))
             });
             let made = made.await.map_err(std::io::Error::other)??;
-            Ok::<_, std::io::Error>(made.map(|(piece, body)| (piece, (body, background))))
+            Ok::<_, std::io::Error>(made.map(|(piece, body)| (piece, (body, background, key))))
         });
         Ok(Body::from_stream(pieces))
     }

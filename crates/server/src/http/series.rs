@@ -2,26 +2,32 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use axum::{Json, extract::State, http::Uri, response::IntoResponse};
+use axum::{
+    Json,
+    extract::State,
+    http::Uri,
+    response::{IntoResponse, Response},
+};
+use http_body::Body as _;
 use nexus_metric::{Labels, text::number};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
     error::Problem,
-    query::Parameters,
+    query::{Parameters, SelectorReader},
     write_request::{WriteRequest, replayed},
 };
 use crate::{
     auth::{Principal, Scope},
     background::Background,
     intake::Intake,
+    memory::RequestMemory,
     selector::Selector,
     store::{
         Store,
         view::{self, Cursor, Filter, ListedSeries, Value},
     },
-    write::Change,
 };
 
 /// The series that were asked for.
@@ -80,6 +86,8 @@ pub(super) struct Deleted {
 const PAGE: usize = 1_000;
 const PAGE_MAX: usize = 10_000;
 const DRY_RUN_LISTED_MAX: usize = 100;
+/// So many deletions are one write; between two of them others have their turn.
+const DELETED_TOGETHER_MAX: usize = 10_000;
 
 /// List series with their values.
 #[utoipa::path(
@@ -91,23 +99,32 @@ const DRY_RUN_LISTED_MAX: usize = 100;
 pub(super) async fn list(
     State(store): State<Store>,
     State(background): State<Background>,
+    State(memory): State<RequestMemory>,
+    State(selectors): State<SelectorReader>,
     caller: Principal,
     uri: Uri,
-) -> Result<Json<Page>, Problem> {
+) -> Result<Response, Problem> {
     caller.has(Scope::Read)?;
     let parameters = Parameters::read(uri.query(), &["match[]", "after", "limit"])?;
     let filter = Filter {
         prefixes: vec![caller.prefix().into()],
-        selectors: parameters.selectors()?,
+        selectors: parameters.selectors(&selectors, &caller.name).await?,
     };
     let limit = parameters.limit(PAGE, PAGE_MAX)?;
     let after = parameters.one("after")?.map(cursor).transpose()?;
-    let page = background.run(move || store.view().page(&filter, after.as_ref(), limit));
-    let page = page.await.map_err(|_| Problem::internal())?;
-    Ok(Json(Page {
-        series: page.series.iter().map(describe).collect(),
-        next: page.next.map(|next| next.to_string()),
-    }))
+    let page = background.run_of(&caller.name, move || {
+        let page = store.view().page(&filter, after.as_ref(), limit);
+        Page {
+            series: page.series.iter().map(describe).collect(),
+            next: page.next.map(|next| next.to_string()),
+        }
+    });
+    let response = Json(page.await.map_err(|_| Problem::internal())?).into_response();
+    // However slowly it is taken.
+    let mut held = memory.hold(&caller.name);
+    let bytes = response.body().size_hint().lower();
+    held.grow(usize::try_from(bytes).unwrap_or(usize::MAX))?;
+    Ok(response.map(|body| held.until_the_end_of(body)))
 }
 
 fn cursor(text: &str) -> Result<Cursor, Problem> {
@@ -176,10 +193,11 @@ pub(super) async fn delete(
     State(store): State<Store>,
     State(background): State<Background>,
     State(intake): State<Intake>,
+    State(reader): State<SelectorReader>,
     request: WriteRequest,
 ) -> Result<impl IntoResponse, Problem> {
     let parameters = Parameters::read(request.uri.query(), &["match[]", "dry_run"])?;
-    let selectors = parameters.selectors()?;
+    let selectors = parameters.selectors(&reader, &request.caller.name).await?;
     if selectors.is_empty() {
         return Err(Problem::bad_request("match[] is missing: say which series"));
     }
@@ -195,14 +213,21 @@ pub(super) async fn delete(
             )));
         }
     }
-    let prefix = request.caller.prefix();
-    let changes = selectors.into_iter().map(|selector| Change::DeleteMatching {
-        selector: Arc::unwrap_or_clone(selector),
-        prefix: prefix.to_owned().into(),
+    // The writer is told which series go, not asked to look for them: everybody waits for it.
+    let meant = background.run_of(&request.caller.name, {
+        let prefix = request.caller.prefix().to_owned();
+        move || store.view().deletions(&prefix, &selectors)
     });
-    let written = request.submit(&intake, changes.collect()).await?;
+    let mut changes = meant.await.map_err(|_| Problem::internal())?;
+    let mut deleted = 0;
+    while changes.len() > DELETED_TOGETHER_MAX {
+        let some = changes.split_off(changes.len() - DELETED_TOGETHER_MAX);
+        deleted += request.submit_part(&intake, some).await?.applied.deleted;
+    }
+    // Under the request's idempotency key, if it has one: what comes before may be done again.
+    let written = request.submit_each(&intake, changes).await?;
     let done = Deleted {
-        deleted: written.applied.deleted,
+        deleted: deleted + written.applied.deleted,
         dry_run: false,
         series: Vec::new(),
     };
@@ -216,7 +241,10 @@ async fn would_delete(
     selectors: Vec<Arc<Selector>>,
 ) -> Result<Deleted, Problem> {
     let prefix = caller.prefix().to_owned();
-    let matching = background.run(move || store.view().matching(&prefix, &selectors, DRY_RUN_LISTED_MAX));
+    let key = Arc::clone(&caller.name);
+    let matching = background.run_of(&key, move || {
+        store.view().matching(&prefix, &selectors, DRY_RUN_LISTED_MAX)
+    });
     let matching = matching.await.map_err(|_| Problem::internal())?;
     Ok(Deleted {
         deleted: matching.series,

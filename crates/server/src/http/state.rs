@@ -7,8 +7,8 @@ use axum::extract::FromRef;
 use super::{RequestMetrics, Reserved};
 use crate::{
     accounts::Accounts, auth::Keyring, background::Background, bandwidth::Bandwidth, clients::Clients, config::Config,
-    exposition::GzipCache, intake::Intake, metering::Metering, own_metrics::OwnMetrics, reload::Reloader,
-    settings::Settings, store::Store, usage_log::UsageLogHandle,
+    exposition::GzipCache, intake::Intake, memory::RequestMemory, metering::Metering, own_metrics::OwnMetrics,
+    reload::Reloader, settings::Settings, store::Store, usage_log::UsageLogHandle,
 };
 
 /// The parts of the hub that handlers call, of which each takes those that it needs: `State<Store>`. Cheap to clone, since
@@ -61,6 +61,7 @@ parts! {
     metering: Metering,
     usage_log: UsageLogHandle,
     gzip_cache: GzipCache,
+    memory: RequestMemory,
     background: Background,
     reserved: Reserved,
 }

@@ -1,25 +1,21 @@
 //! Requests that change something.
 
-use std::sync::Arc;
-
 use axum::{
     body::Body,
     extract::{FromRef, FromRequest, Request},
     http::{HeaderMap, HeaderName, HeaderValue, Uri, request::Parts},
     response::AppendHeaders,
 };
-use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::{
     AppState,
     authenticate::admitted,
-    body,
+    body::{BodyReader, WholeBody},
     error::{self, Problem},
 };
 use crate::{
     auth::{Principal, Scope},
-    config::Config,
     intake::{Intake, Rejected, Submission, Written},
     serve::Exchange,
     write::{Applied, Change, Idempotency, Mode},
@@ -31,7 +27,7 @@ pub(crate) struct WriteRequest {
     pub(crate) caller: Principal,
     exchange: Exchange,
     pub(crate) uri: Uri,
-    pub(crate) body: Bytes,
+    pub(crate) body: WholeBody,
     idempotency: Option<Idempotency>,
 }
 
@@ -52,17 +48,22 @@ impl WriteRequest {
     pub(crate) async fn submit_each(&self, intake: &Intake, changes: Vec<Change<'static>>) -> Result<Written, Problem> {
         let sent = changes.len() as u64;
         let submission = self.submission(Mode::Each, changes);
-        match intake.submit(admitted(&self.exchange)?, submission).await {
-            Err(Rejected::Changes(refused)) => Ok(Written {
-                applied: Applied {
-                    refused: sent,
-                    ..Applied::default()
-                },
-                replayed: false,
-                refused,
-            }),
-            written => Ok(written?),
+        let mut written = none_is_fine(intake.submit(admitted(&self.exchange)?, submission).await)?;
+        if !written.refused.is_empty() && written.applied == Applied::default() {
+            written.applied.refused = sent;
         }
+        Ok(written)
+    }
+
+    /// Submits changes that come before those of the request's idempotency key, and may be made again; those that find nothing to
+    /// change do nothing.
+    pub(crate) async fn submit_part(&self, intake: &Intake, changes: Vec<Change<'static>>) -> Result<Written, Problem> {
+        let submission = Submission {
+            mode: Mode::Each,
+            changes,
+            ..Submission::default()
+        };
+        none_is_fine(intake.submit(admitted(&self.exchange)?, submission).await)
     }
 
     fn submission(&self, mode: Mode, changes: Vec<Change<'static>>) -> Submission {
@@ -72,6 +73,18 @@ impl WriteRequest {
             changes,
             ..Submission::default()
         }
+    }
+}
+
+/// That none of the changes could be is an outcome like others.
+fn none_is_fine(written: Result<Written, Rejected>) -> Result<Written, Problem> {
+    match written {
+        Err(Rejected::Changes(refused)) => Ok(Written {
+            applied: Applied::default(),
+            replayed: false,
+            refused,
+        }),
+        written => Ok(written?),
     }
 }
 
@@ -93,7 +106,8 @@ impl FromRequest<AppState> for WriteRequest {
         let caller = admitted(&exchange)?.principal().clone();
         caller.has(Scope::Write)?;
         let key = key(&parts.headers)?.cloned();
-        let body = body::read(&parts.headers, body, &Arc::<Config>::from_ref(state).limits).await?;
+        let reader = BodyReader::from_ref(state);
+        let body = reader.read(&parts.headers, body, &caller.name).await?;
         let idempotency = key.map(|key| identify(&caller, &key, &parts, &body));
         Ok(WriteRequest {
             caller,

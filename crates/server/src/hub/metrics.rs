@@ -11,6 +11,7 @@ use crate::{
     bandwidth::{self, Bandwidth},
     clients::Clients,
     http::RequestMetrics,
+    memory::RequestMemory,
     metering::{self, Metering},
     own_metrics::{OwnFamily, OwnMetrics, gauge, whole},
     reload::Reloader,
@@ -31,6 +32,7 @@ pub(super) struct Parts {
     pub(super) accounts: Accounts,
     pub(super) usage_log: UsageLogHandle,
     pub(super) reloader: Reloader,
+    pub(super) memory: RequestMemory,
 }
 
 impl Parts {
@@ -46,6 +48,7 @@ impl Parts {
             Box::new(move || bandwidth::families(&self.bandwidth)),
             Box::new(move || metering::families(&self.metering)),
             Box::new(move || vec![self.accounts.family()]),
+            Box::new(move || self.memory.families()),
             Box::new(move || usage_log::families(&self.usage_log)),
             Box::new(move || {
                 self.reloader

@@ -17,10 +17,11 @@ use crate::{
     bandwidth::Bandwidth,
     clients::Clients,
     clock::{Clock, now_ms},
-    config::{Address, Certificate, Config, Limits, Protocol, StatePaths},
+    config::{Address, Certificate, Config, Limits, Protocol, StatePaths, memory_bytes},
     exposition::GzipCache,
     http::{Parts, RequestMetrics, StartedMs},
     intake::Intake,
+    memory::{MemoryLimits, RequestMemory},
     metering::{Metering, MeteringError},
     protocol,
     reload::Reloader,
@@ -183,6 +184,7 @@ fn open(config: Config, terminal: bool) -> Result<Started, Reason> {
         accounts.clone(),
     );
     let lost = Arc::new(Lost::default());
+    let memory = RequestMemory::new(memory_limits(&config.limits));
     let own = metrics::Parts {
         lost: lost.clone(),
         requests: requests.clone(),
@@ -194,6 +196,7 @@ fn open(config: Config, terminal: bool) -> Result<Started, Reason> {
         accounts: accounts.clone(),
         usage_log: usage_log.clone(),
         reloader: reloader.clone(),
+        memory: memory.clone(),
     };
     let gzip_cache = GzipCache::new(config.scrape.gzip_parts_bytes_max);
     let intake = Intake {
@@ -218,6 +221,7 @@ fn open(config: Config, terminal: bool) -> Result<Started, Reason> {
         metering,
         usage_log,
         gzip_cache,
+        memory,
         background: Background::new().map_err(Reason::Threads)?,
         reserved: protocol::reserved(),
     });
@@ -233,12 +237,29 @@ fn open(config: Config, terminal: bool) -> Result<Started, Reason> {
     Ok(Started { hub, first_key })
 }
 
+/// How much memory requests may hold, which is said: on another machine it may be another.
+fn memory_limits(limits: &Limits) -> MemoryLimits {
+    let budgets = limits.budgets(memory_bytes());
+    tracing::info!(
+        series_bytes_max = budgets.series_bytes_max,
+        series_per_key_bytes_max = budgets.series_per_key_bytes_max,
+        requests_bytes_max = budgets.requests_bytes_max,
+        requests_per_key_bytes_max = budgets.requests_per_key_bytes_max,
+        "limits on memory"
+    );
+    MemoryLimits {
+        requests_bytes_max: budgets.requests_bytes_max,
+        requests_per_key_bytes_max: budgets.requests_per_key_bytes_max,
+    }
+}
+
 /// How large what a client sends may be.
 fn request_limits(limits: &Limits) -> RequestLimits {
     RequestLimits {
         labels_per_series_max: limits.labels_per_series_max,
         name_bytes_max: limits.name_bytes_max,
         value_bytes_max: limits.value_bytes_max,
+        labels_bytes_max: limits.labels_bytes_max,
         help_bytes_max: limits.help_bytes_max,
     }
 }
@@ -251,6 +272,7 @@ fn open_store(config: &Config, clients: Clients) -> Result<Store, OpenError> {
 
 pub(crate) fn store_settings(config: &Config) -> Settings {
     let limits = &config.limits;
+    let budgets = limits.budgets(memory_bytes());
     Settings {
         disk: Arc::new(RealDisk),
         snapshot: config.state.snapshot.clone(),
@@ -260,6 +282,9 @@ pub(crate) fn store_settings(config: &Config) -> Settings {
             families_max: limits.families_max as u64,
             series_max: limits.series_max as u64,
             series_per_key_max: limits.series_per_key_max as u64,
+            families_per_key_max: limits.families_per_key_max as u64,
+            series_bytes_max: budgets.series_bytes_max as u64,
+            series_per_key_bytes_max: budgets.series_per_key_bytes_max as u64,
             idempotency: Retention {
                 keys_max: config.idempotency.keys_max,
                 retention_ms: u64::try_from(config.idempotency.retention.as_millis()).unwrap_or(u64::MAX),

@@ -4,7 +4,7 @@ use nexus_throttle::Direction;
 use nexus_usage::Amount;
 use nexus_usage_log::{Outcome, layer::WireBytes};
 
-use super::{Announced, Intake, LogDimensions, Rejected, RequestUsage, Submission, Written};
+use super::{Announced, Exemption, Intake, LogDimensions, Rejected, RequestUsage, Submission, Written};
 use crate::auth::Principal;
 
 /// A request that is there whole: a datagram, or a call of the library.
@@ -25,7 +25,7 @@ impl Intake {
         let write = self.check(principal, message.submission)?;
         let announced = Announced {
             amount: Amount::request(0, message.bytes as u64),
-            is_exempt: false,
+            exemption: Exemption::None,
             dimensions: message.dimensions,
         };
         let account = self.account(principal);

@@ -147,7 +147,7 @@ impl Opened {
     async fn begin(&self) -> RequestUsage {
         let announced = Announced {
             amount: Amount::request(0, 0),
-            is_exempt: false,
+            exemption: Exemption::None,
             dimensions: dimensions(),
         };
         let principal = principal("write", None);

@@ -5,7 +5,10 @@ use std::{collections::BTreeSet, fs, path::Path};
 use axum::{
     Router,
     body::Body,
-    http::{Request, Response, header::CONTENT_TYPE},
+    http::{
+        Request, Response,
+        header::{CONTENT_TYPE, HOST},
+    },
 };
 use bytes::Bytes;
 use http_body_util::BodyExt;
@@ -73,7 +76,7 @@ impl Subject {
     /// Sends `METHOD path` with this key and content type; gives `status content-type body`.
     async fn ask(&self, key: &str, request: &str, content_type: &str, body: &'static str) -> String {
         let (method, path) = request.split_once(' ').unwrap();
-        let mut request = Request::builder().method(method).uri(path);
+        let mut request = Request::builder().method(method).uri(path).header(HOST, "hub");
         for (name, value) in [("x-api-key", key), (CONTENT_TYPE.as_str(), content_type)] {
             if !value.is_empty() {
                 request = request.header(name, value);

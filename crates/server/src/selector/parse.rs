@@ -1,7 +1,11 @@
 //! Reads a series selector.
 
 use nexus_metric::{is_legacy_label_name, is_legacy_name};
-use regex::RegexBuilder;
+use regex_automata::meta;
+use regex_syntax::{
+    ParserBuilder,
+    hir::{Hir, Look},
+};
 
 use super::{Matcher, Test};
 
@@ -31,10 +35,11 @@ pub(crate) enum SelectorError {
 
 /// Each may hold a compiled regular expression.
 const MATCHERS_MAX: usize = 64;
-/// How much memory a compiled regular expression may take.
-const REGEX_BYTES_MAX: usize = 1 << 20;
+/// How much memory may be used beside it to match a text.
+const REGEX_CACHE_BYTES_MAX: usize = 256 << 10;
 
-pub(super) fn matchers(text: &str) -> Result<Vec<Matcher>, SelectorError> {
+/// `room` is what the regular expressions may take in bytes once they are compiled, and what is left of that then.
+pub(super) fn matchers(text: &str, room: &mut usize) -> Result<Vec<Matcher>, SelectorError> {
     let mut cursor = Cursor { text, at: 0 };
     let mut matchers = Vec::new();
     cursor.skip_blank();
@@ -47,7 +52,7 @@ pub(super) fn matchers(text: &str) -> Result<Vec<Matcher>, SelectorError> {
     }
     cursor.skip_blank();
     if cursor.eat("{") {
-        braces(&mut cursor, &mut matchers)?;
+        braces(&mut cursor, &mut matchers, room)?;
     }
     cursor.skip_blank();
     if !cursor.rest().is_empty() {
@@ -70,7 +75,7 @@ fn name_is(name: &str) -> Matcher {
     }
 }
 
-fn braces(cursor: &mut Cursor<'_>, matchers: &mut Vec<Matcher>) -> Result<(), SelectorError> {
+fn braces(cursor: &mut Cursor<'_>, matchers: &mut Vec<Matcher>, room: &mut usize) -> Result<(), SelectorError> {
     loop {
         cursor.skip_blank();
         if cursor.eat("}") {
@@ -79,7 +84,7 @@ fn braces(cursor: &mut Cursor<'_>, matchers: &mut Vec<Matcher>) -> Result<(), Se
         if matchers.len() == MATCHERS_MAX {
             return Err(SelectorError::TooManyMatchers);
         }
-        matchers.push(matcher(cursor)?);
+        matchers.push(matcher(cursor, room)?);
         cursor.skip_blank();
         if !cursor.eat(",") {
             return if cursor.eat("}") {
@@ -91,7 +96,7 @@ fn braces(cursor: &mut Cursor<'_>, matchers: &mut Vec<Matcher>) -> Result<(), Se
     }
 }
 
-fn matcher(cursor: &mut Cursor<'_>) -> Result<Matcher, SelectorError> {
+fn matcher(cursor: &mut Cursor<'_>, room: &mut usize) -> Result<Matcher, SelectorError> {
     let label = if cursor.rest().starts_with(['"', '\'', '`']) {
         let name = quoted(cursor)?;
         cursor.skip_blank();
@@ -116,8 +121,8 @@ fn matcher(cursor: &mut Cursor<'_>) -> Result<Matcher, SelectorError> {
     let test = match operator {
         "=" => Test::Equal(value.into()),
         "!=" => Test::NotEqual(value.into()),
-        "=~" => Test::Matches(regex(&value)?),
-        _ => Test::MatchesNot(regex(&value)?),
+        "=~" => Test::Matches(regex(&value, room)?),
+        _ => Test::MatchesNot(regex(&value, room)?),
     };
     Ok(Matcher {
         label: label.into(),
@@ -125,13 +130,28 @@ fn matcher(cursor: &mut Cursor<'_>) -> Result<Matcher, SelectorError> {
     })
 }
 
-/// The pattern must be one by itself: between the anchors, `a)|(b` would mean what begins with a or ends in b.
-fn regex(pattern: &str) -> Result<regex::Regex, SelectorError> {
-    let build = |text: &str| RegexBuilder::new(text).size_limit(REGEX_BYTES_MAX).build();
-    build(pattern)
-        .and_then(|_| build(&format!("^(?s:{pattern})$")))
-        .map_err(|error| SelectorError::Regex(pattern.to_owned(), error.to_string()))
+/// An expression that matches whole texts: anchored behind the grammar, so that none can look over the anchors.
+fn regex(pattern: &str, room: &mut usize) -> Result<meta::Regex, SelectorError> {
+    let wrong = |error: String| SelectorError::Regex(pattern.to_owned(), error);
+    let parsed = ParserBuilder::new().dot_matches_new_line(true).build().parse(pattern);
+    let pattern = parsed.map_err(|error| wrong(error.to_string()))?;
+    let whole = Hir::concat(vec![Hir::look(Look::Start), pattern, Hir::look(Look::End)]);
+    let config = meta::Config::new()
+        .nfa_size_limit(Some(*room))
+        .hybrid_cache_capacity(REGEX_CACHE_BYTES_MAX);
+    let built = meta::Builder::new().configure(config).build_from_hir(&whole);
+    let regex = built.map_err(|error| match error.size_limit() {
+        Some(_) => wrong(TOO_LARGE.to_owned()),
+        None => wrong(error.to_string()),
+    })?;
+    *room = room
+        .checked_sub(regex.memory_usage())
+        .ok_or_else(|| wrong(TOO_LARGE.to_owned()))?;
+    Ok(regex)
 }
+
+const TOO_LARGE: &str =
+    "with it, the expressions of the request take more memory than they may (limits.regexes_bytes_max)";
 
 fn quoted(cursor: &mut Cursor<'_>) -> Result<String, SelectorError> {
     let Some(quote) = cursor.rest().chars().next().filter(|c| ['"', '\'', '`'].contains(c)) else {

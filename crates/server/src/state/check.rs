@@ -10,9 +10,10 @@ use nexus_metric::{Family, Kind};
 use super::{
     State,
     exposed_names::exposed_names,
-    family::{FamilyData, Places},
+    family::{FamilyData, Place, Places},
     found::FoundSeries,
     limits::StoreLimits,
+    slab::Slab,
 };
 use crate::write::{Change, Definition, FamilyName, LabelText, Mode, Op, Reason, Refusal, Refusals, Target, Write};
 
@@ -39,6 +40,9 @@ impl State {
     }
 }
 
+/// The largest whole number up to which all are exact in a value of Prometheus: 2^53.
+const COUNT_MAX: u64 = 1 << f64::MANTISSA_DIGITS;
+
 /// What the changes so far would do. A change that is refused leaves nothing in it.
 struct Check<'a> {
     state: &'a State,
@@ -46,19 +50,26 @@ struct Check<'a> {
     owner: &'a str,
     /// Families that the write makes (`Some`) or removes (`None`).
     families: HashMap<&'a str, Option<Arc<Family>>, RandomState>,
-    /// Values that the write gives to series, or `None` for series that it removes; kept only if a later change could care.
-    series: HashMap<(&'a str, &'a str), Option<f64>, RandomState>,
+    /// Values that the write gives to series, or `None` for series that it removes, by family and labels; kept only if a later
+    /// change could care.
+    series: HashMap<&'a str, HashMap<&'a str, Option<f64>, RandomState>, RandomState>,
     /// The stored family of the change before, which is mostly that of the next, and the places of its series.
     stored: Option<(&'a Arc<FamilyData>, Places<'a>)>,
     /// Whether an earlier value of a counter may matter to a later change.
     remembers_values: bool,
+    /// Below this, a counter that only goes up stays so small that nothing is lost, whatever the write adds to it.
+    value_small_max: f64,
+    /// The largest counts that the write merges into histograms, in sum.
+    merged: u64,
     /// Whether it may matter to a later change that a series was changed at all.
     remembers_all: bool,
     /// What the families that the write makes would expose, and which of them.
     exposed: HashMap<Box<str>, &'a FamilyName<'a>>,
-    /// How many families there would be.
+    /// How many families there would be, and how many of them the write makes.
     families_len: u64,
+    defined: u64,
     created: u64,
+    created_bytes: u64,
 }
 
 /// A family as the change finds it.
@@ -95,13 +106,17 @@ impl<'a> Check<'a> {
             series: HashMap::default(),
             stored: None,
             remembers_values: write.changes.len() > 1 && write.changes.iter().any(sensitive),
+            value_small_max: COUNT_MAX as f64 / write.changes.len().max(1) as f64,
+            merged: 0,
             remembers_all: write
                 .changes
                 .iter()
                 .any(|change| matches!(change, Change::Expire { .. })),
             exposed: HashMap::new(),
             families_len: state.catalog.families_len() as u64,
+            defined: 0,
             created: 0,
+            created_bytes: 0,
         }
     }
 
@@ -137,12 +152,9 @@ impl<'a> Check<'a> {
         Some(Found::Stored(data))
     }
 
-    /// What a series of the stored family that was found last holds.
-    fn number_at(&self, slot: u32) -> f64 {
-        let places = self.stored.as_ref().map(|(_, places)| places);
-        places
-            .and_then(|places| places.at(slot))
-            .map_or(0.0, |place| place.number())
+    /// A series of the stored family that was found last.
+    fn place(&self, slot: u32) -> Option<Place<&Slab>> {
+        self.stored.as_ref()?.1.at(slot)
     }
 
     /// The family of a target, or the one that it would make.
@@ -190,6 +202,10 @@ impl<'a> Check<'a> {
         }
         limit(self.families_len + 1, self.limits.families_max, "families_max", || {
             "the number of metrics".to_owned()
+        })?;
+        let own = self.state.catalog.owners.of(self.owner).families + self.defined + 1;
+        limit(own, self.limits.families_per_key_max, "families_per_key_max", || {
+            format!("the number of metrics of key {:?}", self.owner)
         })
     }
 
@@ -198,54 +214,90 @@ impl<'a> Check<'a> {
             .extend(exposed_names(&family).into_iter().map(|exposed| (exposed, name)));
         self.families.insert(name.as_str(), Some(Arc::new(family)));
         self.families_len += 1;
+        self.defined += 1;
     }
 
     /// Looks at what the change would leave in the series, and counts the series if it would be made.
     fn series(&mut self, target: &'a Target<'_>, op: &Op, slot: Option<u32>) -> Result<(), Reason> {
         let found = self.target(target)?;
         let family = found.family();
-        let key = (target.family.as_str(), target.labels.as_str());
+        let (name, labels) = (target.family.as_str(), target.labels.as_str());
         let stored = || match found {
-            Found::Stored(_) => slot.map(|slot| self.number_at(slot)),
+            Found::Stored(_) => slot.map(|slot| self.place(slot).map_or(0.0, |place| place.number())),
             Found::Planned(_) | Found::New(_) => None,
         };
-        let remembered = match self.series.is_empty() {
-            true => None,
-            false => self.series.get(&key).copied(),
-        };
-        let old = remembered.unwrap_or_else(stored);
+        let old = self.remembered(name, labels).unwrap_or_else(stored);
         let from = old.unwrap_or(0.0);
         let value = op::check(op, family, from)?;
+        let bytes = FamilyData::series_bytes(family, labels);
+        if let Op::Merge(delta) = op {
+            let merged = self
+                .merged
+                .saturating_add(delta.counts.iter().copied().max().unwrap_or(0));
+            let there = slot.map_or(0, |slot| self.place(slot).map_or(0, |place| place.largest_count()));
+            if there.saturating_add(merged) > COUNT_MAX {
+                return Err(Reason::CountTooLarge(family.name.clone()));
+            }
+            self.merged = merged;
+        }
         let is_counter = family.kind == Kind::Counter;
         if is_counter {
             counts_up(target, family, from, value)?;
         }
         if old.is_none() {
-            self.may_create()?;
+            self.may_create(bytes)?;
         }
         // Nothing is refused from here on.
         if let Found::New(family) = found {
             self.define(&target.family, family);
         }
-        self.created += u64::from(old.is_none());
+        if old.is_none() {
+            self.created += 1;
+            self.created_bytes += bytes;
+        }
         // A series that is made here must not be counted twice; a value matters only to a counter that is changed again.
-        if (self.remembers_values && is_counter) || self.remembers_all || old.is_none() {
-            self.series.insert(key, Some(value));
+        let matters = is_counter && (self.remembers_values || value >= self.value_small_max);
+        if matters || self.remembers_all || old.is_none() {
+            self.remember(name, labels, Some(value));
         }
         Ok(())
     }
 
-    fn may_create(&self) -> Result<(), Reason> {
-        let catalog = &self.state.catalog;
-        let (all, own) = (
-            catalog.series_len() + self.created + 1,
-            catalog.owners.series(self.owner) + self.created + 1,
-        );
-        limit(all, self.limits.series_max, "series_max", || {
-            "the number of series".to_owned()
-        })?;
-        limit(own, self.limits.series_per_key_max, "series_per_key_max", || {
-            format!("the number of series of key {:?}", self.owner)
+    /// What the write gave to a series, or that it removed it; nothing if neither is known.
+    fn remembered(&self, name: &str, labels: &str) -> Option<Option<f64>> {
+        if self.series.is_empty() {
+            return None;
+        }
+        self.series.get(name)?.get(labels).copied()
+    }
+
+    fn remember(&mut self, name: &'a str, labels: &'a str, value: Option<f64>) {
+        self.series.entry(name).or_default().insert(labels, value);
+    }
+
+    /// Whether there is room for a series of so many bytes.
+    fn may_create(&self, bytes: u64) -> Result<(), Reason> {
+        let (catalog, limits) = (&self.state.catalog, self.limits);
+        let own = catalog.owners.of(self.owner);
+        let (series, bytes) = (self.created + 1, self.created_bytes + bytes);
+        let all = || "the number of series".to_owned();
+        limit(catalog.series_len() + series, limits.series_max, "series_max", all)?;
+        limit(
+            own.series + series,
+            limits.series_per_key_max,
+            "series_per_key_max",
+            || format!("the number of series of key {:?}", self.owner),
+        )?;
+        let all = || "the memory of all series".to_owned();
+        limit(
+            catalog.series_bytes() + bytes,
+            limits.series_bytes_max,
+            "series_bytes_max",
+            all,
+        )?;
+        let own = own.series_bytes + bytes;
+        limit(own, limits.series_per_key_bytes_max, "series_per_key_bytes_max", || {
+            format!("the memory of the series of key {:?}", self.owner)
         })
     }
 
@@ -257,29 +309,35 @@ impl<'a> Check<'a> {
             .find(name.as_str())
             .ok_or_else(|| Reason::UnknownFamily(name.name()))?;
         let Some(labels) = labels else {
-            self.series.retain(|(family, _), _| *family != name.as_str());
-            self.exposed.retain(|_, by| *by != name);
+            self.series.remove(name.as_str());
+            // A family that is stored gave its names back when the write first removed it.
+            if let Found::Planned(family) = &found {
+                for exposed in exposed_names(family) {
+                    self.exposed.remove(&exposed);
+                }
+                self.defined -= 1;
+            }
             self.families.insert(name.as_str(), None);
             self.families_len -= 1;
             return Ok(());
         };
-        let key = (name.as_str(), labels.as_str());
         let stored = || matches!(&found, Found::Stored(data) if data.find(labels.as_str()).is_some());
-        if !self.series.get(&key).map_or_else(stored, Option::is_some) {
+        let remembered = self.remembered(name.as_str(), labels.as_str());
+        if !remembered.map_or_else(stored, |value| value.is_some()) {
             return Err(Reason::UnknownSeries(name.name(), labels.labels()));
         }
-        self.series.insert(key, None);
+        self.remember(name.as_str(), labels.as_str(), None);
         Ok(())
     }
 
     /// A series that the write changed before is newer than what should expire.
     fn expire(&mut self, name: &'a FamilyName<'_>, labels: &'a LabelText<'_>, sequence: u64) {
-        let key = (name.as_str(), labels.as_str());
-        if let Some(Found::Stored(data)) = self.find(key.0)
-            && !self.series.contains_key(&key)
-            && data.find(key.1).is_some_and(|place| place.sequence() == sequence)
+        let (name, labels) = (name.as_str(), labels.as_str());
+        if let Some(Found::Stored(data)) = self.find(name)
+            && self.remembered(name, labels).is_none()
+            && data.find(labels).is_some_and(|place| place.sequence() == sequence)
         {
-            self.series.insert(key, None);
+            self.remember(name, labels, None);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::{
     hash::BuildHasher,
     ops::Deref,
     sync::{
-        Arc, Mutex, PoisonError, RwLock, RwLockReadGuard,
+        Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -34,6 +34,8 @@ pub(crate) struct FamilyData {
     /// Slots whose series are gone. Only the writer looks at it.
     free: Mutex<Vec<u32>>,
     live: AtomicUsize,
+    /// Who made its first series.
+    owner: OnceLock<OwnerId>,
     /// What few series have, by their slots.
     pub(crate) attributes: AttributeTable,
 }
@@ -128,8 +130,30 @@ impl FamilyData {
             index: RwLock::default(),
             free: Mutex::default(),
             live: AtomicUsize::new(0),
+            owner: OnceLock::new(),
             attributes: AttributeTable::default(),
         }
+    }
+
+    /// What a series with these labels takes of memory, about: measured, its value and its places in slab and index.
+    pub(crate) fn series_bytes(family: &Family, labels: &str) -> u64 {
+        const NUMBER_BYTES: usize = 112;
+        const COUNT_BYTES: usize = 8;
+        let counts = match family.kind {
+            Kind::Histogram => family.buckets.bounds().len() + 1,
+            _ => 0,
+        };
+        (NUMBER_BYTES + labels.len() + COUNT_BYTES * counts) as u64
+    }
+
+    /// Who made its first series; none if it never had one.
+    pub(super) fn owner(&self) -> Option<OwnerId> {
+        self.owner.get().copied()
+    }
+
+    /// Whether this is the owner of its first series.
+    pub(super) fn begins_with(&self, owner: OwnerId) -> bool {
+        self.owner.set(owner).is_ok()
     }
 
     /// How many series there are.
@@ -256,6 +280,16 @@ impl<S: Deref<Target = Slab>> Place<S> {
             Cells::Histograms(cells) => cells
                 .get(self.offset)
                 .map_or(0, |cell| cell.with(|histogram| histogram.stamp.sequence)),
+        }
+    }
+
+    /// Of a histogram's buckets; 0 for every other series.
+    pub(crate) fn largest_count(&self) -> u64 {
+        match &self.slab.cells {
+            Cells::Numbers(_) => 0,
+            Cells::Histograms(cells) => cells.get(self.offset).map_or(0, |cell| {
+                cell.with(|histogram| histogram.counts.iter().copied().max().unwrap_or(0))
+            }),
         }
     }
 

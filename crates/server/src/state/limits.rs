@@ -8,6 +8,9 @@ pub(crate) struct StoreLimits {
     pub(crate) families_max: u64,
     pub(crate) series_max: u64,
     pub(crate) series_per_key_max: u64,
+    pub(crate) families_per_key_max: u64,
+    pub(crate) series_bytes_max: u64,
+    pub(crate) series_per_key_bytes_max: u64,
     /// How long idempotency keys are kept, and how many: settings under `idempotency`.
     pub(crate) idempotency: Retention,
 }
@@ -18,6 +21,9 @@ impl StoreLimits {
         families_max: u64::MAX,
         series_max: u64::MAX,
         series_per_key_max: u64::MAX,
+        families_per_key_max: u64::MAX,
+        series_bytes_max: u64::MAX,
+        series_per_key_bytes_max: u64::MAX,
         idempotency: Retention {
             keys_max: usize::MAX,
             retention_ms: u64::MAX,

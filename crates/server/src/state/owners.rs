@@ -1,4 +1,4 @@
-//! The names of those who made series.
+//! The names of those who made series, and how much each of them has.
 
 use std::{
     collections::HashMap,
@@ -18,7 +18,17 @@ pub(crate) struct Owners(RwLock<Known>);
 #[derive(Debug, Default)]
 struct Known {
     ids: HashMap<Arc<str>, OwnerId>,
-    owners: Vec<(Arc<str>, u64)>,
+    owners: Vec<(Arc<str>, Owned)>,
+}
+
+/// What one owner has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Owned {
+    pub(crate) series: u64,
+    /// What those take, about: [`FamilyData::series_bytes`](super::FamilyData::series_bytes).
+    pub(crate) series_bytes: u64,
+    /// Families whose first series is theirs.
+    pub(crate) families: u64,
 }
 
 impl Owners {
@@ -30,7 +40,7 @@ impl Owners {
         let mut known = write(&self.0);
         let id = OwnerId(u32::try_from(known.owners.len()).unwrap_or(u32::MAX));
         let name: Arc<str> = name.into();
-        known.owners.push((name.clone(), 0));
+        known.owners.push((name.clone(), Owned::default()));
         known.ids.insert(name, id);
         id
     }
@@ -42,27 +52,40 @@ impl Owners {
             .map_or_else(|| "".into(), |(name, _)| name.clone())
     }
 
-    /// How many series an owner has.
-    pub(crate) fn series(&self, name: &str) -> u64 {
+    /// What an owner has.
+    pub(crate) fn of(&self, name: &str) -> Owned {
         let known = read(&self.0);
-        known
-            .ids
-            .get(name)
-            .and_then(|id| known.owners.get(id.0 as usize))
-            .map_or(0, |(_, series)| *series)
+        let found = known.ids.get(name).and_then(|id| known.owners.get(id.0 as usize));
+        found.map_or_else(Owned::default, |(_, owned)| *owned)
     }
 
-    pub(super) fn gained(&self, id: OwnerId) {
-        self.change(id, |series| series.saturating_add(1));
+    /// A series more, of so many bytes; with it a family, if it is the first one of its.
+    pub(super) fn gained(&self, id: OwnerId, bytes: u64, is_first: bool) {
+        self.change(id, |owned| Owned {
+            series: owned.series + 1,
+            series_bytes: owned.series_bytes + bytes,
+            families: owned.families + u64::from(is_first),
+        });
     }
 
-    pub(super) fn lost(&self, id: OwnerId) {
-        self.change(id, |series| series.saturating_sub(1));
+    pub(super) fn lost(&self, id: OwnerId, bytes: u64) {
+        self.change(id, |owned| Owned {
+            series: owned.series.saturating_sub(1),
+            series_bytes: owned.series_bytes.saturating_sub(bytes),
+            ..owned
+        });
     }
 
-    fn change(&self, id: OwnerId, change: impl FnOnce(u64) -> u64) {
-        if let Some((_, series)) = write(&self.0).owners.get_mut(id.0 as usize) {
-            *series = change(*series);
+    pub(super) fn lost_family(&self, id: OwnerId) {
+        self.change(id, |owned| Owned {
+            families: owned.families.saturating_sub(1),
+            ..owned
+        });
+    }
+
+    fn change(&self, id: OwnerId, change: impl FnOnce(Owned) -> Owned) {
+        if let Some((_, owned)) = write(&self.0).owners.get_mut(id.0 as usize) {
+            *owned = change(*owned);
         }
     }
 }

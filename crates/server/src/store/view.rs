@@ -17,7 +17,7 @@ pub(crate) use filter::{Filter, Shown};
 pub(crate) use page::ListedSeries;
 
 use crate::state::Catalog;
-pub(crate) use crate::state::{Block, BlockId, FamilyData, Histogram, Sample, Value};
+pub(crate) use crate::state::{Block, BlockId, FamilyData, Histogram, Owned, Sample, Value};
 
 /// What the store holds, for readers. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -74,9 +74,14 @@ impl View {
         self.catalog.series_len()
     }
 
-    /// How many series this owner has.
-    pub(crate) fn series_of(&self, owner: &str) -> u64 {
-        self.catalog.owners.series(owner)
+    /// What all series take of memory, about.
+    pub(crate) fn series_bytes(&self) -> u64 {
+        self.catalog.series_bytes()
+    }
+
+    /// What this owner has.
+    pub(crate) fn owned_by(&self, owner: &str) -> Owned {
+        self.catalog.owners.of(owner)
     }
 
     /// How many idempotency keys are known.

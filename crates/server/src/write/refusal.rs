@@ -161,6 +161,19 @@ pub(crate) enum Reason {
         /// The value that it would have.
         to: f64,
     },
+    /// A counter is so large that what is added does not change it.
+    #[error("{name} is {}: adding {} does not change it any more, since a number has 53 bits; delete it, or begin a new one", Shown(*value), Shown(*delta))]
+    Lost {
+        /// The family.
+        name: Name,
+        /// The value that it has.
+        value: f64,
+        /// What would be added.
+        delta: f64,
+    },
+    /// A bucket of a histogram would count more than scrapers can tell apart.
+    #[error("a bucket of {0} would count more than 2^53, beyond which numbers are not exact any more")]
+    CountTooLarge(Name),
     /// A counter or a histogram's sum would not be a finite number.
     #[error("{name}: {} is not a finite number, which a {kind} needs", Shown(*value))]
     NotFinite {

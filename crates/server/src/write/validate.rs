@@ -15,6 +15,7 @@ pub(crate) struct RequestLimits {
     pub(crate) labels_per_series_max: usize,
     pub(crate) name_bytes_max: usize,
     pub(crate) value_bytes_max: usize,
+    pub(crate) labels_bytes_max: usize,
     pub(crate) help_bytes_max: usize,
 }
 
@@ -24,6 +25,7 @@ impl RequestLimits {
         labels_per_series_max: usize::MAX,
         name_bytes_max: usize::MAX,
         value_bytes_max: usize::MAX,
+        labels_bytes_max: usize::MAX,
         help_bytes_max: usize::MAX,
     };
 }
@@ -65,7 +67,14 @@ fn target_reason(target: &Target<'_>, limits: &RequestLimits) -> Option<Reason> 
     let help = over(help, limits.help_bytes_max, "help_bytes_max", || {
         "the help text".to_owned()
     });
-    help.or_else(|| labels_reason(&target.labels, limits))
+    let labels = over(
+        target.labels.as_str().len(),
+        limits.labels_bytes_max,
+        "labels_bytes_max",
+        || "the length of all labels".to_owned(),
+    );
+    help.or(labels)
+        .or_else(|| labels_reason(&target.labels, limits))
         .or_else(|| group_reason(target, limits))
 }
 
@@ -168,6 +177,7 @@ mod tests {
             labels_per_series_max: 2,
             name_bytes_max: 5,
             value_bytes_max: 3,
+            labels_bytes_max: usize::MAX,
             help_bytes_max: 4,
         };
         let labels = Labels::from_pairs(labels.iter().copied()).unwrap();
@@ -217,6 +227,7 @@ mod tests {
     fn a_group_is_held_to_the_limits_of_labels() {
         let limits = RequestLimits {
             value_bytes_max: 3,
+            labels_bytes_max: usize::MAX,
             labels_per_series_max: 2,
             ..RequestLimits::NONE
         };

@@ -23,7 +23,7 @@ pub(super) fn check(op: &Op, family: &Family, old: f64) -> Result<f64, Reason> {
     match op {
         Op::Ensure => Ok(old),
         Op::Set(value) => number(family).map(|()| *value),
-        Op::Add(delta) => number(family).map(|()| old + delta),
+        Op::Add(delta) => number(family).and_then(|()| sum(family, old, *delta)),
         Op::Observe(value) => {
             histogram(family)?;
             finite(family, *value)?;
@@ -37,6 +37,20 @@ pub(super) fn check(op: &Op, family: &Family, old: f64) -> Result<f64, Reason> {
                 false => Err(Reason::BucketsConflict(family.name.clone())),
             }
         }
+    }
+}
+
+/// A counter of 2^53 would swallow whatever is added to it, one by one, and say that it did not.
+fn sum(family: &Family, old: f64, delta: f64) -> Result<f64, Reason> {
+    let sum = old + delta;
+    let is_lost = delta != 0.0 && sum.is_finite() && sum.total_cmp(&old).is_eq();
+    match family.kind == Kind::Counter && is_lost {
+        true => Err(Reason::Lost {
+            name: family.name.clone(),
+            value: old,
+            delta,
+        }),
+        false => Ok(sum),
     }
 }
 

@@ -63,7 +63,7 @@ fn what_the_release_before_wrote_is_read_and_goes_on_in_the_new_format() {
     for round in 0..3 {
         shows_the_same(&store);
         assert_eq!(keys(&store), 6, "round {round}");
-        assert_eq!(store.view().catalog.owners.series("bob"), 3);
+        assert_eq!(store.view().catalog.owners.of("bob").series, 3);
         match round {
             0 => drop(store.snapshot().unwrap()),
             _ => store.close().unwrap(),

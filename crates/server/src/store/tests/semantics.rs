@@ -220,6 +220,69 @@ fn names_of_the_hub_and_kinds_that_it_does_not_keep_are_refused() {
     refuse(&store, vec![delete("metric_nexus_clients")]);
 }
 
+/// Of bytes, and of metrics of one key, so that it leaves others room.
+#[test]
+fn what_a_key_may_have_is_bounded_in_memory_and_in_metrics() {
+    let limits = StoreLimits {
+        families_per_key_max: 2,
+        series_per_key_bytes_max: 1000,
+        ..StoreLimits::NONE
+    };
+    let settings = Settings {
+        limits,
+        ..settings(&MemoryDisk::default(), Durability::Flush)
+    };
+    let store = Store::open(&settings, Clients::new(1)).unwrap().store;
+    let one = |name: &str, value: &str| Change::Series(target(name, &[("n", value)], Some(Kind::Gauge)), Op::Set(1.0));
+    let (long, longer) = ("x".repeat(300), "y".repeat(300));
+    accept(&store, vec![one("a", &long), one("b", "1")]);
+    assert!(refuse(&store, vec![one("c", "1")]).contains("limit of 2 (limits.families_per_key_max)"));
+    assert!(refuse(&store, vec![one("a", &longer), one("b", &longer)]).contains("(limits.series_per_key_bytes_max)"));
+    accept(&store, vec![delete("a")]);
+    accept(&store, vec![one("c", &long)]);
+    accept(&store, vec![one("c", &long)]);
+}
+
+/// A batch of deletions costs what it deletes, not that for each of them; names that are free again are free.
+#[test]
+fn many_metrics_that_come_and_go_in_one_write_leave_nothing() {
+    let store = fresh();
+    let names = || (0..2000).map(|n| format!("m{n}_total"));
+    let target = |name: &str| target(name, &[], Some(Kind::Counter));
+    let mut changes: Vec<_> = names()
+        .map(|name| Change::Series(target(&name), Op::Add(1.0)))
+        .collect();
+    changes.extend(names().map(|name| delete(&name)));
+    changes.push(set("m7", 1.0));
+    accept(&store, changes);
+    assert_eq!(dump(&store), "m7{} 1");
+}
+
+#[test]
+fn what_is_added_is_never_swallowed() {
+    let store = fresh();
+    let add = |name: &str, kind, delta| Change::Series(target(name, &[], Some(kind)), Op::Add(delta));
+    let exact = 2f64.powi(53);
+    accept(
+        &store,
+        vec![
+            add("a_total", Kind::Counter, exact - 1.0),
+            add("a_total", Kind::Counter, 1.0),
+        ],
+    );
+    assert!(refuse(&store, vec![add("a_total", Kind::Counter, 1.0)]).contains("does not change it any more"));
+    refuse(
+        &store,
+        vec![add("b_total", Kind::Counter, exact), add("b_total", Kind::Counter, 1.0)],
+    );
+    accept(
+        &store,
+        vec![add("a_total", Kind::Counter, 0.0), add("a_total", Kind::Counter, 2.0)],
+    );
+    // A gauge is what it is set to; what is measured is never exact.
+    accept(&store, vec![add("c", Kind::Gauge, exact), add("c", Kind::Gauge, 1.0)]);
+}
+
 #[test]
 fn series_are_counted_against_the_limits() {
     let disk = MemoryDisk::default();

@@ -2,12 +2,14 @@
 
 use std::{ops::Bound, sync::Arc};
 
+use nexus_metric::Labels;
+
 use super::{
     FamilyData, Filter, Shown, Value, View,
     cursor::{Cursor, Position},
     smallest::{Found, Smallest},
 };
-use crate::selector::Selector;
+use crate::{selector::Selector, write::Change};
 
 /// Some series, in order: families by name, the series of one by their labels.
 #[derive(Debug)]
@@ -74,6 +76,35 @@ impl View {
                 value: series.value()?,
             })
         })?
+    }
+
+    /// What deletes that: metrics whole where a selector looks at names only, series one by one otherwise.
+    pub(crate) fn deletions(&self, prefix: &str, selectors: &[Arc<Selector>]) -> Vec<Change<'static>> {
+        let mut deletions = Vec::new();
+        for family in self.catalog.families_from(Bound::Unbounded, prefix) {
+            let name = &family.family.name;
+            let shown = Shown::by(selectors, |selector| selector.matches_name(name.as_str()));
+            let delete = |labels| Change::Delete {
+                family: name.clone().into(),
+                labels,
+            };
+            match shown {
+                Shown::Nothing => {}
+                Shown::Everything => deletions.push(delete(None)),
+                Shown::Some(_) => {
+                    for block in family.blocks() {
+                        block.for_each(|series| {
+                            if shown.shows(series.labels)
+                                && let Ok(labels) = Labels::from_text(series.labels)
+                            {
+                                deletions.push(delete(Some(labels.into())));
+                            }
+                        });
+                    }
+                }
+            }
+        }
+        deletions
     }
 
     /// What these selectors mean of the families whose names begin like this; at most so many are listed.
