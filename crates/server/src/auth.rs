@@ -18,7 +18,7 @@ mod principal;
 mod scope;
 mod secret;
 
-pub(crate) use api_key::{ApiKey, KeySource, NAME_RULE, Prefix, check_name, warnings};
+pub(crate) use api_key::{ApiKey, KeySource, NAME_RULE, Prefix, check_name, spellings, warnings};
 pub(crate) use credentials::{CredentialError, credentials, hide as hide_keys};
 pub(crate) use digest::Digest;
 pub(crate) use first_key::{FirstKey, ensure_admin_key};

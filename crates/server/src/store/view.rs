@@ -16,6 +16,8 @@ pub(crate) use cursor::Cursor;
 pub(crate) use filter::{Filter, Shown};
 pub(crate) use page::ListedSeries;
 
+use nexus_metric::Name;
+
 use crate::state::Catalog;
 pub(crate) use crate::state::{Block, BlockId, FamilyData, Histogram, Owned, Sample, Value};
 
@@ -50,6 +52,16 @@ impl View {
             let shown = filter.shown(&family.family);
             (!matches!(shown, Shown::Nothing)).then_some((family, shown))
         })
+    }
+
+    /// The name of the family that a name means, however it is spelled.
+    pub(crate) fn meant(&self, name: &str) -> Option<Name> {
+        self.catalog.meant(name)
+    }
+
+    /// Whether a name, as it is spelled here, can mean a family of another name.
+    pub(crate) fn may_mean_another(&self, name: &str) -> bool {
+        self.catalog.may_mean_another(name)
     }
 
     /// The value of one series.

@@ -481,3 +481,34 @@ async fn when_counting_began_is_shown_on_request_only() {
     assert_eq!(created(&shown, "application/openmetrics-text").await, [true, true]);
     assert_eq!(created(&shown, "text/plain").await, [false, false]);
 }
+
+#[tokio::test]
+async fn prefixes_are_a_list_of_what_is_shown() {
+    let hub = hub().start().await;
+    hub.batch(r#"[{"op":"set","metric":"mail_a","type":"gauge","value":1},{"op":"set","metric":"web_a","type":"gauge","value":2},
+        {"op":"set","metric":"db_a","type":"gauge","value":3}]"#)
+        .await;
+    let check = async |query: &str, expected: &str| {
+        let names = |text: String| -> Vec<String> {
+            let samples = text.lines().filter(|line| !line.starts_with('#'));
+            samples
+                .filter_map(|line| line.split([' ', '{']).next())
+                .map(str::to_owned)
+                .collect()
+        };
+        let scraped = names(hub.get(&format!("/__metrics?{query}")).send().await.text());
+        assert_eq!(scraped.join(" "), expected, "{query}");
+        let listed = hub.get(&format!("/api/v1/families?{query}")).send().await.text();
+        let listed = listed
+            .split("\"name\":\"")
+            .skip(1)
+            .filter_map(|rest| rest.split('"').next());
+        assert_eq!(listed.collect::<Vec<_>>().join(" "), expected, "{query}");
+    };
+    check("prefix=mail_", "mail_a").await;
+    check("prefix=mail_&prefix=web_", "mail_a web_a").await;
+    check("prefix=web_&prefix=mail_&prefix=web_a", "mail_a web_a").await;
+    check("prefix=mail_&prefix=nothing_", "mail_a").await;
+    check("prefix=nothing_", "").await;
+    check("prefix=Mail-&prefix=db.", "db_a mail_a").await;
+}

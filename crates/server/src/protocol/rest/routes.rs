@@ -71,7 +71,7 @@ async fn read(
     caller: Principal,
     uri: Uri,
 ) -> Result<Response, Problem> {
-    let Addressed { target, .. } = Address::of(&uri).read(&reserved)?;
+    let Addressed { target, .. } = Address::of(&uri).read(&reserved, |name| store.view().meant(name))?;
     let (name, labels) = (target.family.as_str(), &target.labels);
     caller.may(Scope::Read, name)?;
     if name == clients::METRIC && labels.as_str().is_empty() {
@@ -151,7 +151,8 @@ impl Simple {
 
     /// The metric's name as it was understood, and what happened.
     async fn write(&self, verb: Verb, request: &WriteRequest) -> Result<(Name, Written), Problem> {
-        let addressed = Address::of(&request.uri).read(&self.reserved)?;
+        let view = self.intake.store.view();
+        let addressed = Address::of(&request.uri).read(&self.reserved, |name| view.meant(name))?;
         let name = addressed.target.family.name();
         let change = addressed.change(verb, &request.body)?;
         Ok((name, request.submit_one(&self.intake, change).await?))
