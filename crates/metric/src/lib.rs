@@ -4,6 +4,7 @@ mod family;
 mod kind;
 mod labels;
 mod name;
+pub mod spelling;
 pub mod text;
 
 pub use family::{Buckets, BucketsError, Family};

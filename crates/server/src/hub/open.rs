@@ -12,7 +12,7 @@ use nexus_segments::{LockError, LockFile, RealDisk, files};
 use super::{Hub, Shared, listeners, metrics, sources::Lost};
 use crate::{
     accounts::Accounts,
-    auth::{FirstKey, Keyring, KeysError, KeysFile, ensure_admin_key},
+    auth::{FirstKey, Keyring, KeysError, KeysFile, ensure_admin_key, strangers},
     background::Background,
     bandwidth::Bandwidth,
     clients::Clients,
@@ -117,6 +117,10 @@ fn open(config: Config, terminal: bool) -> Result<Started, Reason> {
     let serving = Arc::new(Counters::default());
     let requests = Arc::new(RequestMetrics::new()?);
     let settings = LiveSettings::open(&config.state, &config)?;
+    let named = settings.keys_named();
+    for warning in strangers(named.iter().map(|(section, key)| (*section, &**key)), &keyring) {
+        tracing::warn!("{warning}");
+    }
     let bandwidth = Bandwidth::new(&settings.throttle());
     let mut private = vec![config.state.usage_file()];
     if config.usage_log.store.is_local() {
@@ -298,5 +302,6 @@ fn tls_settings(config: &Config) -> Result<tls::Settings, Reason> {
         key,
         names: config.tls.names.clone(),
         listen,
+        machine: tls::machine_names,
     })
 }

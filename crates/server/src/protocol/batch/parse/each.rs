@@ -3,7 +3,7 @@
 use serde::de::{self, IgnoredAny};
 
 use super::{BAD_ITEMS_MAX, BadItem, BatchError, Item, ItemError, Reader, item::Before};
-use crate::write::Change;
+use crate::{json, write::Change};
 
 /// What a body says, item by item.
 #[derive(Debug, Default)]
@@ -102,10 +102,10 @@ fn item(reader: &mut Reader<'_>, before: &mut Before) -> Result<Result<Change<'s
     }
     let length = whole.byte_offset();
     reader.skip(length);
-    let read = serde_json::from_str::<Item<'_>>(rest.get(..length).unwrap_or_default());
+    let read = json::read::<Item<'_>>(rest.get(..length).unwrap_or_default().as_bytes());
     Ok(match read {
-        Ok(item) => item.change(before),
-        Err(error) => Err(ItemError::Shape(error.to_string())),
+        Ok(item) => item.0.change(before),
+        Err(error) => Err(ItemError::Shape(error)),
     })
 }
 
