@@ -138,7 +138,7 @@ mod tests {
         check(&format!("[{GOOD},{GOOD}]"), "0 1 | ");
         check(
             &format!(r#"[{{"op":"explode","metric":"a"}},{GOOD},{{"op":"set","metric":"a"}},{GOOD}]"#),
-            "1 3 | 0: unknown variant `explode`, expected one of",
+            "1 3 | 0: op: unknown variant `explode`, expected one of",
         );
         check(
             &format!(r#"{{"op":"set","metric":"a"}} 7 {GOOD} []"#),
@@ -150,7 +150,7 @@ mod tests {
         );
         check(
             &format!(r#"{GOOD} {{"op":"inc","metric":"a","x":{{"y":[1,"]}}"]}}}} {GOOD}"#),
-            "0 2 | 1: unknown field `x`",
+            "0 2 | 1: x: unknown field `x`",
         );
     }
 
