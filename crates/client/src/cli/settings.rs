@@ -24,7 +24,7 @@ impl Variables {
     }
 
     /// An empty variable is as good as none.
-    fn get(&self, name: &str) -> Option<String> {
+    pub(super) fn get(&self, name: &str) -> Option<String> {
         (self.0)(name).filter(|value| !value.trim().is_empty())
     }
 }
