@@ -4,13 +4,14 @@ use std::{
     io,
     net::{TcpStream, ToSocketAddrs as _},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use reqwest::Url;
 use rustls::{ClientConnection, Error as TlsError, crypto::ring::default_provider};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio::time::Instant;
 
 use super::{Fingerprint, Trust, pinned::Pinned, tls};
 use crate::error::untrusted;

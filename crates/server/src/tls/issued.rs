@@ -63,6 +63,12 @@ impl Issuing {
         let pair = Pair::read(location)?;
         let Some(_) = self.author_of(&pair)? else {
             let foreign = location.place == Place::Operator;
+            if foreign && pair.facts.names.is_empty() {
+                warn!(
+                    file = %location.cert.display(),
+                    "the certificate names no host (it has no subject alternative names), so clients refuse it unless they pin its fingerprint"
+                );
+            }
             return Ok(foreign.then_some((pair, None)));
         };
         let authority = self.authority(now)?;

@@ -79,7 +79,14 @@ async fn read(
     }
     match store.view().value(name, labels.as_str()) {
         Err(Missing::Family) => Err(Problem::not_found(format!("there is no metric {name}"))),
-        Err(Missing::Series) => Err(Problem::not_found(format!("there is no series {name}{labels}"))),
+        Err(Missing::Series) => {
+            let known = Vec::from_iter(store.view().label_names(name)).join(", ");
+            let hint = match &*known {
+                "" => String::new(),
+                known => format!("; those that are there have labels: {known}"),
+            };
+            Err(Problem::not_found(format!("there is no series {name}{labels}{hint}")))
+        }
         Ok(Value::Histogram(_)) => Err(Problem::conflict(format!(
             "{name} is a histogram, not one number: read /api/v1/series?match[]={name}"
         ))),
