@@ -409,8 +409,8 @@ fn every_kind_of_mistake_in_the_file() {
         &["journal.segment_bytes_max: expected 64KiB to 64GiB, got \"1KiB\""],
     );
     check(
-        "scrape: {created: 1}",
-        &["scrape.created: expected true or false, got 1"],
+        "scrape: {created: 2}",
+        &["scrape.created: expected true or false, got 2"],
     );
     check(
         "log: {level: inof}",
