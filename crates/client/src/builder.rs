@@ -5,6 +5,7 @@ mod trusted;
 
 use std::{env, fmt, path::Path, time::Duration};
 
+use nexus_metric::spelling;
 use reqwest::{
     Url,
     header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue},
@@ -270,7 +271,9 @@ impl Builder {
     }
 }
 
+/// A line end behind the key is of the file or the variable that it came from.
 fn authorization(key: &str) -> Result<HeaderValue, Error> {
+    let key = spelling::secret(key);
     let value = HeaderValue::try_from(format!("Bearer {key}"));
     let (false, Ok(mut value)) = (key.trim().is_empty(), value) else {
         return Err(Error::invalid(

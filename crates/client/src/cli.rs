@@ -12,6 +12,7 @@ mod output;
 mod push;
 mod settings;
 mod spooled;
+mod trust;
 
 use std::{env, process::ExitCode};
 
@@ -26,7 +27,7 @@ use settings::{Settings, Variables};
 
 /// Runs the command with the arguments and the environment of this process.
 pub fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let arguments = match Arguments::try_parse_from(arguments::with_numbers(env::args_os())) {
         Ok(arguments) => arguments,
         Err(error) => {
             // To where clap says; if that is closed, nobody listens.
@@ -71,6 +72,7 @@ async fn run(arguments: Arguments, variables: &Variables, output: &Output) -> Re
         Command::List(list) => list::list(&Hub::connect(&settings)?, output, &list).await,
         Command::Push(push) => push::push(&settings, output, &push).await,
         Command::Flush => spooled::flush(&settings, output).await,
+        Command::Trust(trust) => trust::trust(&settings, variables, output, trust.hub.as_deref()).await,
     }
 }
 

@@ -8,6 +8,8 @@ use std::{error::Error as StdError, fmt, time::Duration};
 use reqwest::{StatusCode, Url};
 
 use crate::{Problem, RefusedItem, exchange::Answer};
+#[cfg(feature = "cli")]
+pub(crate) use cause::untrusted;
 pub(crate) use tries::Tries;
 
 /// Why a request did not do what it was to do.
@@ -16,10 +18,8 @@ pub(crate) use tries::Tries;
 ///
 /// After several tries, the questions are about the last of them, except [`Error::is_outcome_unknown`] and
 /// [`Error::tries`], which are about all.
-#[derive(Debug)]
 pub struct Error(Box<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     kind: Kind,
     message: String,
@@ -283,6 +283,13 @@ fn first_line(body: &[u8]) -> String {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", self.0.message, self.0.tries)
+    }
+}
+
+/// As its text: that is what a `main` shows that returns it.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

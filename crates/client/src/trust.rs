@@ -1,5 +1,7 @@
 //! Which hub to trust, as a TLS configuration.
 
+#[cfg(feature = "cli")]
+mod fetch;
 mod fingerprint;
 mod pinned;
 mod verifier;
@@ -14,6 +16,8 @@ use rustls::{
 use rustls_pki_types::{CertificateDer, pem::PemObject};
 
 use crate::Error;
+#[cfg(feature = "cli")]
+pub(crate) use fetch::{FetchError, fetch};
 pub(crate) use fingerprint::{Fingerprint, NotAFingerprint};
 use pinned::Pinned;
 use verifier::{Accepted, Verifier};

@@ -1,6 +1,10 @@
 //! A metric's name.
 
-use std::{borrow::Borrow, fmt, sync::Arc};
+use std::{
+    borrow::{Borrow, Cow},
+    fmt,
+    sync::Arc,
+};
 
 /// A metric's name: UTF-8, not empty.
 ///
@@ -54,6 +58,23 @@ impl Name {
     pub fn is_legacy(&self) -> bool {
         is_legacy_name(&self.0)
     }
+}
+
+/// A name in its plain spelling: in lower case, `-`, blank and dot as `_`. Names with one plain spelling are spellings of one
+/// name, wherever a name may be spelled in different ways.
+#[must_use]
+pub fn plain_spelling(name: &str) -> Cow<'_, str> {
+    if !name
+        .bytes()
+        .any(|byte| byte.is_ascii_uppercase() || matches!(byte, b'-' | b' ' | b'.'))
+    {
+        return Cow::Borrowed(name);
+    }
+    let plain = |c: char| match c {
+        '-' | ' ' | '.' => '_',
+        other => other.to_ascii_lowercase(),
+    };
+    Cow::Owned(name.chars().map(plain).collect())
 }
 
 /// Whether `text` matches `[a-zA-Z_:][a-zA-Z0-9_:]*`.
@@ -119,6 +140,17 @@ mod tests {
         check("1a", false, false);
         check("a.b", false, false);
         check("ä", false, false);
+    }
+
+    #[test]
+    fn a_name_has_one_plain_spelling() {
+        let check = |name: &str, expected: &str| assert_eq!(plain_spelling(name), expected, "{name}");
+        check("", "");
+        check("a_b:c9", "a_b:c9");
+        check("My-Jobs total", "my_jobs_total");
+        check("a.b", "a_b");
+        check("Ä.é", "Ä_é");
+        check("a/b", "a/b");
     }
 
     #[test]

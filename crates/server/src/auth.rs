@@ -17,8 +17,9 @@ mod keys_file;
 mod principal;
 mod scope;
 mod secret;
+mod strangers;
 
-pub(crate) use api_key::{ApiKey, KeySource, NAME_RULE, Prefix, check_name, warnings};
+pub(crate) use api_key::{ApiKey, KeySource, NAME_RULE, Prefix, check_name, spellings, warnings};
 pub(crate) use credentials::{CredentialError, credentials, hide as hide_keys};
 pub(crate) use digest::Digest;
 pub(crate) use first_key::{FirstKey, ensure_admin_key};
@@ -27,3 +28,4 @@ pub(crate) use keys_file::{KeysError, KeysFile, NewKey};
 pub(crate) use principal::{Denied, Principal};
 pub(crate) use scope::{Scope, Scopes};
 pub(crate) use secret::Secret;
+pub(crate) use strangers::strangers;

@@ -30,7 +30,7 @@ static RESERVED: LazyLock<Reserved> = LazyLock::new(protocol::reserved);
 /// A request of the simple API, as far as it is read without the state.
 pub fn simple(name: &str, query: &str) -> impl Sized {
     let (metric, verb) = (name, "inc");
-    let addressed = Address { metric, verb, query }.read(&RESERVED);
+    let addressed = Address { metric, verb, query }.read(&RESERVED, |_| None);
     addressed
         .and_then(|addressed| addressed.change(Verb::Increment, b""))
         .expect("a change")

@@ -3,7 +3,7 @@
 //! Parsing decides nothing about values that the configuration has, too: they are passed on as they were typed, so that
 //! [`crate::config`] reports all mistakes at once, and for the same reason it reads the environment. What each command
 //! does: `serve` runs the hub, `state` checks, repairs and accepts a state, `key` keeps `keys.yaml`, `usage` reports
-//! from the usage log, `config` shows and checks configuration files. Exit codes: 0, [`EXIT_FAILURE`], [`EXIT_USAGE`].
+//! from the usage log, `config` shows and checks configuration files, `ca` prints what clients verify with. Exit codes: 0, [`EXIT_FAILURE`], [`EXIT_USAGE`].
 
 mod config;
 mod key;
@@ -76,6 +76,11 @@ enum Typed {
     /// Show the example configuration, check one.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Print the certificate that clients verify the hub with (PEM), and its fingerprint beside it.
+    #[command(after_help = "Examples:
+  metric-nexus ca --state /var/lib/metric-nexus | ssh worker 'cat > metric-nexus-ca.pem'
+On the other machine, nexus trust URL --fingerprint sha256:... fetches the same from the hub itself.")]
+    Ca(PlaceArgs),
 }
 
 /// What was asked for.
@@ -91,12 +96,15 @@ pub(crate) enum Command {
     Usage(UsageCommand),
     /// Show or check a configuration.
     Config(ConfigCommand),
+    /// Print the authority's certificate.
+    Ca(PlaceArgs),
 }
 
 /// The flags of `serve`, as they were typed; [`crate::config::Config::find_and_load`] gives them their meaning.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
 #[command(after_help = "Examples:
   metric-nexus serve --listen 0.0.0.0:3000 --state /var/lib/metric-nexus
+  metric-nexus serve --listen :3000 --name hub.example.org
   metric-nexus serve --listen 127.0.0.1:0        any free port; the log names it
   metric-nexus serve --listen :3000 --listen http://unix:/run/metric-nexus.sock
   metric-nexus serve --config config.yaml        also metric-nexus's own config.yaml
@@ -110,6 +118,10 @@ pub(crate) struct ServeArgs {
     /// given more than once [env: METRIC_NEXUS_LISTEN, with commas]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Vec<String>,
+    /// A host name or an address by which others reach the hub, for the certificate that it makes; listening on all addresses,
+    /// those of the machine are in it anyway; may be given more than once [env: METRIC_NEXUS_NAME, with commas]
+    #[arg(long = "name", value_name = "NAME")]
+    pub(crate) names: Vec<String>,
     /// The state directory, ./state by default, or metric-nexus's state file [env: METRIC_NEXUS_STATE]
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
@@ -127,6 +139,7 @@ impl From<ServeArgs> for Overrides {
         Overrides {
             config: flags.config,
             listen: flags.listen,
+            names: flags.names,
             state: flags.state,
             durability: flags.durability,
             plain_http: flags.plain_http,
@@ -188,6 +201,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
         Some(Typed::State(command)) => Command::State(command),
         Some(Typed::Usage(command)) => Command::Usage(command),
         Some(Typed::Config(command)) => Command::Config(command),
+        Some(Typed::Ca(place)) => Command::Ca(place),
     })
 }
 

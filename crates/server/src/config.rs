@@ -8,6 +8,7 @@
 //! |---|---|---|
 //! | the file itself | `--config` | `METRIC_NEXUS_CONFIG` |
 //! | `listen` | `--listen` | `METRIC_NEXUS_LISTEN` |
+//! | `tls.names` | `--name` | `METRIC_NEXUS_NAME` |
 //! | `state` | `--state` | `METRIC_NEXUS_STATE` |
 //! | `durability` | `--durability` | `METRIC_NEXUS_DURABILITY` |
 //! | `plain_http` | `--plain-http` | `METRIC_NEXUS_PLAIN_HTTP` |
@@ -62,6 +63,7 @@ pub(crate) use usage_log::{Store as UsageLogStore, UsageLog};
 
 use crate::auth::ApiKey;
 use error::Errors;
+use nexus_metric::spelling;
 use nexus_usage::Secret;
 use section::Section;
 use state::Form;
@@ -292,6 +294,11 @@ impl Config {
                 errors.add(given.place, text);
             }
         }
+        if let Some(given) = read("METRIC_NEXUS_NAME") {
+            for text in self.tls.set_names(given.text.split(',')) {
+                errors.add(given.place, text);
+            }
+        }
         if let Some(given) = read("METRIC_NEXUS_STATE") {
             given.state_into(&mut self.state);
         }
@@ -304,17 +311,17 @@ impl Config {
         if let Some(given) = read("METRIC_NEXUS_REDIS_PASSWORD")
             && let Some(UsageStore::Redis(redis)) = self.usage.shared.as_mut().map(|shared| &mut shared.store)
         {
-            redis.password = Some(Secret::new(&*given.text));
+            redis.password = Some(given.secret());
         }
         if let Some(given) = read("METRIC_NEXUS_POSTGRES_URL")
             && let Some(UsageStore::Postgres(postgres)) = self.usage.shared.as_mut().map(|shared| &mut shared.store)
         {
-            postgres.url = Secret::new(&*given.text);
+            postgres.url = given.secret();
         }
         #[cfg(feature = "postgres")]
         if let UsageLogStore::Postgres(postgres) = &mut self.usage_log.store {
             match read("METRIC_NEXUS_USAGE_LOG_POSTGRES_URL") {
-                Some(given) => postgres.url = Secret::new(&*given.text),
+                Some(given) => postgres.url = given.secret(),
                 None if postgres.url.expose().is_empty() => errors.add(
                     "usage_log.store.postgres.url",
                     "is missing, and so is METRIC_NEXUS_USAGE_LOG_POSTGRES_URL",
@@ -336,6 +343,11 @@ impl Config {
         if !flags.listen.is_empty() {
             for text in self.listen.set_texts(flags.listen.iter().map(String::as_str)) {
                 errors.add("--listen", text);
+            }
+        }
+        if !flags.names.is_empty() {
+            for text in self.tls.set_names(flags.names.iter().map(String::as_str)) {
+                errors.add("--name", text);
             }
         }
         if let Some(path) = &flags.state {
@@ -368,6 +380,10 @@ impl Given<'_> {
         }
     }
 
+    fn secret(&self) -> Secret {
+        Secret::new(spelling::secret(&self.text))
+    }
+
     fn parse_into<T: FromStr<Err = String>>(&self, target: &mut T) {
         self.put(str::parse, target);
     }
@@ -385,15 +401,7 @@ impl Given<'_> {
 
 /// As people say it in the environment.
 fn bool_word(text: &str) -> Result<bool, String> {
-    let words = [
-        ("true", true),
-        ("1", true),
-        ("yes", true),
-        ("false", false),
-        ("0", false),
-        ("no", false),
-    ];
-    units::choice(text, &words)
+    spelling::truth(text).ok_or_else(|| format!("expected true or false, got {}", section::quote(text)))
 }
 
 /// The variable `name`; an empty one is not set.

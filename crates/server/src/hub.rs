@@ -6,6 +6,7 @@ mod listeners;
 mod metrics;
 mod open;
 pub(crate) mod process;
+mod reach;
 mod snapshots;
 mod sources;
 
@@ -27,7 +28,7 @@ use crate::{
     protocol,
     serve::{self, Counters, Listener, Server},
     shutdown::Shutdown,
-    tls::Tls,
+    tls::{self, Tls},
 };
 
 /// How long a hub that ends takes to tell a shared store what was used, and to store what the usage log has; the next start does
@@ -137,6 +138,13 @@ impl Hub {
     #[must_use]
     pub fn fingerprint(&self) -> Option<String> {
         self.shared.tls.as_ref().map(Tls::fingerprint)
+    }
+
+    /// The names and addresses by which other machines may reach it: those that its certificate is valid for, or without TLS
+    /// those of the machine; those of the configuration first.
+    pub(crate) fn names_for_others(&self) -> Vec<String> {
+        let names = self.shared.tls.as_ref().map_or_else(tls::machine_names, Tls::names);
+        reach::by_use(&self.config().tls.names, names)
     }
 
     /// `https`, or `http` if no listener has TLS.

@@ -1,4 +1,4 @@
-//! The way in, whatever the protocol: authorize, validate, admit, submit, account, record.
+//! The way in, whatever the protocol: find the names that are meant, authorize, validate, admit, submit, account, record.
 //!
 //! Who serves a request with bodies [admits](Intake::admit) it before its body is read, counts with the [`RequestUsage`] what
 //! flows, [submits](Intake::submit) what it made of the body, and finishes the usage when it knows what the request took. A source
@@ -9,6 +9,7 @@
 mod authorize;
 mod events;
 mod message;
+mod names;
 mod rejected;
 mod request_usage;
 #[cfg(test)]
@@ -129,8 +130,9 @@ impl Intake {
             origin,
             mode,
             idempotency,
-            changes,
+            mut changes,
         } = submission;
+        names::resolve(self.store.view(), &mut changes);
         let mut write = Write {
             origin,
             mode,

@@ -121,9 +121,17 @@ fn nothing_yet(document: &utoipa::openapi::OpenApi, reserved: &Reserved) -> Rout
         .fold(Router::new(), |router, segment| {
             router.route(&format!("/{segment}/{{other}}"), any(nothing))
         })
+        // A base address that ends in a slash, with a path behind it.
+        .route("//{other}", any(nothing))
+        .route("//{other}/{more}", any(nothing))
 }
 
 async fn nothing(State(reserved): State<Reserved>, uri: Uri) -> Problem {
+    if uri.path().starts_with("//") {
+        return Problem::not_found(
+            "the path begins with two slashes: leave out the one at the end of the base address",
+        );
+    }
     let segment = uri.path().split('/').nth(1).unwrap_or_default();
     let reserved = reserved.purpose(segment);
     let reserved = reserved.map_or_else(String::new, |purpose| {

@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     accounts::Accounts,
-    auth::{Keyring, Reload},
+    auth::{Keyring, Reload, strangers},
     bandwidth::Bandwidth,
     config::Config,
     settings::Settings,
@@ -130,6 +130,7 @@ impl Reloader {
             Ok((changed, waiting)) => {
                 if changed {
                     tracing::info!("the limits changed");
+                    self.name_strangers();
                 }
                 if !waiting.is_empty() {
                     tracing::warn!(
@@ -146,12 +147,21 @@ impl Reloader {
         }
     }
 
+    /// Says which settings concern keys that are not there, which a change of either may have come to.
+    fn name_strangers(&self) {
+        let named = self.shared.settings.keys_named();
+        let named = named.iter().map(|(section, key)| (*section, &**key));
+        let warnings = strangers(named, &self.shared.keyring);
+        warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    }
+
     fn reload_keys(&self) -> Result<bool, String> {
         match self.shared.keyring.reload_if_changed() {
             Ok(Reload::Unchanged) => Ok(false),
             Ok(Reload::Reloaded { keys, warnings }) => {
                 tracing::info!(keys, "the keys changed");
                 warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+                self.name_strangers();
                 Ok(true)
             }
             Err(error) => {

@@ -1,6 +1,7 @@
 //! The program `metric-nexus`: a command line becomes an exit code.
 
 mod banner;
+mod ca;
 mod logging;
 mod serve;
 mod state;
@@ -35,6 +36,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
         Command::State(command) => state::run(&command, &mut output),
         Command::Usage(command) => usage::run(&command, &mut output),
+        Command::Ca(place) => ca::run(&place, &mut output, &mut notes),
         Command::Key(command) => command
             .run(&process_environment, &mut output, &mut notes)
             .map_err(Into::into),

@@ -80,6 +80,13 @@ impl Settings {
         Ok(settings)
     }
 
+    /// The keys for which something is set, each with the section that says it.
+    pub(crate) fn keys_named(&self) -> Vec<(&'static str, String)> {
+        let limits = self.all_limits().into_keys().map(|key| ("usage.limits", key));
+        let rates = self.throttle().keys.into_keys().map(|key| ("throttle.keys", key));
+        limits.chain(rates).collect()
+    }
+
     /// The bandwidth that counts.
     pub(crate) fn throttle(&self) -> Throttle {
         self.lock().throttle()

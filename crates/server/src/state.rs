@@ -12,9 +12,12 @@ mod limits;
 mod locks;
 mod owners;
 mod read;
+mod reserved;
 mod slab;
+mod spellings;
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, HashMap},
     ops::Bound,
     sync::{
@@ -23,16 +26,16 @@ use std::{
     },
 };
 
-use nexus_metric::{Family, Name};
+use nexus_metric::{Family, Name, plain_spelling};
 
 pub(crate) use attributes::Attributes;
 pub(crate) use cell::{Histogram, Stamp};
-pub(crate) use check::is_reserved;
 pub(crate) use family::{FamilyData, Value};
 pub(crate) use idempotency::{Lookup, Retention, Used};
 pub(crate) use limits::StoreLimits;
 pub(crate) use owners::Owned;
 pub(crate) use read::{Block, BlockId, Sample, Series};
+pub(crate) use reserved::{is_hubs, is_reserved};
 
 use self::{
     exposed_names::exposed_names,
@@ -40,6 +43,7 @@ use self::{
     idempotency::UsedKeys,
     locks::{read, write},
     owners::{OwnerId, Owners},
+    spellings::Spellings,
 };
 use crate::write::{Applied, Idempotency};
 
@@ -49,6 +53,7 @@ pub(crate) struct Catalog {
     families: RwLock<BTreeMap<Name, Arc<FamilyData>>>,
     pub(crate) owners: Owners,
     pub(crate) used_keys: UsedKeys,
+    spellings: Spellings,
     series: AtomicU64,
     series_bytes: AtomicU64,
 }
@@ -56,6 +61,22 @@ pub(crate) struct Catalog {
 impl Catalog {
     pub(crate) fn family(&self, name: &str) -> Option<Arc<FamilyData>> {
         read(&self.families).get(name).cloned()
+    }
+
+    /// The family that a name means, however it is spelled: the one of exactly that name, or else the one of its plain spelling,
+    /// or of another with the same plain spelling.
+    pub(crate) fn meant(&self, name: &str) -> Option<Name> {
+        let plain = plain_spelling(name);
+        let families = read(&self.families);
+        let exact = |name: &str| families.get_key_value(name).map(|(name, _)| name.clone());
+        exact(name)
+            .or_else(|| exact(&plain))
+            .or_else(|| self.spellings.name_of(&plain))
+    }
+
+    /// Whether a name, as it is spelled here, can mean a family of another name.
+    pub(crate) fn may_mean_another(&self, name: &str) -> bool {
+        !self.spellings.are_all_plain() || matches!(plain_spelling(name), Cow::Owned(_))
     }
 
     /// All families at this moment, sorted by name.
@@ -143,6 +164,7 @@ impl State {
         }
         let data = Arc::new(FamilyData::new(family, defined));
         self.by_name.insert(name.clone(), data.clone());
+        self.catalog.spellings.insert(&name);
         write(&self.catalog.families).insert(name, data.clone());
         data
     }
@@ -153,6 +175,7 @@ impl State {
             return 0;
         };
         write(&self.catalog.families).remove(name);
+        self.catalog.spellings.remove(name);
         for exposed in exposed_names(&data.family) {
             self.exposed.remove(&exposed);
         }

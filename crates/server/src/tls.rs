@@ -22,6 +22,7 @@ mod certificate;
 mod error;
 mod files;
 mod issued;
+mod machine;
 mod names;
 mod pair;
 mod served;
@@ -29,7 +30,7 @@ mod served;
 mod tests;
 
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -39,6 +40,7 @@ use authority::Authority;
 pub(crate) use error::TlsError;
 use files::Stamp;
 use issued::Issuing;
+pub(crate) use machine::names as machine_names;
 use pair::{Location, Pair};
 use served::Served;
 
@@ -57,8 +59,10 @@ pub(crate) struct Settings {
     /// Host names and addresses, beyond those the hub knows by itself, that a generated
     /// certificate is valid for.
     pub(crate) names: Vec<String>,
-    /// The addresses listened on; named in a generated certificate unless they are wildcards.
+    /// The addresses listened on; named in a generated certificate. Where they are wildcards, what the machine says of itself is.
     pub(crate) listen: Vec<IpAddr>,
+    /// What the machine says: its full name and its addresses.
+    pub(crate) machine: fn() -> Vec<String>,
 }
 
 /// A cheap handle on the certificate being served.
@@ -95,6 +99,17 @@ pub(crate) enum Refreshed {
     /// The generated certificate was near its end or its names had changed; the next handshake
     /// shows its successor.
     Renewed,
+}
+
+/// The local authority's certificate in a directory, if there is one: as PEM, and its fingerprint.
+pub(crate) fn find_authority(directory: &Path) -> Result<Option<(String, String)>, TlsError> {
+    let found = Authority::find(directory)?;
+    Ok(found.map(|authority| {
+        (
+            authority.pem().to_owned(),
+            certificate::fingerprint(&authority.certificate),
+        )
+    }))
 }
 
 impl Tls {
@@ -143,6 +158,11 @@ impl Tls {
     pub(crate) fn ca_path(&self) -> Option<PathBuf> {
         let generated = self.state().authority.is_some();
         generated.then(|| self.0.issuing.authority_path())
+    }
+
+    /// The host names and addresses that the certificate being served is valid for.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.state().pair.facts.names.iter().cloned().collect()
     }
 
     /// When the certificate being served ends.

@@ -1,8 +1,9 @@
 //! What can be typed.
 
-use std::{path::PathBuf, time::Duration};
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
+use nexus_metric::{spelling, text::number};
 
 use crate::spool::Sync;
 
@@ -140,6 +141,20 @@ pub(super) enum Command {
     Push(Push),
     /// Deliver what is in the spool
     Flush,
+    /// Fetch the certificate of the hub's authority, verify it by --fingerprint, and print it (PEM): for --ca, curl, and others
+    #[command(after_help = "Example:
+  nexus trust https://hub.example.org:3000 --fingerprint sha256:... > ca.pem
+
+The hub prints its fingerprint when it starts, and `metric-nexus ca` does at any time. No key is needed.")]
+    Trust(Trust),
+}
+
+/// Whose certificate is fetched.
+#[derive(Debug, Args)]
+pub(super) struct Trust {
+    /// The hub's address; the one of --url or the environment if it is left out
+    #[arg(value_name = "URL")]
+    pub(super) hub: Option<String>,
 }
 
 /// A metric and labels.
@@ -166,7 +181,7 @@ pub(super) struct Series {
 pub(super) struct Number {
     /// The metric's name; upper case, `-`, `.` and blanks become lower case and `_`
     pub(super) metric: String,
-    /// Labels, as NAME=VALUE, and the number; `-- -Inf` for the one that looks like flags
+    /// Labels, as NAME=VALUE, and the number, which may be Inf, -Inf or NaN
     #[arg(value_name = "LABEL=VALUE|NUMBER", required = true, allow_negative_numbers = true)]
     pub(super) words: Vec<String>,
     #[command(flatten)]
@@ -244,34 +259,28 @@ fn interval(text: &str) -> Result<Interval, String> {
     }
 }
 
-/// A number and its unit.
-fn quantity<'t>(text: &'t str, units: &[(&str, u64)], wanted: &str) -> Result<u64, String> {
-    let wrong = || format!("expected {wanted}");
-    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-    let (number, unit): (&'t str, &'t str) = text.split_at_checked(digits).ok_or_else(wrong)?;
-    let number: u64 = number.parse().map_err(|_| wrong())?;
-    let (_, size) = units
-        .iter()
-        .find(|(name, _)| *name == unit.trim_start())
-        .ok_or_else(wrong)?;
-    number.checked_mul(*size).ok_or_else(wrong)
-}
-
 fn duration(text: &str) -> Result<Duration, String> {
-    let units = [
-        ("ms", 1),
-        ("s", 1000),
-        ("m", 60_000),
-        ("h", 3_600_000),
-        ("d", 86_400_000),
-    ];
-    let wanted = "a number with a unit: 500ms, 30s, 5m, 24h, 7d";
-    quantity(text, &units, wanted).map(Duration::from_millis)
+    let wrong = || "expected a time with a unit: 500ms, 30s, 5m, 1h30m, 7d".to_owned();
+    spelling::duration(text).ok_or_else(wrong)
 }
 
 fn bytes(text: &str) -> Result<u64, String> {
-    let units = [("", 1), ("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
-    quantity(text, &units, "a number of bytes, or with a unit: 64KiB, 64MiB, 1GiB")
+    let wrong = || "expected a number of bytes, or with a unit: 64KiB, 64MiB, 1GiB".to_owned();
+    spelling::size(text).ok_or_else(wrong)
+}
+
+/// Numbers that begin with a minus and a letter look like flags: a blank before them is what the parser of the command line
+/// takes for a word, and no number.
+pub(super) fn with_numbers(arguments: impl Iterator<Item = OsString>) -> impl Iterator<Item = OsString> {
+    arguments.map(|argument| match argument.to_str() {
+        Some(text) if looks_like_flags(text) => format!(" {text}").into(),
+        _ => argument,
+    })
+}
+
+fn looks_like_flags(text: &str) -> bool {
+    let begins = |rest: &str| rest.starts_with(|c: char| c.is_ascii_alphabetic());
+    text.strip_prefix('-').is_some_and(begins) && number::parse(text).is_some()
 }
 
 #[cfg(test)]
@@ -294,23 +303,16 @@ mod tests {
         check("500ms", Some(500));
         check("30s", Some(30_000));
         check("24h", Some(86_400_000));
+        check("1.5s", Some(1_500));
+        check("1m30s", Some(90_000));
         check("0s", Some(0));
-        for wrong in [
-            "",
-            "30",
-            "s",
-            "-1s",
-            "1.5s",
-            "1y",
-            "99999999999999999999s",
-            "9999999999999999h",
-            "ü",
-        ] {
+        for wrong in ["", "30", "s", "-1s", "1y", "99999999999999999999s", "ü"] {
             check(wrong, None);
         }
         assert_eq!(bytes("64MiB"), Ok(64 << 20));
         assert_eq!(bytes("100"), Ok(100));
-        assert!(bytes("1MB").is_err());
+        assert_eq!(bytes("1MB"), Ok(1_000_000));
+        assert!(bytes("1mb").is_err());
         assert_eq!(interval("never"), Ok(Interval::Never));
         assert_eq!(interval("0s"), Ok(Interval::Each(Duration::ZERO)));
     }
@@ -318,15 +320,20 @@ mod tests {
     #[test]
     fn negative_numbers_are_no_flags() {
         let check = |line: &str, expected: &[&str]| {
-            let arguments = Arguments::try_parse_from(line.split(' ')).unwrap();
+            let arguments = with_numbers(line.split(' ').map(OsString::from));
+            let arguments = Arguments::try_parse_from(arguments).unwrap();
             let Some(Command::Set(number) | Command::Add(number)) = arguments.command else {
                 panic!("{line}");
             };
-            assert_eq!(number.words, expected, "{line}");
+            let words: Vec<&str> = number.words.iter().map(|word| word.trim_start()).collect();
+            assert_eq!(words, expected, "{line}");
         };
         check("nexus set g -4", &["-4"]);
         check("nexus set g a=b -4.5e3 --json", &["a=b", "-4.5e3"]);
         check("nexus --json add g -- -4", &["-4"]);
         check("nexus add g -- -Inf", &["-Inf"]);
+        check("nexus set g -inf", &["-inf"]);
+        check("nexus set g -Infinity a=b", &["-Infinity", "a=b"]);
+        check("nexus set g -q -inf", &["-inf"]);
     }
 }

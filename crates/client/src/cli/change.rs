@@ -1,6 +1,6 @@
 //! From words to a change, as a line that the hub's batches have.
 
-use nexus_metric::{Kind, Labels, Name, text::number};
+use nexus_metric::{Kind, Labels, Name, plain_spelling, text::number};
 use serde_json::{Map, Value};
 
 use super::{
@@ -35,7 +35,7 @@ impl Number {
     pub(super) fn change(&self, op: &str) -> Result<String, Failure> {
         let (target, others) = target(&self.metric, &self.words)?;
         let value = match others.as_slice() {
-            [text] => number::parse(text),
+            [text] => number::parse(text.trim()),
             [] => {
                 return Err(Failure::usage(format!(
                     "{op} needs a number: nexus {op} {} 4",
@@ -126,11 +126,7 @@ fn neither(words: &[String], expected: &str) -> Failure {
 
 /// The name as the hub's simple API reads it. In a batch it stands as it will be called.
 fn name(text: &str) -> Result<String, Failure> {
-    let normal = |c: char| match c {
-        '-' | ' ' | '.' => '_',
-        other => other.to_ascii_lowercase(),
-    };
-    let name: String = text.chars().map(normal).collect();
+    let name = plain_spelling(text).into_owned();
     Name::legacy(&name).map_err(|error| Failure::usage(error.to_string()))?;
     Ok(name)
 }

@@ -2,6 +2,8 @@
 
 use std::{fs, path::PathBuf, time::Duration};
 
+use nexus_metric::spelling;
+
 use super::{
     Failure,
     arguments::{Flags, Interval},
@@ -22,7 +24,7 @@ impl Variables {
     }
 
     /// An empty variable is as good as none.
-    fn get(&self, name: &str) -> Option<String> {
+    pub(super) fn get(&self, name: &str) -> Option<String> {
         (self.0)(name).filter(|value| !value.trim().is_empty())
     }
 }
@@ -124,6 +126,16 @@ impl Settings {
         builder.build().map_err(|error| Failure::usage(error.to_string()))
     }
 
+    /// Where the hub is.
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The fingerprints of whom to trust, from flags or else from the environment.
+    pub(super) fn fingerprints(&self) -> &[String] {
+        &self.fingerprints
+    }
+
     /// What tells one hub and key from others.
     pub(super) fn identity(&self) -> [&str; 2] {
         [&self.url, self.key.as_deref().unwrap_or_default()]
@@ -161,11 +173,11 @@ impl Settings {
 /// From a flag, else from the environment; from a file as well as from where others might look.
 fn key(flags: &Flags, variables: &Variables) -> Result<Option<String>, Failure> {
     if let Some(key) = &flags.key {
-        return Ok(Some(key.clone()));
+        return Ok(Some(spelling::secret(key).to_owned()));
     }
     let file = match (&flags.key_file, variables.get("METRIC_NEXUS_KEY")) {
         (Some(file), _) => file.clone(),
-        (None, Some(key)) => return Ok(Some(key)),
+        (None, Some(key)) => return Ok(Some(spelling::secret(&key).to_owned())),
         (None, None) => match variables.get("METRIC_NEXUS_KEY_FILE") {
             Some(file) => file.into(),
             None => return Ok(None),
@@ -173,7 +185,7 @@ fn key(flags: &Flags, variables: &Variables) -> Result<Option<String>, Failure> 
     };
     let text = fs::read_to_string(&file);
     let text = text.map_err(|error| Failure::usage(format!("cannot read the key in {}: {error}", file.display())))?;
-    match text.trim() {
+    match spelling::without_mark(&text).trim() {
         "" => Err(Failure::usage(format!("there is no key in {}", file.display()))),
         key => Ok(Some(key.to_owned())),
     }

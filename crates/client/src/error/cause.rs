@@ -50,7 +50,7 @@ fn causes<'a>(error: &'a (dyn StdError + 'static)) -> Vec<&'a (dyn StdError + 's
 }
 
 /// What is wrong with the certificate, and what to do.
-fn untrusted(why: &CertificateError) -> String {
+pub(crate) fn untrusted(why: &CertificateError) -> String {
     let advice = match why {
         CertificateError::Other(other) => {
             return format!("{other}; if the hub has a new certificate on purpose, give the client its fingerprint");
@@ -63,7 +63,7 @@ fn untrusted(why: &CertificateError) -> String {
         | CertificateError::NotValidYet
         | CertificateError::NotValidYetContext { .. } => "; renew it at the hub, or set this machine's clock",
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            "; use an address that it names, or give the hub's name to its certificate"
+            "; use an address that it names, or start the hub with --name and what clients call it (tls.names in its configuration)"
         }
         _ => "",
     };

@@ -406,3 +406,59 @@ fn files(directory: &Path) -> Vec<std::path::PathBuf> {
     files.sort();
     files
 }
+
+#[tokio::test]
+async fn the_hub_s_authority_is_fetched_and_verified_by_its_fingerprint() {
+    let hub = start().await;
+    let url = format!("https://{}", hub.address);
+    let fingerprint = hub.hub.fingerprint().unwrap();
+    let shell = Shell::bare();
+    let said = shell
+        .run(&format!("trust {url} --fingerprint sha256:{fingerprint}"))
+        .await;
+    let ca = std::fs::read_to_string(hub.hub.ca_file().unwrap()).unwrap();
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{said:?}");
+    assert_eq!(said.out.replace("\r\n", "\n"), ca.replace("\r\n", "\n"));
+    // What was fetched is enough for everything else.
+    std::fs::write(shell.path("ca.pem"), &said.out).unwrap();
+    let shell = Shell {
+        directory: shell.directory,
+        variables: Shell::of(&hub).variables,
+    };
+    let ca = shell.path("ca.pem").display().to_string();
+    shell
+        .expect(&format!("inc trusted_total --type counter --ca {ca}"), 0, "", "")
+        .await;
+
+    let other = "0".repeat(64);
+    shell
+        .expect(&format!("trust {url} --fingerprint {other}"), 1, "", "is not trusted")
+        .await;
+    let missing = format!("has sha256:{fingerprint}: compare");
+    Shell::bare().expect(&format!("trust {url}"), 2, "", &missing).await;
+    shell
+        .expect(
+            "trust http://127.0.0.1:1 --fingerprint 00",
+            2,
+            "",
+            "64 hexadecimal digits",
+        )
+        .await;
+}
+
+#[tokio::test]
+async fn a_line_end_behind_the_key_is_not_of_it_wherever_it_comes_from() {
+    let hub = start().await;
+    for around in [format!("{KEY}\n"), format!("{KEY}\r\n"), format!("\u{feff}{KEY}\n")] {
+        let shell = Shell::of(&hub).with("METRIC_NEXUS_KEY", &*around);
+        shell.expect("inc lines_total --type counter", 0, "", "").await;
+        std::fs::write(shell.path("key"), &around).unwrap();
+        let file = shell.path("key").display().to_string();
+        shell
+            .expect(&format!("inc lines_total --key-file {file}"), 0, "", "")
+            .await;
+    }
+    Shell::of(&hub).expect("get lines_total", 0, "6\n", "").await;
+    Shell::of(&hub).expect("set below -inf --type gauge", 0, "", "").await;
+    Shell::of(&hub).expect("get below", 0, "-Inf\n", "").await;
+}

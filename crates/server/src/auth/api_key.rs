@@ -2,7 +2,8 @@
 
 use super::{Digest, Principal, Scope, Scopes};
 use jiff::Timestamp;
-use std::{fmt, str::FromStr, sync::Arc};
+use nexus_metric::plain_spelling;
+use std::{borrow::Cow, fmt, str::FromStr, sync::Arc};
 
 /// An API key as the hub knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +56,8 @@ impl ApiKey {
     }
 }
 
-/// What the names of a key's metrics begin with; not empty.
+/// What the names of a key's metrics begin with; not empty. It covers a name that begins with it, or with its plain spelling:
+/// that is what the simple paths make of it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Prefix(Arc<str>);
 
@@ -69,8 +71,22 @@ impl Prefix {
 
     /// Whether `metric` begins with it.
     pub(crate) fn covers(&self, metric: &str) -> bool {
-        metric.starts_with(&*self.0)
+        metric.starts_with(&*self.0) || metric.starts_with(&*plain_spelling(&self.0))
     }
+
+    /// What the names that it covers begin with.
+    pub(crate) fn spellings(&self) -> Vec<Box<str>> {
+        spellings(&self.0)
+    }
+}
+
+/// The beginning of a name as it was given, and in its plain spelling if that is another.
+pub(crate) fn spellings(beginning: &str) -> Vec<Box<str>> {
+    let mut spellings = vec![beginning.into()];
+    if let Cow::Owned(plain) = plain_spelling(beginning) {
+        spellings.push(plain.into());
+    }
+    spellings
 }
 
 impl FromStr for Prefix {
@@ -106,9 +122,20 @@ pub(crate) fn warnings(name: &str, scopes: Scopes, prefix: Option<&Prefix>) -> V
         return Vec::new();
     };
     let mut warnings = Vec::new();
-    if !prefix.as_str().ends_with('_') {
+    let plain = plain_spelling(prefix.as_str());
+    if !plain.ends_with('_') {
         warnings.push(format!(
             "the prefix {prefix} of the key {name} does not end in _, so it also covers {prefix}x_…"
+        ));
+    }
+    if let Cow::Owned(plain) = &plain {
+        warnings.push(format!(
+            "the prefix {prefix} of the key {name} also covers {plain}…, which is what names in paths become"
+        ));
+    }
+    if ["metric_nexus_", "__"].iter().any(|ours| plain.starts_with(ours)) {
+        warnings.push(format!(
+            "the prefix {prefix} of the key {name} covers only names that belong to the hub, which nobody can write"
         ));
     }
     if scopes.contains(Scope::Admin) {
@@ -164,6 +191,19 @@ mod tests {
             "read",
             Some("team"),
             &["the prefix team of the key ci does not end in _, so it also covers teamx_…"],
+        );
+        check(
+            "read",
+            Some("my-app."),
+            &["the prefix my-app. of the key ci also covers my_app_…, which is what names in paths become"],
+        );
+        check(
+            "read",
+            Some("metric-nexus_"),
+            &[
+                "the prefix metric-nexus_ of the key ci also covers metric_nexus_…, which is what names in paths become",
+                "the prefix metric-nexus_ of the key ci covers only names that belong to the hub, which nobody can write",
+            ],
         );
         check(
             "admin",

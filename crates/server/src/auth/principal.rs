@@ -77,9 +77,9 @@ impl Principal {
         }
     }
 
-    /// What it may see and touch begins with this; empty for everything.
-    pub(crate) fn prefix(&self) -> &str {
-        self.prefix.as_ref().map_or("", Prefix::as_str)
+    /// What it may see and touch begins with one of these, if there are any.
+    pub(crate) fn covered(&self) -> Vec<Box<str>> {
+        self.prefix.as_ref().map_or_else(Vec::new, Prefix::spellings)
     }
 }
 
@@ -133,6 +133,8 @@ mod tests {
         let outside = Err("the key ci is only for metrics whose names begin with ci_");
         check("write", Some("ci_"), Scope::Write, "ci", outside);
         check("write", Some("ci_"), Scope::Write, "CI_jobs", outside);
+        check("write", Some("my-app."), Scope::Write, "my_app_x", Ok(()));
+        check("write", Some("my-app."), Scope::Write, "my-app.x", Ok(()));
         check("write,admin", Some("ci_"), Scope::Write, "jobs", outside);
         check("write,admin", Some("ci_"), Scope::Admin, "jobs", outside);
         check(

@@ -1,7 +1,10 @@
 //! `metric-nexus config …`
 
 use super::Failure;
-use crate::config::{Config, ConfigFile, EXAMPLE, Overrides};
+use crate::{
+    auth::{self, Keyring, KeysFile},
+    config::{Config, ConfigFile, EXAMPLE, Overrides},
+};
 use clap::Subcommand;
 use std::{io::Write, path::PathBuf};
 
@@ -31,7 +34,7 @@ impl ConfigCommand {
             ConfigCommand::Check { file } => {
                 let file = ConfigFile::read(file)?;
                 let config = Config::load(&Overrides::default(), &|_| None, Some(&file))?;
-                for warning in &config.warnings {
+                for warning in config.warnings.iter().chain(&strangers(&config)) {
                     writeln!(notes, "warning: {warning}")?;
                 }
                 writeln!(output, "{}: no mistakes", file.path.display())?;
@@ -40,4 +43,19 @@ impl ConfigCommand {
         output.flush()?;
         Ok(())
     }
+}
+
+/// Settings for keys that are not there, where it can be told: beside the keys of the hub, whose state may be on another machine.
+fn strangers(config: &Config) -> Vec<String> {
+    let file = config.state.keys_file();
+    if !file.exists() {
+        return Vec::new();
+    }
+    // A file of keys that cannot be read is no mistake of the configuration.
+    let Ok((keyring, _)) = Keyring::open(KeysFile::at(file), &config.keys) else {
+        return Vec::new();
+    };
+    let limits = config.usage.limits.keys().map(|key| ("usage.limits", &**key));
+    let rates = config.throttle.keys.keys().map(|key| ("throttle.keys", &**key));
+    auth::strangers(limits.chain(rates), &keyring)
 }

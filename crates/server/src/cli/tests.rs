@@ -43,10 +43,11 @@ fn serve_is_what_no_command_means() {
     }
     check("", &ServeArgs::default());
     check(
-        "--config c.yaml --listen 127.0.0.1:0 --state s --durability flush --plain-http",
+        "--config c.yaml --listen 127.0.0.1:0 --name a --name b --state s --durability flush --plain-http",
         &ServeArgs {
             config: Some("c.yaml".into()),
             listen: vec!["127.0.0.1:0".to_owned()],
+            names: vec!["a".to_owned(), "b".to_owned()],
             state: Some("s".into()),
             durability: Some("flush".to_owned()),
             plain_http: true,

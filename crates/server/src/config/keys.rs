@@ -6,6 +6,7 @@
 
 use super::{section::Section, state::Form, units};
 use crate::auth::{ApiKey, Digest, KeySource, NAME_RULE, Prefix, Scope, Scopes, check_name};
+use nexus_metric::spelling;
 use std::{collections::HashSet, sync::Arc};
 use yaml_serde::Value;
 
@@ -126,6 +127,7 @@ fn scopes(value: &Value) -> Result<Scopes, String> {
 }
 
 fn plain_key(text: &str) -> Result<&str, String> {
+    let text = spelling::secret(text);
     let wrong = if text.is_empty() {
         "expected a key, got an empty text"
     } else if text.len() > KEY_BYTES_MAX {
@@ -139,6 +141,7 @@ fn plain_key(text: &str) -> Result<&str, String> {
 }
 
 fn short(place: &str, key: &str) -> Option<String> {
+    let key = spelling::secret(key);
     let is_short = !key.is_empty() && key.len() < KEY_BYTES_ADVISED;
     is_short.then(|| {
         format!("{place}: a key of fewer than {KEY_BYTES_ADVISED} characters can be guessed; `metric-nexus key new` makes a safe one")

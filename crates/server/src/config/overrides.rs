@@ -10,6 +10,8 @@ pub(crate) struct Overrides {
     pub(crate) config: Option<PathBuf>,
     /// Where to listen; as the configuration says if there is none.
     pub(crate) listen: Vec<String>,
+    /// What others call the hub; as the configuration says if there is none.
+    pub(crate) names: Vec<String>,
     /// The state directory, or metric-nexus's state file.
     pub(crate) state: Option<PathBuf>,
     /// What an acknowledged write survives.

@@ -250,6 +250,7 @@ fn flags_win_over_the_environment_and_that_over_the_file() {
     let yaml = "listen: h:1\nstate: /nowhere/1\ndurability: flush\nplain_http: true\nlog: {level: warn}";
     let variables = [
         ("METRIC_NEXUS_LISTEN", "h:2"),
+        ("METRIC_NEXUS_NAME", "two.example.org, 10.0.0.2"),
         ("METRIC_NEXUS_STATE", "/nowhere/2"),
         ("METRIC_NEXUS_DURABILITY", "snapshot"),
         ("METRIC_NEXUS_PLAIN_HTTP", "false"),
@@ -258,6 +259,7 @@ fn flags_win_over_the_environment_and_that_over_the_file() {
     let flags = Overrides {
         config: None,
         listen: vec!["h:3".to_owned()],
+        names: vec!["three.example.org".to_owned()],
         state: Some("/nowhere/3".into()),
         durability: Some("sync".to_owned()),
         plain_http: true,
@@ -314,7 +316,7 @@ fn all_mistakes_are_reported_at_once_wherever_they_are() {
         "config.yaml: durabillity: unknown setting; did you mean `durability`?",
         "METRIC_NEXUS_LISTEN: expected an address such as 127.0.0.1:3000, got \"here\"",
         "METRIC_NEXUS_STATE: expected a path in UTF-8",
-        "METRIC_NEXUS_PLAIN_HTTP: expected true or 1 or yes or false or 0 or no, got \"maybe\"",
+        "METRIC_NEXUS_PLAIN_HTTP: expected true or false, got \"maybe\"",
         "METRIC_NEXUS_LOG: expected a level (off, error, warn, info, debug, trace), and module=level behind commas, got \"loud\"",
         "--state: expected a path, got an empty text",
         "--durability: expected sync or flush or snapshot, got \"always\"",
@@ -358,8 +360,8 @@ fn every_kind_of_mistake_in_the_file() {
     check("port: 65536", &["port: expected a port, 0 to 65535, got 65536"]);
     check("port: http", &["port: expected a port, 0 to 65535, got \"http\""]);
     check(
-        "plain_http: 'yes'",
-        &["plain_http: expected true or false, got \"yes\""],
+        "plain_http: 'perhaps'",
+        &["plain_http: expected true or false, got \"perhaps\""],
     );
     check("state: []", &["state: expected a text, got a list"]);
     check(
@@ -407,8 +409,8 @@ fn every_kind_of_mistake_in_the_file() {
         &["journal.segment_bytes_max: expected 64KiB to 64GiB, got \"1KiB\""],
     );
     check(
-        "scrape: {created: 1}",
-        &["scrape.created: expected true or false, got 1"],
+        "scrape: {created: 2}",
+        &["scrape.created: expected true or false, got 2"],
     );
     check(
         "log: {level: inof}",

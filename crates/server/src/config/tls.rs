@@ -10,7 +10,7 @@ pub(crate) struct Tls {
     /// empty text) is said.
     pub(crate) certificate: Certificate,
     /// `tls.names`: host names and addresses that a certificate made by the hub is valid for, beside `localhost`, the
-    /// address it listens on and the machine's name. None by default.
+    /// address it listens on (where that is all, those of the machine) and the machine's name. None by default.
     pub(crate) names: Vec<String>,
 }
 
@@ -41,6 +41,15 @@ impl Tls {
         section.finish();
         tls
     }
+
+    /// Names from outside the file, in place of its own; gives what is wrong with them.
+    pub(super) fn set_names<'a>(&mut self, names: impl Iterator<Item = &'a str>) -> Vec<String> {
+        let (names, wrong): (Vec<_>, Vec<_>) = names.map(str::trim).map(read_name).partition(Result::is_ok);
+        self.names = names.into_iter().flatten().collect();
+        let mut wrong: Vec<String> = wrong.into_iter().filter_map(Result::err).collect();
+        wrong.extend(too_many(self.names.len()));
+        wrong
+    }
 }
 
 impl Certificate {
@@ -69,27 +78,37 @@ impl Certificate {
 
 fn read_names(section: &Section<'_>) -> Vec<String> {
     let items = section.list("names");
-    if items.len() > Tls::NAMES_MAX {
-        section.error(
-            "names",
-            format!("expected at most {} names, got {}", Tls::NAMES_MAX, items.len()),
-        );
+    if let Some(error) = too_many(items.len()) {
+        section.error("names", error);
     }
-    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '*');
     let mut names = Vec::new();
     for (index, item) in items.iter().enumerate() {
-        match item.as_str() {
-            Some(name) if (1..=253).contains(&name.len()) && name.chars().all(legal) => {
-                names.push(name.to_owned());
-            }
-            _ => section.error(
-                &format!("names[{index}]"),
-                format!(
-                    "expected a host name or an address, got {}",
-                    super::section::describe(item)
-                ),
-            ),
+        let read = match item.as_str() {
+            Some(name) => read_name(name),
+            None => Err(not_a_name(&super::section::describe(item))),
+        };
+        match read {
+            Ok(name) => names.push(name),
+            Err(error) => section.error(&format!("names[{index}]"), error),
         }
     }
     names
+}
+
+/// A name, wherever it is given: a host name, also `*.example.org`, or an address.
+fn read_name(text: &str) -> Result<String, String> {
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '*');
+    match (1..=253).contains(&text.len()) && text.chars().all(legal) {
+        true => Ok(text.to_owned()),
+        false => Err(not_a_name(&super::section::quote(text))),
+    }
+}
+
+fn not_a_name(got: &str) -> String {
+    format!("expected a host name or an address, got {got}")
+}
+
+fn too_many(names: usize) -> Option<String> {
+    let max = Tls::NAMES_MAX;
+    (names > max).then(|| format!("expected at most {max} names, got {names}"))
 }

@@ -1,6 +1,7 @@
 //! What single settings look like: whole numbers, sizes, durations, texts.
 
 use super::section::{describe, quote};
+use nexus_metric::spelling;
 use std::{fmt::Display, ops::RangeInclusive, path::PathBuf, time::Duration};
 use yaml_serde::Value;
 
@@ -11,9 +12,12 @@ pub(super) fn string(value: &Value) -> Result<&str, String> {
 }
 
 pub(super) fn bool(value: &Value) -> Result<bool, String> {
-    value
-        .as_bool()
-        .ok_or_else(|| format!("expected true or false, got {}", describe(value)))
+    let truth = match value {
+        Value::String(text) => spelling::truth(text),
+        Value::Number(number) => spelling::truth(&number.to_string()),
+        other => other.as_bool(),
+    };
+    truth.ok_or_else(|| format!("expected true or false, got {}", describe(value)))
 }
 
 /// A path; nothing for the empty text, by which metric-nexus means *none*.
@@ -34,19 +38,25 @@ where
 /// A whole number: `2000000`, `2_000_000`.
 pub(super) fn count<T: Whole>(value: &Value, range: &RangeInclusive<T>) -> Result<T, String> {
     let number = match value {
-        Value::String(text) => text.replace('_', "").parse::<u64>().ok(),
-        _ => value.as_u64(),
+        Value::String(text) => spelling::whole(text),
+        number => whole(number),
     };
     let number = number.ok_or_else(|| format!("expected a whole number, got {}", describe(value)))?;
     within(number, range).ok_or_else(|| format!("expected {} to {}, got {number}", range.start(), range.end()))
 }
 
-/// A number of bytes: `65536`, `"64KiB"`, `"16 MiB"`; `kB`, `MB` and `GB` count in thousands.
+/// A number, if it is whole.
+fn whole(value: &Value) -> Option<u64> {
+    value
+        .as_u64()
+        .or_else(|| value.as_f64().and_then(spelling::whole_double))
+}
+
+/// A number of bytes: `65536`, `"64KiB"`, `"16 MiB"`, `10M`; `kB`, `MB` and `GB` count in thousands.
 pub(super) fn size<T: Whole>(value: &Value, range: &RangeInclusive<T>) -> Result<T, String> {
     let bytes = match value {
-        Value::Number(number) => number.as_u64(),
-        Value::String(text) => parse_size(text),
-        _ => None,
+        Value::String(text) => spelling::size(text),
+        number => whole(number),
     };
     let bytes = bytes.ok_or_else(|| format!("expected a size such as 65536 or 16MiB, got {}", describe(value)))?;
     within(bytes, range).ok_or_else(|| {
@@ -67,10 +77,10 @@ fn within<T: Whole>(number: u64, range: &RangeInclusive<T>) -> Option<T> {
     T::try_from(number).ok().filter(|number| range.contains(number))
 }
 
-/// A stretch of time: `"500ms"`, `"10s"`, `"1.5m"`, `"1h"`, `"7d"`. A bare number says no unit and is refused.
+/// A stretch of time: `"500ms"`, `"10s"`, `"1m30s"`, `"1h"`, `"7d"`. A bare number says no unit and is refused.
 pub(super) fn duration(value: &Value, range: &RangeInclusive<Duration>) -> Result<Duration, String> {
     let expected = || format!("expected a duration such as 500ms, 10s or 1m, got {}", describe(value));
-    let duration = value.as_str().and_then(parse_duration).ok_or_else(expected)?;
+    let duration = value.as_str().and_then(spelling::duration).ok_or_else(expected)?;
     if range.contains(&duration) {
         return Ok(duration);
     }
@@ -96,43 +106,6 @@ pub(super) fn choice<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, St
             let words: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
             format!("expected {}, got {}", words.join(" or "), quote(text))
         })
-}
-
-fn parse_size(text: &str) -> Option<u64> {
-    let (number, unit) = split(text)?;
-    let unit = match unit {
-        "" | "B" => 1,
-        "kB" | "KB" => 1_000,
-        "MB" => 1_000_000,
-        "GB" => 1_000_000_000,
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        "GiB" => 1 << 30,
-        _ => return None,
-    };
-    number.parse::<u64>().ok()?.checked_mul(unit)
-}
-
-fn parse_duration(text: &str) -> Option<Duration> {
-    let (number, unit) = split(text)?;
-    let seconds = match unit {
-        "ms" => 0.001,
-        "s" => 1.0,
-        "m" => 60.0,
-        "h" => 3_600.0,
-        "d" => 86_400.0,
-        _ => return None,
-    };
-    Duration::try_from_secs_f64(number.parse::<f64>().ok()? * seconds).ok()
-}
-
-/// Digits and at most a decimal point, then a unit, with or without a space between.
-fn split(text: &str) -> Option<(&str, &str)> {
-    let end = text
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(text.len());
-    let (number, unit) = text.split_at_checked(end)?;
-    (!number.is_empty()).then(|| (number, unit.trim_start_matches(' ')))
 }
 
 fn show_size<T: Whole>(bytes: T) -> String {
@@ -165,7 +138,8 @@ mod tests {
         check("0", Err("expected 1 to 2000000, got 0"));
         check("2_000_001", Err("expected 1 to 2000000, got 2000001"));
         check("-1", Err("expected a whole number, got -1"));
-        check("1.0", Err("expected a whole number, got 1.0"));
+        check("1.0", Ok(1));
+        check("1.5", Err("expected a whole number, got 1.5"));
         check("_", Err("expected a whole number, got \"_\""));
         check("[]", Err("expected a whole number, got a list"));
     }
@@ -186,18 +160,12 @@ mod tests {
         check("5MB", Ok(5_000_000));
         check("5kB", Ok(5_000));
         check("1GB", Ok(1_000_000_000));
+        check("10M", Ok(10_000_000));
+        check("1.5MiB", Ok(3 << 19));
+        check("65536.0", Ok(65_536));
         check("0", Err("expected 1 to 4GiB, got 0"));
         check("5GiB", Err("expected 1 to 4GiB, got \"5GiB\""));
-        for wrong in [
-            "MiB",
-            "1.5MiB",
-            "16mib",
-            "16 M B",
-            "-1",
-            "1e3",
-            "[]",
-            "99999999999999999999GiB",
-        ] {
+        for wrong in ["MiB", "16mib", "16 M B", "-1", "'1e3'", "[]", "99999999999999999999GiB"] {
             let value = yaml(wrong);
             let expected = format!("expected a size such as 65536 or 16MiB, got {}", describe(&value));
             check(wrong, Err(&expected));
@@ -215,6 +183,7 @@ mod tests {
         check("10s", Ok(Duration::from_secs(10)));
         check("10 s", Ok(Duration::from_secs(10)));
         check("1.5m", Ok(Duration::from_secs(90)));
+        check("1m30s", Ok(Duration::from_secs(90)));
         check("1h", Ok(Duration::from_secs(3600)));
         check("0s", Err("expected 1ms to 3600s, got \"0s\""));
         check("1d", Err("expected 1ms to 3600s, got \"1d\""));
@@ -223,6 +192,21 @@ mod tests {
             let expected = format!("expected a duration such as 500ms, 10s or 1m, got {}", describe(&value));
             check(wrong, Err(&expected));
         }
+    }
+
+    #[test]
+    fn truth_values() {
+        fn check(text: &str, expected: Result<bool, &str>) {
+            assert_eq!(bool(&yaml(text)), expected.map_err(str::to_owned), "{text}");
+        }
+        check("true", Ok(true));
+        check("yes", Ok(true));
+        check("'On'", Ok(true));
+        check("1", Ok(true));
+        check("off", Ok(false));
+        check("0", Ok(false));
+        check("2", Err("expected true or false, got 2"));
+        check("maybe", Err("expected true or false, got \"maybe\""));
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub fn path(input: &[u8]) -> bool {
         verb,
         query,
     })
-    .read(&reserved) else {
+    .read(&reserved, |_| None) else {
         return false;
     };
     let target = &addressed.target;
@@ -35,7 +35,10 @@ pub fn path(input: &[u8]) -> bool {
     assert!(is_legacy_name(found));
     assert!(!found.bytes().any(|byte| byte.is_ascii_uppercase()));
     assert_eq!(reserved.purpose(found), None);
-    assert_eq!(parse::name(found, &reserved).as_ref(), Ok(&target.family.name()));
+    assert_eq!(
+        parse::name(found, &reserved, |_| None).as_ref(),
+        Ok(&target.family.name())
+    );
 
     let labels = &target.labels.labels();
     assert_eq!(Labels::from_text(labels.as_text()).as_ref(), Ok(labels));
@@ -48,7 +51,7 @@ pub fn path(input: &[u8]) -> bool {
         verb,
         query: &query_again,
     };
-    let again = again.read(&reserved).expect("labels can be asked for");
+    let again = again.read(&reserved, |_| None).expect("labels can be asked for");
     assert_eq!(again.target.labels, target.labels);
 
     for verb in [

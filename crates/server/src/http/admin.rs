@@ -15,6 +15,7 @@ use super::{Unread, error::Problem};
 use crate::{
     auth::{ApiKey, KeySource, Keyring, NAME_RULE, NewKey, Prefix, Principal, Scope, Scopes, check_name},
     background::Background,
+    json::{self, Object},
     reload::Reloader,
     store::Store,
 };
@@ -120,8 +121,8 @@ pub(super) async fn new_key(
 ) -> Result<(StatusCode, Json<KeyMade>), Problem> {
     caller.has(Scope::Admin)?;
     let body = body.read().await?;
-    let wanted: KeyWanted = serde_json::from_slice(&body)
-        .map_err(|error| Problem::bad_request(format!("the body is not a key: {error}")))?;
+    let Object(wanted): Object<KeyWanted> =
+        json::read(&body).map_err(|error| Problem::bad_request(format!("the body is not a key: {error}")))?;
     let new = wanted.read()?;
     // A key that is bounded by a prefix must not make one that is not.
     caller.may(Scope::Admin, new.prefix.as_ref().map_or("", Prefix::as_str))?;

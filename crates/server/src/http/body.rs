@@ -7,8 +7,9 @@ use axum::{
     extract::{FromRef, FromRequest, Request},
     http::{HeaderMap, header::CONTENT_ENCODING},
 };
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use http_body_util::BodyExt;
+use nexus_metric::spelling;
 use nexus_usage::Refusal;
 
 use super::{AppState, authenticate::admitted, error::Problem};
@@ -92,13 +93,14 @@ impl FromRef<AppState> for BodyReader {
 }
 
 impl BodyReader {
-    /// Reads a whole body, within the limits on both sides of the decompression, and on the memory of its key.
+    /// Reads a whole body, within the limits on both sides of the decompression, and on the memory of its key; without the byte
+    /// order mark that some programs put before texts.
     pub(super) async fn read(&self, headers: &HeaderMap, body: Body, key: &Arc<str>) -> Result<WholeBody, Problem> {
         let limits = &self.config.limits;
         let coding = coding(headers)?;
         let mut held = self.memory.hold(key);
         let bytes = collect(body, limits.body_bytes_max, &mut held).await?;
-        let bytes = match coding {
+        let mut bytes = match coding {
             ContentCoding::Identity => bytes,
             coding => {
                 let bytes = self.decompress(coding, bytes, key).await?;
@@ -106,6 +108,7 @@ impl BodyReader {
                 bytes
             }
         };
+        bytes.advance(spelling::mark_bytes(&bytes));
         Ok(WholeBody { bytes, _held: held })
     }
 
@@ -251,6 +254,9 @@ mod tests {
             Err("limit of 2000 bytes (limits.body_decompressed_bytes_max)"),
         )
         .await;
+        check("identity", b"\xef\xbb\xbf5".to_vec(), Ok(b"5")).await;
+        check("gzip", gzip(b"\xef\xbb\xbf[]"), Ok(b"[]")).await;
+        check("identity", b"\xef\xbb".to_vec(), Ok(b"\xef\xbb")).await;
         check("GZIP", gzip(&[b'x'; 100_000]), Err("body_decompressed_bytes_max")).await;
         check("gzip", b"nonsense".to_vec(), Err("not sound Gzip")).await;
         check("gzip", gzip(b"hello")[..10].to_vec(), Err("not sound Gzip")).await;

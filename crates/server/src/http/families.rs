@@ -45,7 +45,7 @@ const PAGE_MAX: usize = 10_000;
 /// List the families, by name.
 #[utoipa::path(
     get, path = "/api/v1/families", tag = "json",
-    params(("prefix" = Option<String>, Query), ("after" = Option<String>, Query, description = "Begin behind this name"), ("limit" = Option<usize>, Query, description = "How many, 1000 if nothing is said")),
+    params(("prefix" = Option<Vec<String>>, Query, description = "Only those whose names begin so, or with one of several"), ("after" = Option<String>, Query, description = "Begin behind this name"), ("limit" = Option<usize>, Query, description = "How many, 1000 if nothing is said")),
     responses((status = 200, body = Families), (status = "4XX", body = Problem, content_type = "application/problem+json"))
 )]
 pub(super) async fn families(
@@ -55,13 +55,10 @@ pub(super) async fn families(
 ) -> Result<Json<Families>, Problem> {
     caller.has(Scope::Read)?;
     let parameters = Parameters::read(uri.query(), &["prefix", "after", "limit"])?;
-    let (prefix, after, limit) = (
-        parameters.one("prefix")?.unwrap_or_default(),
-        parameters.one("after")?,
-        parameters.limit(PAGE, PAGE_MAX)?,
-    );
+    let (after, limit) = (parameters.one("after")?, parameters.limit(PAGE, PAGE_MAX)?);
     let filter = Filter {
-        prefixes: vec![caller.prefix().into(), prefix.into()],
+        covered: caller.covered(),
+        asked: parameters.prefixes(),
         ..Filter::default()
     };
     let mut shown = store.view().families(&filter, after);

@@ -5,7 +5,7 @@ use std::{borrow::Cow, sync::Arc};
 use axum::extract::FromRef;
 
 use super::{AppState, error::Problem};
-use crate::{background::Background, config::Config, selector::Selector};
+use crate::{auth::spellings, background::Background, config::Config, selector::Selector};
 
 /// Reads selectors.
 #[derive(Debug, Clone)]
@@ -89,6 +89,11 @@ impl Parameters {
         };
         let read = reader.background.run_of(key, read);
         Ok(read.await.map_err(|_| Problem::internal())??)
+    }
+
+    /// What names may begin with, each as it was given and in its plain spelling.
+    pub(super) fn prefixes(&self) -> Vec<Box<str>> {
+        self.all("prefix").flat_map(spellings).collect()
     }
 
     /// A number from 1 to `max`.

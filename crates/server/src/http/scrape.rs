@@ -36,7 +36,7 @@ use crate::{
 /// What Prometheus scrapes: everything that the key may see.
 #[utoipa::path(
     get, path = "/__metrics", tag = "scrape",
-    params(("prefix" = Option<String>, Query, description = "Only metrics whose names begin so"),
+    params(("prefix" = Option<Vec<String>>, Query, description = "Only metrics whose names begin so, or with one of several"),
         ("match[]" = Option<Vec<String>>, Query, description = "Only series that one of these selectors matches")),
     responses((status = 200, description = "Text 0.0.4 or OpenMetrics 1.0, as negotiated", body = String, content_type = "text/plain"),
         (status = "4XX", body = Problem, content_type = "application/problem+json"))
@@ -54,9 +54,9 @@ pub(super) async fn scrape(
     let mut held = bodies.memory.hold(&caller.name);
     held.grow(SCRAPE_BYTES)?;
     let parameters = Parameters::read(uri.query(), &["prefix", "match[]"])?;
-    let prefixes = [caller.prefix()].into_iter().chain(parameters.all("prefix"));
     let filter = Filter {
-        prefixes: prefixes.map(Into::into).collect(),
+        covered: caller.covered(),
+        asked: parameters.prefixes(),
         selectors: parameters.selectors(&bodies.selectors, &caller.name).await?,
     };
     let negotiated = negotiate(&values_of(&headers, ACCEPT));

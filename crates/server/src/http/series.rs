@@ -107,8 +107,9 @@ pub(super) async fn list(
     caller.has(Scope::Read)?;
     let parameters = Parameters::read(uri.query(), &["match[]", "after", "limit"])?;
     let filter = Filter {
-        prefixes: vec![caller.prefix().into()],
+        covered: caller.covered(),
         selectors: parameters.selectors(&selectors, &caller.name).await?,
+        ..Filter::default()
     };
     let limit = parameters.limit(PAGE, PAGE_MAX)?;
     let after = parameters.one("after")?.map(cursor).transpose()?;
@@ -215,8 +216,8 @@ pub(super) async fn delete(
     }
     // The writer is told which series go, not asked to look for them: everybody waits for it.
     let meant = background.run_of(&request.caller.name, {
-        let prefix = request.caller.prefix().to_owned();
-        move || store.view().deletions(&prefix, &selectors)
+        let covered = request.caller.covered();
+        move || store.view().deletions(&covered, &selectors)
     });
     let mut changes = meant.await.map_err(|_| Problem::internal())?;
     let mut deleted = 0;
@@ -240,10 +241,10 @@ async fn would_delete(
     caller: &Principal,
     selectors: Vec<Arc<Selector>>,
 ) -> Result<Deleted, Problem> {
-    let prefix = caller.prefix().to_owned();
+    let covered = caller.covered();
     let key = Arc::clone(&caller.name);
     let matching = background.run_of(&key, move || {
-        store.view().matching(&prefix, &selectors, DRY_RUN_LISTED_MAX)
+        store.view().matching(&covered, &selectors, DRY_RUN_LISTED_MAX)
     });
     let matching = matching.await.map_err(|_| Problem::internal())?;
     Ok(Deleted {

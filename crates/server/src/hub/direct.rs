@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use nexus_metric::{Labels, Name};
+use nexus_metric::{Labels, Name, plain_spelling};
 
 use super::Hub;
 use crate::{
@@ -40,7 +40,7 @@ impl Hub {
     /// # Errors
     /// See [`CallError`].
     pub async fn create(&self, key: &str, description: &str) -> Result<bool, CallError> {
-        let target = Self::define(key, description)?;
+        let target = self.define(key, description)?;
         Ok(self.submit(vec![Change::Series(target, Op::Ensure)]).await? > 0)
     }
 
@@ -49,7 +49,7 @@ impl Hub {
     /// # Errors
     /// See [`CallError`].
     pub async fn update(&self, key: &str, value: impl Into<f64>) -> Result<(), CallError> {
-        let (target, value) = (Self::target(key)?, value.into());
+        let (target, value) = (self.target(key)?, value.into());
         self.submit(vec![Change::Series(target, Op::Set(value))])
             .await
             .map(drop)
@@ -60,7 +60,7 @@ impl Hub {
     /// # Errors
     /// See [`CallError`].
     pub async fn create_update(&self, key: &str, description: &str, value: impl Into<f64>) -> Result<(), CallError> {
-        let (target, value) = (Self::define(key, description)?, value.into());
+        let (target, value) = (self.define(key, description)?, value.into());
         self.submit(vec![
             Change::Series(target.clone(), Op::Ensure),
             Change::Series(target, Op::Set(value)),
@@ -74,7 +74,9 @@ impl Hub {
     /// # Errors
     /// There is no such metric, or it is a histogram.
     pub fn read(&self, key: &str) -> Result<f64, CallError> {
-        match self.shared.parts.store.view().value(key, "") {
+        let view = self.shared.parts.store.view();
+        let name = view.meant(key);
+        match view.value(name.as_ref().map_or(key, Name::as_str), "") {
             Ok(Value::Number(value, _)) => Ok(value),
             Ok(Value::Histogram(_)) => Err(CallError::Refused(format!("{key} is a histogram, not one number"))),
             Err(_) => Err(CallError::Refused(format!("there is no metric {key}"))),
@@ -102,7 +104,7 @@ impl Hub {
     /// # Errors
     /// See [`CallError`].
     pub async fn add(&self, key: &str, value: impl Into<f64>) -> Result<(), CallError> {
-        let (target, delta) = (Self::target(key)?, value.into());
+        let (target, delta) = (self.target(key)?, value.into());
         self.submit(vec![Change::Series(target, Op::Add(delta))])
             .await
             .map(drop)
@@ -121,23 +123,26 @@ impl Hub {
     /// # Errors
     /// See [`CallError`].
     pub async fn delete(&self, key: &str) -> Result<(), CallError> {
-        let family = Self::target(key)?.family;
+        let family = self.target(key)?.family;
         self.submit(vec![Change::Delete { family, labels: None }])
             .await
             .map(drop)
     }
 
-    fn target(key: &str) -> Result<Target<'static>, CallError> {
-        let family = Name::legacy(key).map_err(|error| CallError::Refused(error.to_string()))?;
+    /// The metric that is meant, or the name that one would have that was made by its path.
+    fn target(&self, key: &str) -> Result<Target<'static>, CallError> {
+        let meant = self.shared.parts.store.view().meant(key);
+        let family = meant.map_or_else(|| Name::legacy(&plain_spelling(key)), Ok);
+        let family = family.map_err(|error| CallError::Refused(error.to_string()))?;
         Ok(Target::new(family, Labels::none()))
     }
 
-    fn define(key: &str, description: &str) -> Result<Target<'static>, CallError> {
+    fn define(&self, key: &str, description: &str) -> Result<Target<'static>, CallError> {
         let define = Definition {
             help: description.into(),
             ..Definition::default()
         };
-        Ok(Self::target(key)?.defining(Some(Arc::new(define))))
+        Ok(self.target(key)?.defining(Some(Arc::new(define))))
     }
 
     /// How many series came into being.

@@ -2,6 +2,7 @@
 
 use std::{
     fs, io,
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, SystemTime},
@@ -12,7 +13,7 @@ use nexus_segments::{LockError, LockFile, RealDisk, files};
 use super::{Hub, Shared, listeners, metrics, sources::Lost};
 use crate::{
     accounts::Accounts,
-    auth::{FirstKey, Keyring, KeysError, KeysFile, ensure_admin_key},
+    auth::{FirstKey, Keyring, KeysError, KeysFile, Scope, ensure_admin_key, strangers},
     background::Background,
     bandwidth::Bandwidth,
     clients::Clients,
@@ -52,6 +53,10 @@ pub(super) enum Reason {
     Taken { directory: PathBuf, pid: String },
     #[error(transparent)]
     Lock(LockError),
+    #[error(
+        "{error}: the directory belongs to user {owner}, and the hub runs as user {own}; run it as that user, or give it the directory (chown -R)"
+    )]
+    Owner { error: LockError, owner: u32, own: u32 },
     #[error(transparent)]
     Keys(#[from] KeysError),
     #[error(transparent)]
@@ -93,13 +98,22 @@ impl Hub {
     }
 }
 
+/// The user to whom a directory belongs, and the one that this process runs as, where that can be told.
+fn owners(directory: &Path) -> Option<(u32, u32)> {
+    let of = |path: &Path| fs::metadata(path).ok().map(|metadata| metadata.uid());
+    Some((of(directory)?, of(Path::new("/proc/self"))?))
+}
+
 fn take_lock(state: &StatePaths) -> Result<LockFile, Reason> {
     LockFile::try_take_with_directory(&state.lock_file()).map_err(|error| match error {
         LockError::Held { pid, .. } => Reason::Taken {
             directory: state.directory.clone(),
             pid,
         },
-        error @ LockError::Io(..) => Reason::Lock(error),
+        error @ LockError::Io(..) => match owners(&state.directory) {
+            Some((owner, own)) if owner != own => Reason::Owner { error, owner, own },
+            _ => Reason::Lock(error),
+        },
     })
 }
 
@@ -143,6 +157,11 @@ fn open(config: Config, terminal: bool) -> Result<Started, Reason> {
     for warning in config.warnings.iter().chain(&warnings) {
         tracing::warn!("{warning}");
     }
+    if keyring.all().iter().all(|key| !key.scopes.contains(Scope::Admin)) {
+        tracing::warn!(
+            "no key has the scope admin, so limits, reports and snapshots are nobody's: `metric-nexus key new NAME --scope admin` makes one"
+        );
+    }
     let tls = match config.listen.is_encrypted() {
         true => Some(Tls::open(&tls_settings(&config)?, SystemTime::now())?),
         false => None,
@@ -150,6 +169,10 @@ fn open(config: Config, terminal: bool) -> Result<Started, Reason> {
     let serving = Arc::new(Counters::default());
     let requests = Arc::new(RequestMetrics::new()?);
     let settings = LiveSettings::open(&config.state, &config)?;
+    let named = settings.keys_named();
+    for warning in strangers(named.iter().map(|(section, key)| (*section, &**key)), &keyring) {
+        tracing::warn!("{warning}");
+    }
     let bandwidth = Bandwidth::new(&settings.throttle());
     let mut private = vec![config.state.usage_file()];
     if config.usage_log.store.is_local() {
@@ -337,5 +360,6 @@ fn tls_settings(config: &Config) -> Result<tls::Settings, Reason> {
         key,
         names: config.tls.names.clone(),
         listen,
+        machine: tls::machine_names,
     })
 }

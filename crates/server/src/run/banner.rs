@@ -61,10 +61,47 @@ fn text(hub: &Hub, listeners: &[Bound], first_key: Option<&FirstKey>) -> String 
         Some(FirstKey::Written(path)) => line("admin key", &format!("in {}", path.display())),
         None => {}
     }
+    for (place, addresses) in elsewhere(hub, listeners).iter().enumerate() {
+        let hint = match place {
+            0 => "  (under another name: --name NAME)",
+            _ => "",
+        };
+        let _ = writeln!(out, "  from other machines: {addresses}{hint}");
+    }
     if let (Some(first_key), Some(reach)) = (first_key, Reach::best(listeners)) {
         out.push_str(&try_it(&reach, ca.as_deref(), first_key));
     }
     out
+}
+
+/// How many of its names and addresses are shown.
+const NAMES_SHOWN_MAX: usize = 3;
+
+/// For each listener on all addresses, how other machines reach it.
+fn elsewhere(hub: &Hub, listeners: &[Bound]) -> Vec<String> {
+    let on_all = listeners.iter().filter_map(|bound| match &bound.listener {
+        Listener::Tcp(listener) => {
+            let address = listener.local_addr().ok()?;
+            address
+                .ip()
+                .is_unspecified()
+                .then_some((bound.protocol, address.port()))
+        }
+        Listener::Unix(_) => None,
+    });
+    let shown = |(protocol, port)| urls(protocol, port, &hub.names_for_others());
+    on_all.map(shown).filter(|urls| !urls.is_empty()).collect()
+}
+
+/// The first few of a hub's names as addresses for a client.
+fn urls(protocol: Protocol, port: u16, names: &[String]) -> String {
+    let scheme = protocol.scheme();
+    let url = |name: &String| match name.contains(':') {
+        true => format!("{scheme}://[{name}]:{port}"),
+        false => format!("{scheme}://{name}:{port}"),
+    };
+    let urls: Vec<String> = names.iter().take(NAMES_SHOWN_MAX).map(url).collect();
+    urls.join(", ")
 }
 
 /// How a client on this machine talks to the hub.
@@ -174,6 +211,19 @@ mod tests {
         check("/var/lib/metric-nexus/tls/ca.pem", "/var/lib/metric-nexus/tls/ca.pem");
         check("/my state/ca.pem", "'/my state/ca.pem'");
         check("/it's/$HOME", r"'/it'\''s/$HOME'");
+    }
+
+    #[test]
+    fn other_machines_are_told_names_and_addresses() {
+        let check = |names: &[&str], expected: &str| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            assert_eq!(urls(Protocol::Https, 3000, &names), expected);
+        };
+        check(&[], "");
+        check(
+            &["hub.example.org", "10.9.8.7", "2001:db8::1", "vm"],
+            "https://hub.example.org:3000, https://10.9.8.7:3000, https://[2001:db8::1]:3000",
+        );
     }
 
     #[test]

@@ -139,6 +139,7 @@ fn settings(directory: &TempDir) -> Settings {
         key: None,
         names: vec!["metrics.example".into()],
         listen: vec![[127, 0, 0, 1].into()],
+        machine: Vec::new,
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::patch::Wanted;
+use super::patch::{self, Wanted};
 use crate::config::{KeyLimits, LIMIT_MAX, REQUESTS_PER_SECOND_MAX};
 
 /// What of one key's limits was set live.
@@ -26,19 +26,19 @@ pub(crate) struct LimitsSet {
 #[serde(deny_unknown_fields)]
 pub(crate) struct LimitsChange {
     /// Requests a month.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "patch::count")]
     #[schema(value_type = Option<u64>)]
     api_requests: Wanted,
     /// Bytes of answers' bodies a month.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "patch::size")]
     #[schema(value_type = Option<u64>)]
     egress_bytes: Wanted,
     /// Bytes of requests' bodies a month.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "patch::size")]
     #[schema(value_type = Option<u64>)]
     ingress_bytes: Wanted,
     /// Requests a second.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "patch::count")]
     #[schema(value_type = Option<u64>)]
     requests_per_second: Wanted,
 }

@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::patch::Wanted;
-use crate::config::{RATE, Rates, Throttle};
+use super::patch::{self, Wanted};
+use crate::{
+    config::{RATE, Rates, Throttle},
+    json::Object,
+};
 
 /// What of the bandwidth was set live.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
@@ -35,14 +38,16 @@ struct RatesSet {
 pub(crate) struct ThrottleChange {
     /// All connections together.
     #[serde(default)]
-    server: RatesChange,
+    #[schema(value_type = RatesChange)]
+    server: Object<RatesChange>,
     /// Each connection.
     #[serde(default)]
-    connection: RatesChange,
+    #[schema(value_type = RatesChange)]
+    connection: Object<RatesChange>,
     /// All requests of a key together, by the key's name.
     #[serde(default)]
     #[schema(value_type = BTreeMap<String, RatesChange>)]
-    keys: BTreeMap<String, Option<RatesChange>>,
+    keys: BTreeMap<String, Option<Object<RatesChange>>>,
 }
 
 /// Bytes a second, 0 is unlimited.
@@ -50,11 +55,11 @@ pub(crate) struct ThrottleChange {
 #[serde(deny_unknown_fields)]
 struct RatesChange {
     /// What the hub reads from clients.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "patch::size")]
     #[schema(value_type = Option<u64>)]
     read_bytes_per_second: Wanted,
     /// What the hub writes to clients.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "patch::size")]
     #[schema(value_type = Option<u64>)]
     write_bytes_per_second: Wanted,
 }
@@ -73,10 +78,10 @@ impl ThrottleChange {
         let keys = self
             .keys
             .iter()
-            .filter_map(|(name, rates)| Some((format!("keys.{name}"), (*rates)?)));
+            .filter_map(|(name, rates)| Some((format!("keys.{name}"), (*rates)?.0)));
         [
-            ("server".to_owned(), self.server),
-            ("connection".to_owned(), self.connection),
+            ("server".to_owned(), self.server.0),
+            ("connection".to_owned(), self.connection.0),
         ]
         .into_iter()
         .chain(keys)
@@ -102,12 +107,12 @@ impl ThrottleSet {
     }
 
     pub(super) fn change(&mut self, change: &ThrottleChange) {
-        self.server.change(change.server);
-        self.connection.change(change.connection);
+        self.server.change(change.server.0);
+        self.connection.change(change.connection.0);
         for (name, wanted) in &change.keys {
             match wanted {
                 None => drop(self.keys.remove(name)),
-                Some(rates) => self.keys.entry(name.clone()).or_default().change(*rates),
+                Some(rates) => self.keys.entry(name.clone()).or_default().change(rates.0),
             }
         }
         self.keys.retain(|_, rates| !rates.is_empty());

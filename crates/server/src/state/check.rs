@@ -5,7 +5,7 @@ mod op;
 use std::{collections::HashMap, sync::Arc};
 
 use foldhash::fast::RandomState;
-use nexus_metric::{Family, Kind};
+use nexus_metric::{Family, Kind, Name};
 
 use super::{
     State,
@@ -13,6 +13,7 @@ use super::{
     family::{FamilyData, Place, Places},
     found::FoundSeries,
     limits::StoreLimits,
+    reserved::{is_hubs, is_reserved},
     slab::Slab,
 };
 use crate::write::{Change, Definition, FamilyName, LabelText, Mode, Op, Reason, Refusal, Refusals, Target, Write};
@@ -182,6 +183,12 @@ impl<'a> Check<'a> {
         ) {
             return Err(Reason::UnsupportedKind(name(), family.kind));
         }
+        if is_hubs(family) {
+            return Err(Reason::ReservedName(name()));
+        }
+        if let Some(is) = self.spelled_otherwise(family) {
+            return Err(Reason::OtherSpelling { name: name(), is });
+        }
         // A family that the write removed gave its names back.
         let stored = self
             .state
@@ -207,6 +214,13 @@ impl<'a> Check<'a> {
         limit(own, self.limits.families_per_key_max, "families_per_key_max", || {
             format!("the number of metrics of key {:?}", self.owner)
         })
+    }
+
+    /// A family that the same name means in another spelling. The intake has seen to that: it was made since.
+    fn spelled_otherwise(&self, family: &Family) -> Option<Name> {
+        let is = self.state.catalog.meant(family.name.as_str())?;
+        let is_there = self.families.get(is.as_str()).is_none_or(Option::is_some);
+        (is != family.name && is_there).then_some(is)
     }
 
     fn define(&mut self, name: &'a FamilyName<'_>, family: Family) {
@@ -302,12 +316,11 @@ impl<'a> Check<'a> {
     }
 
     fn delete(&mut self, name: &'a FamilyName<'_>, labels: Option<&'a LabelText<'_>>) -> Result<(), Reason> {
-        if is_reserved(name.as_str()) {
-            return Err(Reason::ReservedName(name.name()));
-        }
-        let found = self
-            .find(name.as_str())
-            .ok_or_else(|| Reason::UnknownFamily(name.name()))?;
+        let missing = || match is_reserved(name.as_str()) {
+            true => Reason::ReservedName(name.name()),
+            false => Reason::UnknownFamily(name.name()),
+        };
+        let found = self.find(name.as_str()).ok_or_else(missing)?;
         let Some(labels) = labels else {
             self.series.remove(name.as_str());
             // A family that is stored gave its names back when the write first removed it.
@@ -340,11 +353,6 @@ impl<'a> Check<'a> {
             self.remember(name, labels, None);
         }
     }
-}
-
-/// Whether a name belongs to the hub.
-pub(crate) fn is_reserved(name: &str) -> bool {
-    name.starts_with("metric_nexus_") || name.starts_with("__")
 }
 
 fn agrees(family: &Family, definition: Option<&Definition>) -> Result<(), Reason> {

@@ -9,12 +9,14 @@ mod filter;
 mod page;
 mod smallest;
 
-use std::{ops::Bound, sync::Arc};
+use std::{collections::BTreeSet, ops::Bound, sync::Arc};
 
 pub(crate) use blocks::{Blocks, ShownBlock};
 pub(crate) use cursor::Cursor;
 pub(crate) use filter::{Filter, Shown};
 pub(crate) use page::ListedSeries;
+
+use nexus_metric::{Labels, Name};
 
 use crate::state::Catalog;
 pub(crate) use crate::state::{Block, BlockId, FamilyData, Histogram, Owned, Sample, Value};
@@ -52,10 +54,29 @@ impl View {
         })
     }
 
+    /// The name of the family that a name means, however it is spelled.
+    pub(crate) fn meant(&self, name: &str) -> Option<Name> {
+        self.catalog.meant(name)
+    }
+
+    /// Whether a name, as it is spelled here, can mean a family of another name.
+    pub(crate) fn may_mean_another(&self, name: &str) -> bool {
+        self.catalog.may_mean_another(name)
+    }
+
     /// The value of one series.
     pub(crate) fn value(&self, name: &str, labels: &str) -> Result<Value, Missing> {
         let family = self.catalog.family(name).ok_or(Missing::Family)?;
         family.value(labels).ok_or(Missing::Series)
+    }
+
+    /// The names of the labels that the first series of a family have.
+    pub(crate) fn label_names(&self, name: &str) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        if let Some(block) = self.catalog.family(name).and_then(|family| family.block(0)) {
+            block.for_each(|series| names.extend(Labels::pairs_of(series.labels).map(|(name, _)| name.into_owned())));
+        }
+        names
     }
 
     /// What a filter shows, a block after the other: the families as they are at this moment, by name, their series as they are

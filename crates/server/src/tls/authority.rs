@@ -121,6 +121,10 @@ impl Authority {
         Self::new(pem.as_bytes(), key, &path)
     }
 
+    pub(super) fn pem(&self) -> &str {
+        &self.pem
+    }
+
     /// Until when a server's certificate signed now would be valid: a year, but never beyond
     /// the authority itself.
     pub(super) fn server_end(&self, now: SystemTime) -> SystemTime {

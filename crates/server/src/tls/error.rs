@@ -11,7 +11,7 @@ pub(crate) enum TlsError {
     #[error("a certificate needs its key: configure both paths, or neither for a generated one")]
     OnePath,
     /// Only one of the two configured files exists.
-    #[error("{} is missing but {} exists: restore the former, or remove the latter to have both generated", missing.display(), present.display())]
+    #[error("{} is missing but {} exists: if that is a slip of the pen, correct the path; else restore the file. Both are made only where neither is there", missing.display(), present.display())]
     Missing { missing: PathBuf, present: PathBuf },
     /// The authority cannot sign any more.
     #[error("{} is missing but {} exists: restore the key; or remove the certificate to have a new authority made, which every client must then be given", key.display(), certificate.display())]

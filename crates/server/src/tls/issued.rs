@@ -63,20 +63,27 @@ impl Issuing {
         let pair = Pair::read(location)?;
         let Some(_) = self.author_of(&pair)? else {
             let foreign = location.place == Place::Operator;
+            if foreign && pair.facts.names.is_empty() {
+                warn!(
+                    file = %location.cert.display(),
+                    "the certificate names no host (it has no subject alternative names), so clients refuse it unless they pin its fingerprint"
+                );
+            }
             return Ok(foreign.then_some((pair, None)));
         };
         let authority = self.authority(now)?;
-        let due = self.is_due(&pair, &authority, now)?;
+        let due = self.is_due(&pair, &authority, now)? || pair.facts.names != names::wanted(&self.0)?;
         Ok((!due).then_some((pair, Some(authority))))
     }
 
     /// Whether the pair should have a successor now: it is near its end and the successor would
-    /// live longer, or the names have changed, or the authority itself has ended.
+    /// live longer, or it lacks a name (addresses come and go; which are gone matters at a start), or the authority itself
+    /// has ended.
     pub(super) fn is_due(&self, pair: &Pair, authority: &Authority, now: SystemTime) -> Result<bool, TlsError> {
         let end = pair.facts.not_after;
         let near_end = end < now + RENEW_BEFORE_END && end < authority.server_end(now);
-        let renamed = pair.facts.names != names::wanted(&self.0)?;
-        Ok(near_end || renamed || authority.not_after <= now)
+        let lacks_a_name = !names::wanted(&self.0)?.is_subset(&pair.facts.names);
+        Ok(near_end || lacks_a_name || authority.not_after <= now)
     }
 
     /// Writes a certificate signed by the authority, for the key that is there or a new one.

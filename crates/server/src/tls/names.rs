@@ -8,7 +8,7 @@ use rustls_pki_types::DnsName;
 use super::{Settings, TlsError};
 
 /// Each name once, in a fixed order: what the hub is called from its own machine, the addresses it
-/// listens on, its host name, and what was configured.
+/// listens on (where those are all, the machine's, and its full name), its host name, and what was configured.
 ///
 /// # Errors
 ///
@@ -18,6 +18,9 @@ pub(super) fn wanted(settings: &Settings) -> Result<BTreeSet<String>, TlsError> 
     let mut names = BTreeSet::from(["localhost", "127.0.0.1", "::1"].map(String::from));
     let listen = settings.listen.iter().filter(|address| !address.is_unspecified());
     names.extend(listen.map(IpAddr::to_string));
+    if settings.listen.iter().any(IpAddr::is_unspecified) {
+        names.extend((settings.machine)().iter().filter_map(|name| normal(name)));
+    }
     let host = gethostname::gethostname();
     names.extend(host.to_str().and_then(normal));
     for name in &settings.names {

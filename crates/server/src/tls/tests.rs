@@ -25,6 +25,7 @@ fn settings(directory: &TempDir) -> Settings {
         key: None,
         names: Vec::new(),
         listen: vec![[10, 0, 0, 7].into()],
+        machine: Vec::new,
     }
 }
 

@@ -54,6 +54,15 @@ impl<'a> Change<'a> {
         }
     }
 
+    /// The same, to give it the name that it means.
+    pub(crate) fn family_mut(&mut self) -> Option<&mut FamilyName<'a>> {
+        match self {
+            Change::Series(target, _) => Some(&mut target.family),
+            Change::Delete { family, .. } | Change::Expire { family, .. } => Some(family),
+            Change::DeleteMatching { .. } => None,
+        }
+    }
+
     /// Whether both are about series, and those are of one family.
     pub(crate) fn is_of_the_same_family(&self, other: &Self) -> bool {
         match (self.target(), other.target()) {

@@ -130,8 +130,16 @@ pub(crate) enum Reason {
         /// The family that is there.
         by: Name,
     },
+    /// Another family was made meanwhile that the same name means, spelled otherwise.
+    #[error("{name} is another spelling of {is}, which was made just now: send it again")]
+    OtherSpelling {
+        /// The family to be made.
+        name: Name,
+        /// The family that is there.
+        is: Name,
+    },
     /// The name belongs to the hub itself.
-    #[error("{0} is reserved: names that begin with metric_nexus_ or __ belong to the hub")]
+    #[error("{0} is reserved: names that begin with metric_nexus_ or __, or are shown so, belong to the hub")]
     ReservedName(Name),
     /// The kind cannot be stored.
     #[error("{0} cannot be of type {1}: the hub keeps gauge, counter, histogram and untyped")]

@@ -492,3 +492,38 @@ async fn an_admin_bounded_by_a_prefix_makes_and_revokes_only_keys_within_it() {
         assert_eq!(reply.status, status, "{name}: {reply}");
     }
 }
+
+#[tokio::test]
+async fn a_prefix_covers_what_names_in_paths_become() {
+    let hub = hub().start().await;
+    let key = hub
+        .new_key("app", &["--scope", "read,write,scrape", "--prefix", "my-app."])
+        .await;
+    let check = async |method: &str, path: &str, body: &str, status: u16| {
+        let reply = hub.request(method, path).key(&key).body(body).send().await;
+        assert_eq!(reply.status, status, "{method} {path}: {reply}");
+        reply.text()
+    };
+    check("PUT", "/my-app.x/inc?__type__=counter", "", 204).await;
+    check(
+        "POST",
+        "/api/v1/batch",
+        r#"[{"op":"inc","metric":"my-app.y","type":"counter"}]"#,
+        200,
+    )
+    .await;
+    check("PUT", "/my_app/inc?__type__=counter", "", 403).await;
+    check("PUT", "/other/inc?__type__=counter", "", 403).await;
+    assert!(
+        check("GET", "/__metrics?prefix=my_app_x", "", 200)
+            .await
+            .contains("my_app_x 1\n")
+    );
+    let families = check("GET", "/api/v1/families", "", 200).await;
+    assert!(
+        families.contains("my_app_x") && families.contains("my-app.y"),
+        "{families}"
+    );
+    check("DELETE", "/api/v1/series?match[]={__name__=~%22.%2B%22}", "", 200).await;
+    assert_eq!(check("GET", "/api/v1/families", "", 200).await, r#"{"families":[]}"#);
+}

@@ -124,7 +124,8 @@ async fn bad_items_are_named_and_nothing_is_changed() {
             "400 …item 1…out of range…\n",
         ),
         (r#"{"op":"set","metric":"g","value":null}"#, "400 …item 1…\n"),
-        (r#"{"op":"inc","metric":"g","labels":{"a":1}}"#, "400 …item 1…\n"),
+        (r#"{"op":"inc","metric":"g","labels":{"code":null}}"#, "400 …item 1…"),
+        (r#"["inc","g"]"#, "400 …item 1…an object…"),
         (
             r#"{"op":"observe","metric":"h","value":1,"buckets":[2,1]}"#,
             "400 …item 1: bucket bounds must rise…\n",
@@ -207,7 +208,6 @@ async fn bad_items_are_named_and_nothing_is_changed() {
         "[]]",
         "\"text\"",
         "[{\"op\":\"inc\",\"metric\":\"g\"}",
-        "\u{feff}[]",
         "[\u{0}]",
     ] {
         hub.check(BATCH, body, "400 …\nitem …\n").await;
@@ -538,7 +538,7 @@ async fn a_mode_is_all_or_each() {
         (
             EACH,
             r#"[{"op": "explode", "metric": "g"}, {"op": "inc", "metric": "g"}, {"op": "set", "metric": "g"}, {"op": "inc", "metric": "missing"}, 7]"#,
-            r#"200 {"changes":1,"created":0,"deleted":0,"refused":4,"errors":[{"index":0,"type":"urn:metric-nexus:problem:bad-item","detail":"unknown variant `explode`, …"},{"index":2,…"detail":"set needs \"value\""},{"index":3,…"detail":"there is no metric missing"},{"index":4,…}]}"#,
+            r#"200 {"changes":1,"created":0,"deleted":0,"refused":4,"errors":[{"index":0,"type":"urn:metric-nexus:problem:bad-item","detail":"op: unknown variant `explode`, …"},{"index":2,…"detail":"set needs \"value\""},{"index":3,…"detail":"there is no metric missing"},{"index":4,…}]}"#,
         ),
         (
             EACH,
@@ -565,4 +565,17 @@ async fn a_mode_is_all_or_each() {
     ] {
         hub.check(request, body, expected).await;
     }
+}
+
+#[tokio::test]
+async fn values_are_taken_however_a_language_writes_them() {
+    let hub = hub().start().await;
+    // Numbers and truth values as labels, doubles as counts, and a byte order mark before all of it.
+    let body = "\u{feff}[{\"op\":\"inc\",\"metric\":\"a\",\"type\":\"counter\",\"labels\":{\"code\":200,\"ok\":true}},\
+        {\"op\":\"merge\",\"metric\":\"h\",\"counts\":[1.0,2],\"sum\":3,\"buckets\":[1]}]";
+    hub.batch(body).await;
+    hub.check("GET /a?code=200&ok=true", "", "200 1").await;
+    hub.check("GET /__metrics?prefix=h", "", "200 …h_count 3…").await;
+    hub.check("PUT /a/add?code=200&ok=true", "\u{feff}4\n", "204").await;
+    hub.check("GET /a?code=200&ok=true", "", "200 5").await;
 }

@@ -203,7 +203,7 @@ async fn a_scrape_can_be_narrowed() {
     let hub = odd().await;
     for (query, expected) in [
         ("prefix=t_g", &["t_gauge"][..]),
-        ("prefix=t_&prefix=t_took", &["t_took_seconds"]),
+        ("prefix=t_took&prefix=t_g", &["t_gauge", "t_took_seconds"]),
         ("prefix=nothing", &[]),
         ("match[]=t_plain&match[]=t_untyped", &["t_plain", "t_untyped"]),
         ("match[]=t_took_seconds_bucket", &["t_took_seconds"]),
@@ -417,12 +417,17 @@ async fn names_that_escape_to_the_same_are_refused() {
         .await;
     for (item, expected) in [
         (
+            r#"{"op":"create","metric":"a/b"}"#,
+            "409 …a/b would expose a_b, which a.b exposes already\n",
+        ),
+        // Other spellings of one name.
+        (
             r#"{"op":"create","metric":"a_b"}"#,
-            "409 …a_b would expose a_b, which a.b exposes already\n",
+            "200 {\"changes\":1,\"created\":0,\"deleted\":0}",
         ),
         (
             r#"{"op":"create","metric":"a-b"}"#,
-            "409 …a-b would expose a_b, which a.b exposes already\n",
+            "200 {\"changes\":1,\"created\":0,\"deleted\":0}",
         ),
         (
             r#"{"op":"create","metric":"a_dot_b"}"#,
@@ -440,9 +445,9 @@ async fn names_that_escape_to_the_same_are_refused() {
         (r#"{"op":"inc","metric":"m","labels":{"x.y":"1","x-z":"2"}}"#, "200 …"),
         (r#"{"op":"create","metric":"a.c"}"#, "200 …"),
         (r#"{"op":"create","metric":"é1é","type":"gauge"}"#, "200 …"),
-        (r#"{"op":"create","metric":"\"\\\n","type":"counter"}"#, "200 …"),
-        (r#"{"op":"create","metric":"\"\\\n_","type":"counter"}"#, "200 …"),
-        (r#"{"op":"create","metric":"{}.","type":"histogram"}"#, "409 …"),
+        (r#"{"op":"create","metric":"y\"\\\n","type":"counter"}"#, "200 …"),
+        (r#"{"op":"create","metric":"y\"\\\n_","type":"counter"}"#, "200 …"),
+        (r#"{"op":"create","metric":"y{}.","type":"histogram"}"#, "409 …"),
         (r#"{"op":"create","metric":"{x}","type":"histogram"}"#, "200 …"),
         (
             r#"{"op":"inc","metric":"m","labels":{"é_name__":"1"}}"#,
@@ -480,4 +485,35 @@ async fn when_counting_began_is_shown_on_request_only() {
     let shown = hub().config("scrape: {created: true}").start().await;
     assert_eq!(created(&shown, "application/openmetrics-text").await, [true, true]);
     assert_eq!(created(&shown, "text/plain").await, [false, false]);
+}
+
+#[tokio::test]
+async fn prefixes_are_a_list_of_what_is_shown() {
+    let hub = hub().start().await;
+    hub.batch(r#"[{"op":"set","metric":"mail_a","type":"gauge","value":1},{"op":"set","metric":"web_a","type":"gauge","value":2},
+        {"op":"set","metric":"db_a","type":"gauge","value":3}]"#)
+        .await;
+    let check = async |query: &str, expected: &str| {
+        let names = |text: String| -> Vec<String> {
+            let samples = text.lines().filter(|line| !line.starts_with('#'));
+            samples
+                .filter_map(|line| line.split([' ', '{']).next())
+                .map(str::to_owned)
+                .collect()
+        };
+        let scraped = names(hub.get(&format!("/__metrics?{query}")).send().await.text());
+        assert_eq!(scraped.join(" "), expected, "{query}");
+        let listed = hub.get(&format!("/api/v1/families?{query}")).send().await.text();
+        let listed = listed
+            .split("\"name\":\"")
+            .skip(1)
+            .filter_map(|rest| rest.split('"').next());
+        assert_eq!(listed.collect::<Vec<_>>().join(" "), expected, "{query}");
+    };
+    check("prefix=mail_", "mail_a").await;
+    check("prefix=mail_&prefix=web_", "mail_a web_a").await;
+    check("prefix=web_&prefix=mail_&prefix=web_a", "mail_a web_a").await;
+    check("prefix=mail_&prefix=nothing_", "mail_a").await;
+    check("prefix=nothing_", "").await;
+    check("prefix=Mail-&prefix=db.", "db_a mail_a").await;
 }

@@ -178,3 +178,77 @@ async fn settings_that_cannot_be_read_keep_a_hub_from_starting() {
         "{ended:?}"
     );
 }
+
+#[tokio::test]
+async fn numbers_of_limits_are_spelled_as_in_the_file_and_lists_are_no_objects() {
+    let hub = hub().start().await;
+    let check = async |path: &str, body: &str, expected: &str| {
+        hub.check(&format!("PUT {path}"), body, expected).await;
+    };
+    check(
+        THROTTLE,
+        r#"{"connection":{"write_bytes_per_second":"1MB"}}"#,
+        "200 …\"write_bytes_per_second\":1000000…",
+    )
+    .await;
+    check(
+        THROTTLE,
+        r#"{"server":{"read_bytes_per_second":"1.5GiB"}}"#,
+        "200 …\"read_bytes_per_second\":1610612736…",
+    )
+    .await;
+    check(LIMITS, r#"{"egress_bytes":"10M","api_requests":"2_000"}"#, "200 …").await;
+    check(LIMITS, r#"{"api_requests":5000.0}"#, "200 …\"api_requests\":5000…").await;
+    check(
+        THROTTLE,
+        r#"{"connection":{"write_bytes_per_second":"much"}}"#,
+        "400 …connection.write_bytes_per_second: expected a size such as 65536 or 16MiB, got \"much\"…",
+    )
+    .await;
+    check(
+        LIMITS,
+        r#"{"api_requests":"1MB"}"#,
+        "400 …api_requests: expected a whole number, got \"1MB\"…",
+    )
+    .await;
+    check(
+        LIMITS,
+        r#"{"api_requests":0.5}"#,
+        "400 …api_requests: expected a whole number, got 0.5…",
+    )
+    .await;
+    for list in ["[5000000]", "[]", "5"] {
+        check(LIMITS, list, "400 …expected an object…").await;
+        check(THROTTLE, list, "400 …expected an object…").await;
+    }
+    check(
+        THROTTLE,
+        r#"{"connection":[1,2]}"#,
+        "400 …connection: …expected an object…",
+    )
+    .await;
+    hub.check(
+        "POST /api/v1/admin/keys",
+        r#"["x",["read"]]"#,
+        "400 …expected an object…",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_limit_for_nobody_is_named_at_the_start_and_at_a_reload() {
+    let hub = hub()
+        .config("usage: { limits: { amdin: { api_requests: 5 } } }")
+        .start()
+        .await;
+    let said = "usage.limits.amdin concerns nobody: there is no key of that name; did you mean admin?";
+    assert!(hub.log().contains(said), "{}", hub.log());
+    let misspelt = "throttle: { keys: { adnim: { read_bytes_per_second: 5 } } }";
+    fs::write(hub.setup.path("config.yaml"), misspelt).unwrap();
+    hub.check("POST /-/reload", "", "200 …").await;
+    assert!(
+        hub.log().contains("throttle.keys.adnim concerns nobody"),
+        "{}",
+        hub.log()
+    );
+}

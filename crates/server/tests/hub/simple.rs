@@ -174,7 +174,7 @@ async fn query_parameters_are_labels() {
     hub.check(
         "GET /jobs?queue=none",
         "",
-        "404 there is no series jobs{queue=\"none\"}\n",
+        "404 there is no series jobs{queue=\"none\"}…\n",
     )
     .await;
     for (query, expected) in [
@@ -206,7 +206,12 @@ async fn without_labels_only_the_series_without_labels_is_read() {
     let hub = hub().start().await;
     hub.check("POST /jobs?queue=mail", "", "201 Created").await;
     hub.check("GET /jobs?queue=mail", "", "200 0").await;
-    hub.check("GET /jobs", "", "404 there is no series jobs\n").await;
+    hub.check(
+        "GET /jobs",
+        "",
+        "404 there is no series jobs; those that are there have labels: queue\n",
+    )
+    .await;
     hub.check("POST /jobs?queue=mail", "", "200 OK").await;
     hub.check("POST /jobs?queue=print", "", "201 Created").await;
     hub.check("POST /jobs", "", "201 Created").await;
@@ -325,7 +330,7 @@ async fn a_metric_stays_of_its_kind() {
         ("PUT /c", "5", "204"),
         ("PUT /c/sub", "-1", "204"),
         ("GET /c", "", "200 6"),
-        ("GET /c?a=b", "", "404 there is no series c{a=\"b\"}\n"),
+        ("GET /c?a=b", "", "404 there is no series c{a=\"b\"}…\n"),
         ("PUT /h/observe?__type__=histogram&__buckets__=1,2", "1", "204"),
         ("PUT /h/observe?__type__=histogram", "1", "204"),
         ("PUT /h/observe", "1", "204"),
@@ -345,13 +350,13 @@ async fn deletion_is_of_the_metric_or_with_labels_of_one_series() {
     hub.check(
         "DELETE /jobs?queue=mail",
         "",
-        "404 there is no series jobs{queue=\"mail\"}\n",
+        "404 there is no series jobs{queue=\"mail\"}…\n",
     )
     .await;
     hub.check(
         "GET /jobs?queue=mail",
         "",
-        "404 there is no series jobs{queue=\"mail\"}\n",
+        "404 there is no series jobs{queue=\"mail\"}…\n",
     )
     .await;
     hub.check("GET /jobs?queue=print", "", "200 1").await;
@@ -366,7 +371,7 @@ async fn deletion_is_of_the_metric_or_with_labels_of_one_series() {
     hub.check(
         "GET /jobs?queue=print",
         "",
-        "404 there is no series jobs{queue=\"print\"}\n",
+        "404 there is no series jobs{queue=\"print\"}…\n",
     )
     .await;
     hub.check(

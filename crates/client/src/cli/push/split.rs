@@ -2,6 +2,8 @@
 
 use std::io::{self, BufRead};
 
+use nexus_metric::spelling;
+
 /// A change as it stands in the file, without line ends.
 #[derive(Debug, PartialEq)]
 pub(super) struct Item {
@@ -55,12 +57,22 @@ impl<R: BufRead> Items<R> {
         }
     }
 
+    /// Some programs put a byte order mark before a text.
+    fn skip_mark(&mut self) -> Result<(), SplitError> {
+        let mark = spelling::mark_bytes(self.input.fill_buf()?);
+        self.input.consume(mark);
+        Ok(())
+    }
+
     fn take(&mut self, byte: u8) {
         self.input.consume(1);
         self.line += usize::from(byte == b'\n');
     }
 
     fn read(&mut self) -> Result<Option<Item>, SplitError> {
+        if self.array.is_none() {
+            self.skip_mark()?;
+        }
         let mut next = self.peek()?;
         if self.array.is_none() {
             self.array = Some(next == Some(b'['));

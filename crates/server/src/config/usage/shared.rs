@@ -2,6 +2,7 @@
 
 use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 
+use nexus_metric::spelling;
 use nexus_usage::Secret;
 
 use crate::{
@@ -157,7 +158,7 @@ impl RedisStore {
             addresses,
             cluster: false,
             username,
-            password: password.as_deref().map(Secret::new),
+            password: password.as_deref().map(spelling::secret).map(Secret::new),
             database: 0,
             tls: false,
             ca: section.get("ca", units::path).flatten(),
@@ -186,7 +187,7 @@ impl PostgresStore {
         let ca = section.get("ca", units::path).flatten();
         section.finish();
         PostgresStore {
-            url: Secret::new(url.unwrap_or_default()),
+            url: Secret::new(spelling::secret(&url.unwrap_or_default())),
             ca,
         }
     }

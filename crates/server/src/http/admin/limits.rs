@@ -16,6 +16,7 @@ use crate::{
     accounts::Accounts,
     auth::{Keyring, Principal, Scope},
     config::KeyLimits,
+    json::{self, Object},
     settings::{LimitsChange, LimitsSet, Settings},
 };
 
@@ -81,8 +82,8 @@ pub(in crate::http) async fn change_limits(
     caller.may(Scope::Admin, "")?;
     let name = known(&keyring, name)?;
     let body = body.read().await?;
-    let change: LimitsChange = serde_json::from_slice(&body)
-        .map_err(|error| Problem::bad_request(format!("the body is no change of limits: {error}")))?;
+    let Object(change): Object<LimitsChange> =
+        json::read(&body).map_err(|error| Problem::bad_request(format!("the body is no change of limits: {error}")))?;
     if let Some((limit, max)) = change.out_of_range() {
         return Err(Problem::bad_request(format!("{limit}: expected 0 to {max}")));
     }

@@ -10,6 +10,7 @@ use crate::{
     auth::{Keyring, Principal, Scope},
     bandwidth::Bandwidth,
     config::{RATE, Throttle},
+    json::{self, Object},
     settings::{Settings, ThrottleChange, ThrottleSet},
 };
 
@@ -58,7 +59,7 @@ pub(in crate::http) async fn change_throttle(
     // The limits are everybody's, so a key that is bounded by a prefix may not change them.
     caller.may(Scope::Admin, "")?;
     let body = body.read().await?;
-    let change: ThrottleChange = serde_json::from_slice(&body)
+    let Object(change): Object<ThrottleChange> = json::read(&body)
         .map_err(|error| Problem::bad_request(format!("the body is no change of the bandwidth: {error}")))?;
     if let Some(path) = change.out_of_range() {
         let max = RATE.end();

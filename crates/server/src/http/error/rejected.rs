@@ -14,7 +14,7 @@ fn reason(reason: &Reason) -> (StatusCode, &'static str) {
         Reason::UnknownFamily(_) | Reason::UnknownSeries(..) => (StatusCode::NOT_FOUND, "unknown-metric"),
         Reason::KindConflict { .. } => (StatusCode::CONFLICT, "kind-conflict"),
         Reason::BucketsConflict(_) => (StatusCode::CONFLICT, "buckets-conflict"),
-        Reason::NameCollision { .. } => (StatusCode::CONFLICT, "name-collision"),
+        Reason::NameCollision { .. } | Reason::OtherSpelling { .. } => (StatusCode::CONFLICT, "name-collision"),
         Reason::Lost { .. } | Reason::CountTooLarge(_) => (StatusCode::CONFLICT, "too-large"),
         Reason::CounterDown { .. } => (StatusCode::CONFLICT, "counter-down"),
         Reason::ReservedName(name) if name.as_str().starts_with("__") => (StatusCode::BAD_REQUEST, "bad-name"),

@@ -67,7 +67,7 @@ fn quick(text: &str, changes_max: usize) -> Option<Result<Vec<Change<'static>>, 
             Some(change) => Ok(change),
             None => {
                 let mut item = serde_json::Deserializer::from_str(reader.rest()).into_iter::<Item<'_>>();
-                let change = item.next()?.ok()?.change(&mut items.before);
+                let change = item.next()?.ok()?.0.change(&mut items.before);
                 reader.skip(item.byte_offset());
                 change
             }
@@ -113,7 +113,7 @@ fn thorough(body: &[u8], changes_max: usize) -> Result<Vec<Change<'static>>, Bat
 
 fn lines(body: &[u8], items: &mut Items) -> Result<(), serde_json::Error> {
     for item in serde_json::Deserializer::from_slice(body).into_iter::<Item<'_>>() {
-        let change = item?.change(&mut items.before);
+        let change = item?.0.change(&mut items.before);
         if !items.push(change) {
             break;
         }
@@ -181,7 +181,7 @@ impl<'de> de::Visitor<'de> for ArrayVisitor<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
         while let Some(item) = seq.next_element::<Item<'de>>()? {
-            let change = item.change(&mut self.0.before);
+            let change = item.0.change(&mut self.0.before);
             if !self.0.push(change) {
                 return Err(de::Error::custom("too many changes"));
             }

@@ -3,7 +3,9 @@
 use std::{borrow::Cow, str::FromStr, sync::Arc};
 
 use axum::http::Uri;
-use nexus_metric::{Buckets, Kind, LabelError, Labels, Name, NameError, is_legacy_label_name, text::number};
+use nexus_metric::{
+    Buckets, Kind, LabelError, Labels, Name, NameError, is_legacy_label_name, plain_spelling, text::number,
+};
 
 use crate::{
     http::Reserved,
@@ -98,8 +100,13 @@ impl<'a> Address<'a> {
         }
     }
 
-    pub(crate) fn read(&self, reserved: &Reserved) -> Result<Addressed, RestError> {
-        let family = name(self.metric, reserved)?;
+    /// What it means, where `meant` knows which metrics there are.
+    pub(crate) fn read(
+        &self,
+        reserved: &Reserved,
+        meant: impl Fn(&str) -> Option<Name>,
+    ) -> Result<Addressed, RestError> {
+        let family = name(self.metric, reserved, meant)?;
         let query = query(self.query)?;
         let names_labels = !query.labels.is_empty();
         let labels = Labels::from_pairs(query.labels).map_err(|error| match error {
@@ -155,22 +162,25 @@ fn described<'a>(target: Target<'a>, body: &[u8]) -> Result<Target<'a>, RestErro
     Ok(target.defining(Some(Arc::new(definition))))
 }
 
-/// A metric's name as metric-nexus reads it: percent-decoded, in lower case, `-`, blank and dot as `_`.
-pub(crate) fn name(raw: &str, reserved: &Reserved) -> Result<Name, RestError> {
-    let decoded = percent_decode(raw, Plus::Literal).ok_or(RestError::Encoding("the metric's name"))?;
-    let normal: String = decoded
-        .chars()
-        .map(|c| match c {
-            '-' | ' ' | '.' => '_',
-            other => other.to_ascii_lowercase(),
-        })
-        .collect();
+/// A metric's name, percent-decoded: of the metric that it means in whatever spelling; if there is none, as metric-nexus reads it,
+/// in its plain spelling.
+pub(crate) fn name(raw: &str, reserved: &Reserved, meant: impl Fn(&str) -> Option<Name>) -> Result<Name, RestError> {
+    let decoded = decoded_name(raw)?;
+    let normal = plain_spelling(&decoded);
     // Also what only becomes one: a metric must be found under the name it has.
     if let Some(purpose) = reserved.purpose(&decoded).or_else(|| reserved.purpose(&normal)) {
-        let segment = decoded.into_owned();
+        let segment = decoded.clone().into_owned();
         return Err(RestError::ReservedPath { segment, purpose });
     }
-    Ok(Name::legacy(&normal)?)
+    match meant(&decoded) {
+        Some(name) => Ok(name),
+        None => Ok(Name::legacy(&normal)?),
+    }
+}
+
+/// A metric's name as it was sent.
+pub(crate) fn decoded_name(raw: &str) -> Result<Cow<'_, str>, RestError> {
+    percent_decode(raw, Plus::Literal).ok_or(RestError::Encoding("the metric's name"))
 }
 
 /// A number, with white space around it.
@@ -284,13 +294,13 @@ mod tests {
 
     fn read(query: &str) -> Result<Addressed, RestError> {
         let (metric, verb) = ("m", "");
-        Address { metric, verb, query }.read(&reserved())
+        Address { metric, verb, query }.read(&reserved(), |_| None)
     }
 
     #[test]
     fn names_are_read_as_metric_nexus_reads_them_or_refused() {
         let check = |raw: &str, expected: Option<&str>| {
-            let found = name(raw, &reserved());
+            let found = name(raw, &reserved(), |_| None);
             assert_eq!(found.ok().as_ref().map(Name::as_str), expected, "{raw}");
         };
         check("demo", Some("demo"));
@@ -325,6 +335,18 @@ mod tests {
         ] {
             check(bad, None);
         }
+    }
+
+    #[test]
+    fn a_metric_that_is_there_is_meant_however_it_is_named() {
+        let check = |raw: &str, expected: &str| {
+            let there = |given: &str| ["My.Jobs", "é"].contains(&given).then(|| Name::new(given).unwrap());
+            let found = name(raw, &reserved(), there).unwrap();
+            assert_eq!(found.as_str(), expected, "{raw}");
+        };
+        check("My.Jobs", "My.Jobs");
+        check("%C3%A9", "é");
+        check("My.Other", "my_other");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use axum::{
 use nexus_metric::{Name, text::number};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::parse::{Address, Addressed, Verb};
+use super::parse::{Address, Addressed, Verb, decoded_name};
 use crate::{
     auth::{Principal, Scope},
     clients::{self, Clients},
@@ -19,7 +19,7 @@ use crate::{
     intake::{Intake, Written},
     store::{
         Store,
-        view::{Missing, Value},
+        view::{Missing, Value, View},
     },
 };
 
@@ -71,15 +71,27 @@ async fn read(
     caller: Principal,
     uri: Uri,
 ) -> Result<Response, Problem> {
-    let Addressed { target, .. } = Address::of(&uri).read(&reserved)?;
+    let Addressed { target, .. } = Address::of(&uri).read(&reserved, |name| store.view().meant(name))?;
     let (name, labels) = (target.family.as_str(), &target.labels);
     caller.may(Scope::Read, name)?;
     if name == clients::METRIC && labels.as_str().is_empty() {
         return Ok(clients.active(now_ms()).to_string().into_response());
     }
     match store.view().value(name, labels.as_str()) {
-        Err(Missing::Family) => Err(Problem::not_found(format!("there is no metric {name}"))),
-        Err(Missing::Series) => Err(Problem::not_found(format!("there is no series {name}{labels}"))),
+        Err(Missing::Family) => Err(Problem::not_found(
+            match named_before(store.view(), &uri, &target.family.name()) {
+                None => format!("there is no metric {name}"),
+                Some(old) => no_more(&target.family.name(), &old),
+            },
+        )),
+        Err(Missing::Series) => {
+            let known = Vec::from_iter(store.view().label_names(name)).join(", ");
+            let hint = match &*known {
+                "" => String::new(),
+                known => format!("; those that are there have labels: {known}"),
+            };
+            Err(Problem::not_found(format!("there is no series {name}{labels}{hint}")))
+        }
         Ok(Value::Histogram(_)) => Err(Problem::conflict(format!(
             "{name} is a histogram, not one number: read /api/v1/series?match[]={name}"
         ))),
@@ -151,9 +163,33 @@ impl Simple {
 
     /// The metric's name as it was understood, and what happened.
     async fn write(&self, verb: Verb, request: &WriteRequest) -> Result<(Name, Written), Problem> {
-        let addressed = Address::of(&request.uri).read(&self.reserved)?;
+        let view = self.intake.store.view();
+        let addressed = Address::of(&request.uri).read(&self.reserved, |name| view.meant(name))?;
         let name = addressed.target.family.name();
+        if let Some(old) = named_before(view, &request.uri, &name) {
+            match addressed.target.define.definition() {
+                None if verb != Verb::Create => return Err(Problem::not_found(no_more(&name, &old))),
+                _ => {
+                    tracing::warn!(%name, %old, "metric-nexus had this metric under the other name: what is there is not in the new one");
+                }
+            }
+        }
         let change = addressed.change(verb, &request.body)?;
         Ok((name, request.submit_one(&self.intake, change).await?))
     }
+}
+
+/// The metric that metric-nexus, which dropped dots, had under a name with dots; none if there is one of the name as it is now.
+fn named_before(view: &View, uri: &Uri, name: &Name) -> Option<Name> {
+    let sent = decoded_name(Address::of(uri).metric).ok()?;
+    if !sent.contains('.') || view.meant(name.as_str()).is_some() {
+        return None;
+    }
+    view.meant(&sent.replace('.', ""))
+}
+
+fn no_more(name: &Name, old: &Name) -> String {
+    format!(
+        "there is no metric {name}; metric-nexus dropped dots and called it {old}, which is there: use that name, or make {name} anew"
+    )
 }

@@ -3,6 +3,7 @@
 use std::{sync::Arc, vec};
 
 use super::{Block, FamilyData, Filter, Shown};
+use crate::state::is_hubs;
 
 /// The blocks that a filter shows, family by family.
 #[derive(Debug)]
@@ -49,7 +50,8 @@ impl Iterator for Blocks {
             if let Some(block) = self.current.as_mut().and_then(Current::next) {
                 return Some(block);
             }
-            let family = self.families.next()?;
+            // A release that looked at other spellings may have kept some of those: they can be listed and deleted.
+            let family = self.families.find(|family| !is_hubs(&family.family))?;
             let shown = self.filter.shown(&family.family);
             self.current = (!matches!(shown, Shown::Nothing)).then_some(Current {
                 family,

@@ -9,8 +9,10 @@ use crate::selector::Selector;
 /// What is shown.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Filter {
-    /// All of these must begin a family's name: what the key may see, and what was asked for.
-    pub(crate) prefixes: Vec<Box<str>>,
+    /// What the key may see: one of these begins a family's name, if there are any.
+    pub(crate) covered: Vec<Box<str>>,
+    /// What was asked for: likewise.
+    pub(crate) asked: Vec<Box<str>>,
     /// A series must match one of these, if there are any.
     pub(crate) selectors: Vec<Arc<Selector>>,
 }
@@ -27,10 +29,8 @@ pub(crate) enum Shown {
 impl Filter {
     /// What begins the name of every family that is shown.
     pub(super) fn prefix(&self) -> &str {
-        self.prefixes
-            .iter()
-            .max_by_key(|prefix| prefix.len())
-            .map_or("", |prefix| prefix)
+        let (covered, asked) = (common(&self.covered), common(&self.asked));
+        if asked.len() > covered.len() { asked } else { covered }
     }
 
     pub(crate) fn shown(&self, family: &Family) -> Shown {
@@ -39,7 +39,7 @@ impl Filter {
 
     /// A selector may name the family, or any of the samples that it is exposed as.
     pub(crate) fn shown_names(&self, name: &str, kind: Kind) -> Shown {
-        if !self.prefixes.iter().all(|prefix| name.starts_with(&**prefix)) {
+        if !begins(&self.covered, name) || !begins(&self.asked, name) {
             return Shown::Nothing;
         }
         if self.selectors.is_empty() {
@@ -55,6 +55,27 @@ impl Filter {
             selector.matches_name(name) || samples.iter().any(|sample| selector.matches_name(sample))
         })
     }
+}
+
+/// Whether one of these begins a name, or there are none.
+pub(super) fn begins(prefixes: &[Box<str>], name: &str) -> bool {
+    prefixes.is_empty() || prefixes.iter().any(|prefix| name.starts_with(&**prefix))
+}
+
+/// What all of these begin with.
+pub(super) fn common(prefixes: &[Box<str>]) -> &str {
+    let Some((first, rest)) = prefixes.split_first() else {
+        return "";
+    };
+    let same = |one: &str, other: &str| {
+        let pairs = one.char_indices().zip(other.chars());
+        let end = pairs
+            .map_while(|((at, a), b)| (a == b).then_some(at + a.len_utf8()))
+            .last();
+        end.unwrap_or_default()
+    };
+    let end = rest.iter().map(|other| same(first, other)).min();
+    end.and_then(|end| first.get(..end)).unwrap_or(first)
 }
 
 impl Shown {
@@ -83,5 +104,24 @@ impl Shown {
                 selectors.iter().any(|selector| selector.matches_labels(&pairs))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes_have_a_common_beginning() {
+        let check = |prefixes: &[&str], expected: &str| {
+            let prefixes: Vec<Box<str>> = prefixes.iter().map(|prefix| (*prefix).into()).collect();
+            assert_eq!(common(&prefixes), expected, "{prefixes:?}");
+        };
+        check(&[], "");
+        check(&["mail_"], "mail_");
+        check(&["mail_", "web_"], "");
+        check(&["mail_a", "mail_b", "mail_"], "mail_");
+        check(&["é", "è"], "");
+        check(&["a", ""], "");
     }
 }

@@ -7,6 +7,7 @@ use nexus_metric::Labels;
 use super::{
     FamilyData, Filter, Shown, Value, View,
     cursor::{Cursor, Position},
+    filter::{begins, common},
     smallest::{Found, Smallest},
 };
 use crate::{selector::Selector, write::Change};
@@ -79,10 +80,13 @@ impl View {
     }
 
     /// What deletes that: metrics whole where a selector looks at names only, series one by one otherwise.
-    pub(crate) fn deletions(&self, prefix: &str, selectors: &[Arc<Selector>]) -> Vec<Change<'static>> {
+    pub(crate) fn deletions(&self, covered: &[Box<str>], selectors: &[Arc<Selector>]) -> Vec<Change<'static>> {
         let mut deletions = Vec::new();
-        for family in self.catalog.families_from(Bound::Unbounded, prefix) {
+        for family in self.catalog.families_from(Bound::Unbounded, common(covered)) {
             let name = &family.family.name;
+            if !begins(covered, name.as_str()) {
+                continue;
+            }
             let shown = Shown::by(selectors, |selector| selector.matches_name(name.as_str()));
             let delete = |labels| Change::Delete {
                 family: name.clone().into(),
@@ -107,11 +111,14 @@ impl View {
         deletions
     }
 
-    /// What these selectors mean of the families whose names begin like this; at most so many are listed.
-    pub(crate) fn matching(&self, prefix: &str, selectors: &[Arc<Selector>], listed_max: usize) -> Matching {
+    /// What these selectors mean of the families that are covered; at most so many are listed.
+    pub(crate) fn matching(&self, covered: &[Box<str>], selectors: &[Arc<Selector>], listed_max: usize) -> Matching {
         let mut matching = Matching::default();
-        for family in self.catalog.families_from(Bound::Unbounded, prefix) {
+        for family in self.catalog.families_from(Bound::Unbounded, common(covered)) {
             let name = family.family.name.as_str();
+            if !begins(covered, name) {
+                continue;
+            }
             let shown = Shown::by(selectors, |selector| selector.matches_name(name));
             if matches!(shown, Shown::Nothing) {
                 continue;

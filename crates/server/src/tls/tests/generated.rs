@@ -120,3 +120,61 @@ fn openssl_verifies_as_strictly_as_it_can() {
     check("-verify_ip 127.0.0.1");
     check("-verify_ip ::1");
 }
+
+#[test]
+fn a_hub_on_every_address_is_valid_for_those_of_the_machine() {
+    let directory = TempDir::new().unwrap();
+    let on_all = Settings {
+        listen: vec![[0, 0, 0, 0].into()],
+        machine: || vec!["vm.example.org".to_owned(), "10.9.8.7".to_owned()],
+        ..settings(&directory)
+    };
+    let tls = Tls::open(&on_all, now()).unwrap();
+    for name in ["vm.example.org", "10.9.8.7", "localhost", "127.0.0.1"] {
+        assert!(names(&tls).contains(&name.to_owned()), "{name}");
+    }
+    assert!(!names(&tls).contains(&"0.0.0.0".to_owned()));
+    // On one address, the others are nobody's business.
+    let on_one = Tls::open(
+        &Settings {
+            listen: vec![[127, 0, 0, 1].into()],
+            ..on_all.clone()
+        },
+        now(),
+    )
+    .unwrap();
+    assert!(!names(&on_one).contains(&"10.9.8.7".to_owned()));
+}
+
+#[test]
+fn an_address_that_comes_while_it_runs_is_named_and_one_that_goes_stays() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    static MOMENT: AtomicUsize = AtomicUsize::new(0);
+    let directory = TempDir::new().unwrap();
+    let on_all = Settings {
+        listen: vec![[0, 0, 0, 0].into()],
+        machine: || {
+            let now: &[&str] = match MOMENT.load(Ordering::Relaxed) {
+                0 => &["10.0.0.1"],
+                1 => &[],
+                _ => &["10.0.0.2"],
+            };
+            now.iter().map(|name| (*name).to_owned()).collect()
+        },
+        ..settings(&directory)
+    };
+    let tls = Tls::open(&on_all, now()).unwrap();
+    let ca = tls.fingerprint();
+    let check = |moment: usize, refreshed: Refreshed, address: &str| {
+        MOMENT.store(moment, Ordering::Relaxed);
+        assert_eq!(
+            tls.refresh(now() + Duration::from_secs(moment as u64)).unwrap(),
+            refreshed
+        );
+        assert!(names(&tls).contains(&address.to_owned()), "{moment}: {address}");
+    };
+    check(0, Refreshed::Unchanged, "10.0.0.1");
+    check(1, Refreshed::Unchanged, "10.0.0.1");
+    check(2, Refreshed::Renewed, "10.0.0.2");
+    assert_eq!(tls.fingerprint(), ca, "clients go on with what they have");
+}

@@ -3,7 +3,7 @@
 use serde::de::{self, IgnoredAny};
 
 use super::{BAD_ITEMS_MAX, BadItem, BatchError, Item, ItemError, Reader, item::Before};
-use crate::write::Change;
+use crate::{json, write::Change};
 
 /// What a body says, item by item.
 #[derive(Debug, Default)]
@@ -102,10 +102,10 @@ fn item(reader: &mut Reader<'_>, before: &mut Before) -> Result<Result<Change<'s
     }
     let length = whole.byte_offset();
     reader.skip(length);
-    let read = serde_json::from_str::<Item<'_>>(rest.get(..length).unwrap_or_default());
+    let read = json::read::<Item<'_>>(rest.get(..length).unwrap_or_default().as_bytes());
     Ok(match read {
-        Ok(item) => item.change(before),
-        Err(error) => Err(ItemError::Shape(error.to_string())),
+        Ok(item) => item.0.change(before),
+        Err(error) => Err(ItemError::Shape(error)),
     })
 }
 
@@ -138,7 +138,7 @@ mod tests {
         check(&format!("[{GOOD},{GOOD}]"), "0 1 | ");
         check(
             &format!(r#"[{{"op":"explode","metric":"a"}},{GOOD},{{"op":"set","metric":"a"}},{GOOD}]"#),
-            "1 3 | 0: unknown variant `explode`, expected one of",
+            "1 3 | 0: op: unknown variant `explode`, expected one of",
         );
         check(
             &format!(r#"{{"op":"set","metric":"a"}} 7 {GOOD} []"#),
@@ -150,7 +150,7 @@ mod tests {
         );
         check(
             &format!(r#"{GOOD} {{"op":"inc","metric":"a","x":{{"y":[1,"]}}"]}}}} {GOOD}"#),
-            "0 2 | 1: unknown field `x`",
+            "0 2 | 1: x: unknown field `x`",
         );
     }
 

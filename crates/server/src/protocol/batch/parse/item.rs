@@ -6,7 +6,7 @@ use nexus_metric::{Buckets, BucketsError, Kind, LabelError, Labels, Name, NameEr
 use serde::Deserialize;
 
 use crate::{
-    json::{Number, Pairs, Text},
+    json::{Count, Number, Object, Pairs, Text},
     write::{self, Change, Definition, HistogramDelta, Target},
 };
 
@@ -59,9 +59,12 @@ impl fmt::Display for Op {
     }
 }
 
+/// An item as it is sent.
+pub(super) type Item<'a> = Object<Fields<'a>>;
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Item<'a> {
+pub(super) struct Fields<'a> {
     op: Op,
     #[serde(borrow)]
     metric: Cow<'a, str>,
@@ -78,7 +81,7 @@ pub(super) struct Item<'a> {
     #[serde(default)]
     buckets: Option<Vec<Number>>,
     #[serde(default)]
-    counts: Option<Box<[u64]>>,
+    counts: Option<Box<[Count]>>,
     #[serde(default)]
     sum: Option<Number>,
 }
@@ -154,7 +157,7 @@ fn is_same(one: &str, other: &str) -> bool {
     one.len() == other.len() && (one.is_empty() || one == other)
 }
 
-impl Item<'_> {
+impl Fields<'_> {
     pub(super) fn change(self, before: &mut Before) -> Result<Change<'static>, ItemError> {
         self.has_only_what_its_op_takes()?;
         let op = self.op;
@@ -176,7 +179,8 @@ impl Item<'_> {
             Op::Dec => write::Op::Add(-1.0),
             Op::Observe => write::Op::Observe(value()?),
             Op::Merge => {
-                let counts = self.counts.clone().ok_or(missing("counts"))?;
+                let counts = self.counts.as_ref().ok_or(missing("counts"))?;
+                let counts: Box<[u64]> = counts.iter().map(|count| count.0).collect();
                 if counts.len() > Buckets::BOUNDS_MAX + 1 {
                     return Err(ItemError::Counts(counts.len()));
                 }
