@@ -9,6 +9,7 @@ use crate::{
     auth::Principal,
     intake::{LogDimensions, Message, Rejected, Submission},
     store::view::Value,
+    usage_log::OWN_SERVICE,
     write::{Change, Definition, Op, Target, Unavailable},
 };
 
@@ -145,7 +146,7 @@ impl Hub {
         let message = Message {
             bytes: 0,
             dimensions: LogDimensions {
-                service: "hub".into(),
+                service: OWN_SERVICE.into(),
                 route: "library".into(),
                 ..LogDimensions::default()
             },

@@ -54,7 +54,7 @@ pub(crate) fn families(log: &UsageLogHandle) -> Vec<OwnFamily> {
     families.extend(log.file_bytes().map(|bytes| {
         gauge(
             "metric_nexus_usage_log_bytes",
-            "How large usage-log.db is (usage_log.bytes_max).",
+            "How large usage-log.db is on disk, with what SQLite keeps beside it (usage_log.bytes_max).",
             &[],
             whole(bytes),
         )
