@@ -172,6 +172,10 @@ impl From<Rejected> for CallError {
             Rejected::Unknown | Rejected::KeyReused => CallError::Unknown,
             Rejected::Account(refused) => CallError::Refused(refused.to_string()),
             Rejected::Denied(denied) => CallError::Refused(denied.to_string()),
+            Rejected::Events(others) => {
+                let first = others.first().map(|others| format!("it is on the account of {}", others.whom));
+                CallError::Refused(first.unwrap_or_default())
+            }
         }
     }
 }
