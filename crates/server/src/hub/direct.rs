@@ -173,7 +173,9 @@ impl From<Rejected> for CallError {
             Rejected::Account(refused) => CallError::Refused(refused.to_string()),
             Rejected::Denied(denied) => CallError::Refused(denied.to_string()),
             Rejected::Events(others) => {
-                let first = others.first().map(|others| format!("it is on the account of {}", others.whom));
+                let first = others
+                    .first()
+                    .map(|others| format!("it is on the account of {}", others.whom));
                 CallError::Refused(first.unwrap_or_default())
             }
         }
