@@ -96,8 +96,7 @@ impl Looks {
             Some(_) => self.begin(month, [0; 3]),
             None => self.begin(month, found),
         };
-        self.recent
-            .push_back(each(|field| found[field].saturating_sub(base[field])));
+        self.recent.push_back(each(found, base, i64::saturating_sub));
         if self.recent.len() > LOOKS {
             self.recent.pop_front();
         }

@@ -135,6 +135,7 @@ mod tests {
     use super::*;
 
     /// As the amounts and the others that follow in their order.
+    #[expect(clippy::needless_pass_by_value, reason = "rows of a table")]
     fn check(object: Value, expected: Value) {
         let Value::Object(mut fields) = object.clone() else {
             panic!("{object}")

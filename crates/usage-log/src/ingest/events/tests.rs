@@ -277,7 +277,7 @@ fn event_as_json(event: &Event) -> Value {
         dimensions,
         amounts,
     } = &event.record;
-    let labels: serde_json::Map<_, _> = dimensions
+    let labels: Map<_, _> = dimensions
         .labels
         .iter()
         .map(|(name, value)| (name.to_owned(), json!(value)))
