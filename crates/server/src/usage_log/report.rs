@@ -113,7 +113,7 @@ fn ago(text: &str, now: Time) -> Option<i64> {
     });
     let mut rest = match text? {
         "" => return Some(now.seconds()),
-        text => text.strip_prefix('-')?,
+        text => text.strip_prefix('-').filter(|rest| !rest.is_empty())?,
     };
     let mut ago = 0_i64;
     while !rest.is_empty() {

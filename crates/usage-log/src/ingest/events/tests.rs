@@ -141,7 +141,7 @@ fn the_sender_is_the_source_and_no_service_is_claimed() {
         ..origin()
     };
     let check = |body: &str, expected: &str| {
-        let said = match parse(body.as_bytes(), None, &origin, &limits(), NOW) {
+        let said = match parse(body.as_bytes(), None, &origin, &Limits::default(), NOW) {
             Ok(events) => {
                 let dimensions = &events[0].record.dimensions;
                 format!(
