@@ -92,7 +92,13 @@ fn by_hand(records: &[Record], query: &Query) -> Vec<ReportRow> {
     for record in records {
         let is_inside =
             query.from.is_none_or(|from| record.ended_at >= from) && query.to.is_none_or(|to| record.ended_at < to);
-        let admits = |filter: &Filter| (value(record, &filter.column) == filter.value) == filter.equal;
+        let admits = |filter: &Filter| {
+            let column = match filter.value.ends_with("xx") {
+                true => &Column::StatusClass,
+                false => &filter.column,
+            };
+            (value(record, column) == filter.value) == filter.equal
+        };
         if is_inside && query.filters.iter().all(admits) {
             let window = match query.window {
                 None => query.from.unwrap_or_default(),
