@@ -108,13 +108,13 @@ fn moment(name: &str, text: &str, now: Time) -> Result<Time, AskedWrong> {
 
 /// `now`, `-90s`, `-15m`, `-24h`, `-7d`, `-1w`, also one after the other: `-1d12h`. `now-24h` as others write it.
 fn ago(text: &str, now: Time) -> Option<i64> {
-    let text = text.strip_prefix("now").map_or(Some(text), |rest| {
-        (rest.is_empty() || rest.starts_with('-')).then_some(rest)
-    });
-    let mut rest = match text? {
-        "" => return Some(now.seconds()),
-        text => text.strip_prefix('-').filter(|rest| !rest.is_empty())?,
-    };
+    if text == "now" {
+        return Some(now.seconds());
+    }
+    let mut rest = text.strip_prefix("now").unwrap_or(text).strip_prefix('-')?;
+    if rest.is_empty() {
+        return None;
+    }
     let mut ago = 0_i64;
     while !rest.is_empty() {
         let digits = rest.find(|c: char| !c.is_ascii_digit())?;
