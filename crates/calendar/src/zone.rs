@@ -66,7 +66,16 @@ impl Zone {
         tomorrow.map_or(i64::MAX, |date| self.date_start(date))
     }
 
-    /// When the zone's clocks last showed a multiple of `unit` seconds, which is an hour at most, or last changed if that is
+    /// When the week that `second` is in begins, on a Monday.
+    #[must_use]
+    pub fn week_start(&self, second: i64) -> i64 {
+        let date = self.date_at(second);
+        let behind = date.weekday().to_monday_zero_offset();
+        let monday = date.checked_sub(jiff::Span::new().days(behind));
+        monday.map_or_else(|_| self.date_start(date), |monday| self.date_start(monday))
+    }
+
+    /// When the zone's clocks last showed a multiple of `unit` seconds, which is half a day at most, or last changed if that is
     /// later.
     #[must_use]
     pub fn clock_floor(&self, second: i64, unit: i64) -> i64 {

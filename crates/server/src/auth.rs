@@ -25,7 +25,7 @@ pub(crate) use digest::Digest;
 pub(crate) use first_key::{FirstKey, ensure_admin_key};
 pub(crate) use keyring::{Keyring, Reload};
 pub(crate) use keys_file::{KeysError, KeysFile, NewKey};
-pub(crate) use principal::{Denied, Principal};
+pub(crate) use principal::{Denied, Principal, ReportsFor};
 pub(crate) use scope::{Scope, Scopes};
 pub(crate) use secret::Secret;
 pub(crate) use strangers::strangers;

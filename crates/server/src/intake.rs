@@ -20,7 +20,7 @@ use std::sync::Arc;
 use nexus_usage::Amount;
 
 pub(crate) use message::Message;
-pub(crate) use rejected::Rejected;
+pub(crate) use rejected::{OthersUsage, Rejected};
 pub(crate) use request_usage::RequestUsage;
 
 use crate::{

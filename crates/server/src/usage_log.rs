@@ -50,6 +50,9 @@ struct Shared {
     interned: RwLock<HashSet<Arc<str>>>,
 }
 
+/// The service of the hub's own requests: nobody else may report for it.
+pub(crate) const OWN_SERVICE: &str = "hub";
+
 /// Services, methods and routes are words of ours, of which there are few; beyond this they are not shared.
 const INTERNED_MAX: usize = 1_000;
 

@@ -11,7 +11,7 @@ pub enum StoreError {
     #[error("the usage log cannot store now: {0}")]
     Unavailable(String),
     /// One of them, by its place in the list, is larger than a record may be. None is stored, and none ever will be with it.
-    #[error("event {0} is larger than a record may be")]
+    #[error("event {0} is larger than a record may be (record_bytes_max)")]
     TooLarge(usize),
     /// The log is closed.
     #[error("the usage log is closed")]

@@ -23,6 +23,7 @@ mod day;
 mod digest;
 mod level;
 mod retention;
+mod shares;
 mod sums;
 
 #[cfg(feature = "bigquery")]
@@ -51,8 +52,8 @@ pub use nexus_calendar::{AnchorDay, Calendar, Clock, Time, UnknownAnchorDay, Unk
 pub use postgres::{PostgresSettings, PostgresSettingsError, PostgresSink};
 pub use record::{Dimensions, Outcome, Record, UnknownOutcome};
 pub use report::{
-    Adjustment, Column, Direction, Filter, Format, Measure, Order, OrderBy, ParseColumnError, Query, Report,
-    ReportError, ReportRow, Reports, UnknownFormat, UnknownWindow, Window,
+    Adjustment, Column, Direction, Filter, Format, Measure, Order, OrderBy, ParseColumnError, Query, QueryError,
+    Report, ReportError, ReportRow, Reports, UnknownFormat, UnknownWindow, Window,
 };
 pub use retention::Retention;
 pub use settings::{Overflow, Settings, Spill};

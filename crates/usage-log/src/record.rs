@@ -62,10 +62,36 @@ impl Dimensions {
     /// What stands for these when there are too many to tell them apart.
     pub(crate) fn collapsed(&self) -> Self {
         Dimensions {
-            route: "(other)".into(),
+            route: OTHER.into(),
             client: "".into(),
             labels: Labels::default(),
             ..self.clone()
+        }
+    }
+
+    /// What stands for these when there are too many even so: who, and how it went.
+    pub(crate) fn merged(&self) -> Self {
+        let other = |text: &Arc<str>| {
+            if text.is_empty() {
+                Arc::clone(text)
+            } else {
+                OTHER.into()
+            }
+        };
+        Dimensions {
+            tenant: other(&self.tenant),
+            service: other(&self.service),
+            method: other(&self.method),
+            ..self.collapsed()
+        }
+    }
+
+    /// Who made this combination: the source, or the key of a log's own records.
+    pub(crate) fn made_by(&self) -> &Arc<str> {
+        if self.source.is_empty() {
+            &self.key
+        } else {
+            &self.source
         }
     }
 
@@ -82,6 +108,9 @@ impl Dimensions {
         ]
     }
 }
+
+/// Stands for what is not told apart.
+const OTHER: &str = "(other)";
 
 /// How a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]

@@ -3,6 +3,7 @@
 
 mod adjustment;
 mod column;
+mod filter;
 mod format;
 mod plan;
 #[cfg(feature = "postgres")]
@@ -18,9 +19,10 @@ use std::path::Path;
 use nexus_calendar::Time;
 
 pub use adjustment::Adjustment;
-pub use column::{Column, Filter, ParseColumnError};
+pub use column::{Column, ParseColumnError};
+pub use filter::Filter;
 pub use format::{Format, UnknownFormat};
-pub use query::{Direction, Measure, Order, OrderBy, Query};
+pub use query::{Direction, Measure, Order, OrderBy, Query, QueryError};
 pub use window::{UnknownWindow, Window};
 
 use crate::amounts::Amounts;

@@ -32,6 +32,10 @@ pub struct Retention {
     /// How many combinations of dimensions are told apart. Beyond it, route, client and labels of new combinations are
     /// stored as `(other)`, none, and none. Default 1 000 000.
     pub series_max: u64,
+    /// How many of them one source may make: a source that is not named is the key. Beyond it, its own are stored so, and beyond
+    /// twice as many method, service and tenant as `(other)`, too; the log says so, once. A thousandth of `series_max` every source has, however many
+    /// others have made. Default 100 000.
+    pub series_per_source_max: u64,
     /// What is taken for the present.
     pub clock: Clock,
 }
@@ -48,6 +52,7 @@ impl Default for Retention {
             minutes_kept: 400 * DAY,
             hours_kept: 3_653 * DAY,
             series_max: 1_000_000,
+            series_per_source_max: 100_000,
             clock: Clock::default(),
         }
     }

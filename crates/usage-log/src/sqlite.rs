@@ -74,7 +74,7 @@ impl SqliteSink {
             .map_err(sqlite)?
             .then_some(())
             .ok_or_else(|| OpenError::Foreign(name()))?;
-        let series = series::SeriesIds::open(&connection, retention.series_max).map_err(sqlite)?;
+        let series = series::SeriesIds::open(&connection, &retention).map_err(sqlite)?;
         let ids = ids::ForeignIds::open(&connection).map_err(sqlite)?;
         let days = raw::Days::open(&connection).map_err(sqlite)?;
         Ok(SqliteSink {

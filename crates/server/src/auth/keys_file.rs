@@ -4,7 +4,7 @@
 //! keys:
 //! - name: ci                          # 1 to 64 of A-Z a-z 0-9 . _ -
 //!   sha256: ba7816bf8f01cfea…         # of the key, 64 hexadecimal digits
-//!   scopes: [read, write]             # of read, write, scrape, admin
+//!   scopes: [read, write]             # of read, write, scrape, usage, admin
 //!   prefix: ci_                       # absent: all metrics
 //!   created: 2026-11-01T12:00:00Z     # RFC 3339
 //! ```

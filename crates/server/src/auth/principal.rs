@@ -18,6 +18,15 @@ pub(crate) struct Principal {
     pub(crate) prefix: Option<Prefix>,
 }
 
+/// Whose usage somebody may report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ReportsFor {
+    /// Its own.
+    Itself,
+    /// That of all keys and tenants.
+    Everybody,
+}
+
 /// Why a key may not; says what it lacks.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Denied {
@@ -80,6 +89,19 @@ impl Principal {
     /// What it may see and touch begins with one of these, if there are any.
     pub(crate) fn covered(&self) -> Vec<Box<str>> {
         self.prefix.as_ref().map_or_else(Vec::new, Prefix::spellings)
+    }
+
+    /// Whose usage it may report, of which bills are made: its own, if it may write; everybody's with the scope for that, or as an
+    /// operator, who can make a key of that scope. A prefix is one of metrics, and bounds no account.
+    ///
+    /// # Errors
+    /// [`Denied::Scope`].
+    pub(crate) fn may_report(&self) -> Result<ReportsFor, Denied> {
+        let is_operator = || self.has(Scope::Write).is_ok() && self.may(Scope::Admin, "").is_ok();
+        if self.has(Scope::Usage).is_ok() || is_operator() {
+            return Ok(ReportsFor::Everybody);
+        }
+        self.has(Scope::Write).map(|()| ReportsFor::Itself)
     }
 }
 
@@ -144,6 +166,24 @@ mod tests {
             "jobs",
             Err("the key ci lacks the scope write"),
         );
+    }
+
+    #[test]
+    fn usage_of_others_is_reported_by_whom_it_was_given_to() {
+        let check = |scopes: &str, prefix: Option<&str>, expected: Result<ReportsFor, &str>| {
+            let answer = principal(scopes, prefix)
+                .may_report()
+                .map_err(|denied| denied.to_string());
+            assert_eq!(answer, expected.map_err(str::to_owned), "{scopes} {prefix:?}");
+        };
+        check("usage", None, Ok(ReportsFor::Everybody));
+        check("usage", Some("ci_"), Ok(ReportsFor::Everybody));
+        check("write,admin", None, Ok(ReportsFor::Everybody));
+        check("write,admin", Some("ci_"), Ok(ReportsFor::Itself));
+        check("write", None, Ok(ReportsFor::Itself));
+        check("read,write,scrape", None, Ok(ReportsFor::Itself));
+        check("read,scrape", None, Err("the key ci lacks the scope write"));
+        check("admin", None, Err("the key ci lacks the scope write"));
     }
 
     #[test]

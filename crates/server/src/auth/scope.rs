@@ -11,13 +11,15 @@ pub(crate) enum Scope {
     Write,
     /// Read all metrics as Prometheus does.
     Scrape,
+    /// Report the usage of others to the usage log, as a gateway does.
+    Usage,
     /// Operate the hub: keys, limits, snapshots.
     Admin,
 }
 
 impl Scope {
     /// All of them, in the order in which they are shown.
-    pub(crate) const ALL: [Scope; 4] = [Scope::Read, Scope::Write, Scope::Scrape, Scope::Admin];
+    pub(crate) const ALL: [Scope; 5] = [Scope::Read, Scope::Write, Scope::Scrape, Scope::Usage, Scope::Admin];
 
     /// The word for it.
     pub(crate) fn as_str(self) -> &'static str {
@@ -25,6 +27,7 @@ impl Scope {
             Scope::Read => "read",
             Scope::Write => "write",
             Scope::Scrape => "scrape",
+            Scope::Usage => "usage",
             Scope::Admin => "admin",
         }
     }
@@ -35,6 +38,7 @@ impl Scope {
             Scope::Write => 2,
             Scope::Scrape => 4,
             Scope::Admin => 8,
+            Scope::Usage => 16,
         }
     }
 }
@@ -53,7 +57,7 @@ impl FromStr for Scope {
         scope.ok_or_else(|| {
             // What is no scope may be anything, also long.
             let shown: String = text.chars().take(20).collect();
-            format!("expected scopes out of read, write, scrape, admin, got {shown:?}")
+            format!("expected scopes out of read, write, scrape, usage, admin, got {shown:?}")
         })
     }
 }
@@ -63,8 +67,8 @@ impl FromStr for Scope {
 pub(crate) struct Scopes(u8);
 
 impl Scopes {
-    /// All four.
-    pub(crate) const ALL: Scopes = Scopes(15);
+    /// All five.
+    pub(crate) const ALL: Scopes = Scopes(31);
     /// `read`, `write`, `scrape`: what every key of metric-nexus may do, and a key of which nothing else is said.
     pub(crate) const CLIENT: Scopes = Scopes(7);
 
@@ -128,13 +132,14 @@ mod tests {
         check("admin, read", "read,admin");
         check("write,write", "write");
         check("scrape,read,write", &Scopes::CLIENT.to_string());
-        check("read,write,scrape,admin", &Scopes::ALL.to_string());
+        check("read,write,scrape,usage,admin", &Scopes::ALL.to_string());
+        check("admin,usage", "usage,admin");
     }
 
     #[test]
     fn what_is_no_scope_is_named() {
         fn check(text: &str, named: &str) {
-            let expected = format!("expected scopes out of read, write, scrape, admin, got {named:?}");
+            let expected = format!("expected scopes out of read, write, scrape, usage, admin, got {named:?}");
             assert_eq!(text.parse::<Scopes>(), Err(expected));
         }
         check("", "");
@@ -154,6 +159,6 @@ mod tests {
             assert!(Scopes::ALL.contains(scope));
         }
         assert!(Scopes::default().is_empty());
-        assert!(!Scopes::CLIENT.contains(Scope::Admin));
+        assert!(!Scopes::CLIENT.contains(Scope::Admin) && !Scopes::CLIENT.contains(Scope::Usage));
     }
 }

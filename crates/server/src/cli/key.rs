@@ -33,7 +33,7 @@ pub(crate) struct NewArgs {
     /// Who the key is for: 1 to 64 letters, digits, '.', '_' and '-'; shown in the log and in the usage
     #[arg(value_name = "NAME", value_parser = name)]
     name: Arc<str>,
-    /// What it may do, with commas, out of read, write, scrape, admin
+    /// What it may do, with commas, out of read, write, scrape, usage (of others, for the usage log), admin
     #[arg(long, value_name = "SCOPES", default_value = "read,write,scrape")]
     scope: Scopes,
     /// Only metrics whose names begin so; end it in _, or `team` also covers team_b_

@@ -12,11 +12,12 @@ pub(crate) enum UsageCommand {
     /// Works beside a running hub, whose newest second may still be on its way.
     #[command(after_help = "Examples:
   metric-nexus usage report --window 1s --where status=200
+  metric-nexus usage report --window 15m --where status=5xx --from -24h
   metric-nexus usage report --window 1mo --group-by key,service --zone Europe/Berlin --format csv > november.csv
   metric-nexus usage report --window 1mo --anchor-day 15 --where key=acme
   metric-nexus usage report --group-by key --order -bytes_out --limit 10
 
-Groups: key, tenant, service, route, client, method, status, outcome, source, label.NAME. Exit codes: 0 done; 1 failed;
+Groups: key, tenant, service, route, client, method, status, status_class, outcome, source, label.NAME. Exit codes: 0 done; 1 failed;
 64 a mistake on the command line.")]
     Report(ReportArgs),
 }
@@ -24,16 +25,16 @@ Groups: key, tenant, service, route, client, method, status, outcome, source, la
 /// What is to be reported.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
 pub(crate) struct ReportArgs {
-    /// How long the windows are: 1s, 1m, 1h, 1d or 1mo; without, one over the whole time
-    #[arg(long, value_name = "1s|1m|1h|1d|1mo")]
+    /// How long the windows are: seconds, minutes or hours that divide the next unit, 1d, 1w or 1mo; without, one over the whole time
+    #[arg(long, value_name = "1s|15m|1h|1d|1w|1mo")]
     window: Option<String>,
     /// By what to group, with commas between
     #[arg(long, value_name = "COLUMN,…")]
     group_by: Vec<String>,
-    /// Only what is so, such as status=200 or key!=ci; may be given again
+    /// Only what is so, such as status=200, status=5xx or key!=ci; may be given again
     #[arg(long = "where", value_name = "COLUMN=VALUE")]
     filters: Vec<String>,
-    /// From when on: 2026-11-01T12:00:00Z, 2026-11-01, or seconds since 1970
+    /// From when on: 2026-11-01T12:00:00Z, 2026-11-01, seconds since 1970, or how long ago: -24h
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     from: Option<String>,
     /// Until when, exclusive

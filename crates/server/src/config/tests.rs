@@ -541,7 +541,7 @@ fn every_kind_of_mistake_in_a_key_and_none_shows_the_key() {
     );
     check(
         "[{key: hunter2, scopes: [read, root]}]",
-        &["keys[0].scopes: expected scopes out of read, write, scrape, admin, got \"root\""],
+        &["keys[0].scopes: expected scopes out of read, write, scrape, usage, admin, got \"root\""],
     );
     check(
         "[{key: hunter2, prefix: 'a b'}]",

@@ -22,6 +22,7 @@ use crate::{
     auth::{Principal, Scope},
     intake::{Announced, Exemption, Intake, LogDimensions},
     serve::Exchange,
+    usage_log::OWN_SERVICE,
 };
 
 /// Whether a request is of those by which an operator undoes a limit that is too tight: no limit holds them up.
@@ -135,7 +136,7 @@ impl Accounting {
             return LogDimensions::default();
         }
         LogDimensions {
-            service: log.intern("hub"),
+            service: log.intern(OWN_SERVICE),
             route: log.intern(super::authenticate::route(request)),
             client: super::authenticate::client_id(request).map_or_else(Arc::default, Arc::from),
             method: log.intern(known(request.method())),

@@ -49,7 +49,7 @@ pub(super) struct Key {
 pub(super) struct KeyWanted {
     /// 1 to 64 letters, digits, `.`, `_` and `-`.
     name: String,
-    /// Of read, write, scrape, admin; the first three if nothing is said.
+    /// Of read, write, scrape, usage, admin; the first three if nothing is said.
     #[serde(default)]
     scopes: Option<Vec<String>>,
     /// Only metrics whose names begin so.

@@ -29,10 +29,10 @@ const ROWS_MAX: usize = 1_000_000;
 #[utoipa::path(
     get, path = "/api/v1/usage/report", tag = "usage",
     params(
-        ("window" = Option<String>, Query, description = "1s, 1m, 1h, 1d or 1mo; one window over everything"),
-        ("group_by" = Option<Vec<String>>, Query, description = "key, tenant, service, route, client, method, status, outcome, source, label.NAME"),
-        ("where" = Option<Vec<String>>, Query, description = "status=200, key!=ci"),
-        ("from" = Option<String>, Query, description = "RFC 3339, a day, or seconds since 1970"),
+        ("window" = Option<String>, Query, description = "1s, 1m, 1h or what divides the next of them (15m, 6h), 1d, 1w or 1mo; one window over everything"),
+        ("group_by" = Option<Vec<String>>, Query, description = "key, tenant, service, route, client, method, status, status_class, outcome, source, label.NAME"),
+        ("where" = Option<Vec<String>>, Query, description = "status=200, status=5xx, key!=ci; a condition that no record can meet is refused"),
+        ("from" = Option<String>, Query, description = "RFC 3339, a day, seconds since 1970, or how long ago: -24h, now"),
         ("to" = Option<String>, Query, description = "exclusive"),
         ("zone" = Option<String>, Query, description = "whose days and months; UTC"),
         ("anchor_day" = Option<u8>, Query, minimum = 1, maximum = 31, description = "on which day months begin, on the last one of a shorter month; 1"),

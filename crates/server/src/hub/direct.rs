@@ -9,6 +9,7 @@ use crate::{
     auth::Principal,
     intake::{LogDimensions, Message, Rejected, Submission},
     store::view::Value,
+    usage_log::OWN_SERVICE,
     write::{Change, Definition, Op, Target, Unavailable},
 };
 
@@ -150,7 +151,7 @@ impl Hub {
         let message = Message {
             bytes: 0,
             dimensions: LogDimensions {
-                service: "hub".into(),
+                service: OWN_SERVICE.into(),
                 route: "library".into(),
                 ..LogDimensions::default()
             },
@@ -176,6 +177,12 @@ impl From<Rejected> for CallError {
             Rejected::Unknown | Rejected::KeyReused => CallError::Unknown,
             Rejected::Account(refused) => CallError::Refused(refused.to_string()),
             Rejected::Denied(denied) => CallError::Refused(denied.to_string()),
+            Rejected::Events(others) => {
+                let first = others
+                    .first()
+                    .map(|others| format!("it is on the account of {}", others.whom));
+                CallError::Refused(first.unwrap_or_default())
+            }
         }
     }
 }

@@ -23,10 +23,21 @@ pub(crate) enum Rejected {
     Unknown,
     /// No writes are taken for a while.
     Unavailable(Unavailable),
+    /// These of the events are on the account of others, for whom it may not report.
+    Events(Vec<OthersUsage>),
     /// The hub keeps no usage log.
     NoUsageLog,
     /// The usage log does not store the events; some of them may be.
     UsageLog(StoreError),
+}
+
+/// An event that is on somebody else's account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct OthersUsage {
+    /// Which one, from 0.
+    pub(crate) index: usize,
+    /// What it says of whom.
+    pub(crate) whom: String,
 }
 
 impl From<Refused> for Rejected {

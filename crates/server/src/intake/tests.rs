@@ -145,12 +145,16 @@ impl Opened {
     }
 
     async fn begin(&self) -> RequestUsage {
+        self.begin_as("write").await
+    }
+
+    async fn begin_as(&self, scopes: &str) -> RequestUsage {
         let announced = Announced {
             amount: Amount::request(0, 0),
             exemption: Exemption::None,
             dimensions: dimensions(),
         };
-        let principal = principal("write", None);
+        let principal = principal(scopes, None);
         let account = self.intake.account(&principal);
         self.intake.admit(principal, account, announced).await.unwrap()
     }
@@ -365,7 +369,7 @@ async fn a_request_whose_end_nobody_tells_is_a_defect_and_charged_all_the_same()
 }
 
 #[tokio::test]
-async fn events_are_stored_for_who_may_write() {
+async fn events_of_others_are_stored_for_who_may_report_them() {
     let opened = open(KeyLimits::default());
     let event = || {
         let origin = nexus_usage_log::ingest::Origin::default();
@@ -373,7 +377,7 @@ async fn events_are_stored_for_who_may_write() {
         let limits = nexus_usage_log::ingest::Limits::default();
         nexus_usage_log::ingest::events::parse(body, None, &origin, &limits, nexus_usage_log::Time::now()).unwrap()
     };
-    let usage = opened.begin().await;
+    let usage = opened.begin_as("usage").await;
     for expected in ["Ok([Stored])", "Ok([Duplicate])"] {
         let stored = opened.intake.store_events(&usage, event()).await;
         assert_eq!(format!("{stored:?}"), expected);
@@ -382,4 +386,34 @@ async fn events_are_stored_for_who_may_write() {
     let rows = opened.report("key");
     let rows: Vec<String> = rows.iter().map(|row| row.group.join("")).collect();
     assert_eq!(rows, ["acme", "probe"]);
+}
+
+#[tokio::test]
+async fn who_may_write_reports_its_own_usage_alone() {
+    let opened = open(KeyLimits::default());
+    let check = async |event: &str, expected: &str| {
+        let origin = nexus_usage_log::ingest::Origin::default();
+        let limits = nexus_usage_log::ingest::Limits::default();
+        let now = nexus_usage_log::Time::now();
+        let events = nexus_usage_log::ingest::events::parse(event.as_bytes(), None, &origin, &limits, now).unwrap();
+        let usage = opened.begin_as("write").await;
+        let stored = opened.intake.store_events(&usage, events).await;
+        usage.finish(None);
+        assert_eq!(format!("{stored:?}"), expected, "{event}");
+    };
+    check(r#"{"id": "1", "bytes_in": 3}"#, "Ok([Stored])").await;
+    check(r#"{"id": "2", "key": "probe"}"#, "Ok([Stored])").await;
+    let others = |whom: &str| format!("Err(Events([OthersUsage {{ index: 1, whom: \"{whom}\" }}]))");
+    check(r#"{"id": "3"}{"id": "4", "key": "acme"}"#, &others("the key acme")).await;
+    check(
+        r#"{"id": "3"}{"id": "4", "key": "probe", "tenant": "acme"}"#,
+        &others("the tenant acme"),
+    )
+    .await;
+    let rows = opened.report("key");
+    let rows: Vec<_> = rows
+        .iter()
+        .map(|row| (row.group.join(""), row.amounts.bytes_in))
+        .collect();
+    assert_eq!(rows, [("probe".to_owned(), 3)]);
 }

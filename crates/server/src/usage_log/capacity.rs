@@ -44,6 +44,29 @@ impl Shared {
     }
 }
 
+/// With what SQLite keeps beside it until it is moved into the file.
 fn size(file: &Path) -> io::Result<u64> {
-    Ok(fs::metadata(file)?.len())
+    let beside = ["-wal", "-shm"].map(|ending| {
+        let mut path = file.as_os_str().to_owned();
+        path.push(ending);
+        fs::metadata(path).map_or(0, |metadata| metadata.len())
+    });
+    Ok(fs::metadata(file)?.len() + beside.iter().sum::<u64>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_in_the_file_yet_counts() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        assert!(size(&path("a.db")).is_err());
+        fs::write(path("a.db"), [0; 10]).unwrap();
+        assert_eq!(size(&path("a.db")).unwrap(), 10);
+        fs::write(path("a.db-wal"), [0; 5]).unwrap();
+        fs::write(path("a.db-shm"), [0; 2]).unwrap();
+        assert_eq!(size(&path("a.db")).unwrap(), 17);
+    }
 }

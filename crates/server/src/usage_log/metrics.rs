@@ -54,7 +54,7 @@ pub(crate) fn families(log: &UsageLogHandle) -> Vec<OwnFamily> {
     families.extend(log.file_bytes().map(|bytes| {
         gauge(
             "metric_nexus_usage_log_bytes",
-            "How large usage-log.db is (usage_log.bytes_max).",
+            "How large usage-log.db is on disk, with what SQLite keeps beside it (usage_log.bytes_max).",
             &[],
             whole(bytes),
         )
@@ -67,7 +67,7 @@ fn difference(difference: &Difference) -> OwnFamily {
     let of = |field: Field| signed(difference.of(field).load(Relaxed));
     OwnFamily {
         name: "metric_nexus_usage_log_difference".to_owned(),
-        help: "What was charged to keys on this hub this month, less what its usage log has of it; looked at every minute."
+        help: "What was charged to keys on this hub since its start, or the month's, less what its usage log has of it; as far as five looks, one a minute, agree."
             .to_owned(),
         kind: Kind::Gauge,
         samples: Field::ALL

@@ -40,6 +40,7 @@ impl UsageLogHandle {
         let place = Place::of(config, file)?;
         let positions = spill.into();
         let mut settings = Settings::default();
+        settings.record_bytes_max = config.record_bytes_max;
         let mut spill = Spill::new(spill);
         spill.bytes_max = config.spill_bytes_max;
         settings.overflow = Overflow::Spill(spill);
@@ -77,5 +78,7 @@ pub(super) fn retention(config: &config::UsageLog) -> Retention {
     retention.raw_kept = config.raw_kept;
     retention.seconds_kept = config.seconds_kept;
     retention.minutes_kept = config.minutes_kept;
+    retention.series_max = config.series_max;
+    retention.series_per_source_max = config.series_per_source_max;
     retention
 }

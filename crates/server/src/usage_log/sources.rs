@@ -16,14 +16,14 @@ use std::{
 use nexus_usage_log::{
     UsageLog,
     ingest::{
-        Origin,
+        Limits, Origin,
         syslog::{Datagrams, SyslogReceiver, SyslogSettings},
         tail::{Tail, TailSettings},
     },
 };
 use tokio::net::{UdpSocket, UnixDatagram};
 
-use super::UsageLogHandle;
+use super::{OWN_SERVICE, UsageLogHandle};
 use crate::{config, shutdown::Shutdown};
 
 pub(super) use metrics::families;
@@ -53,11 +53,14 @@ impl UsageLogHandle {
         let Some(shared) = &self.shared else {
             return Vec::new();
         };
-        let syslog = config.syslog.iter().map(|address| receiver(&shared.log, address));
+        let syslog = config
+            .syslog
+            .iter()
+            .map(|address| receiver(&shared.log, address, config.limits));
         let follow = config
             .follow
             .iter()
-            .map(|path| follower(&shared.log, path, &shared.positions));
+            .map(|path| follower(&shared.log, path, config.limits, &shared.positions));
         let sources: Vec<Source> = syslog.chain(follow).collect();
         shared.sources.lock().clone_from(&sources);
         sources
@@ -115,13 +118,16 @@ async fn bind(address: &str) -> io::Result<Datagrams> {
     }
 }
 
-fn receiver(log: &UsageLog, address: &str) -> Source {
-    let receiver = SyslogReceiver::new(log.clone(), SyslogSettings::new(origin()));
+fn receiver(log: &UsageLog, address: &str, limits: Limits) -> Source {
+    let mut settings = SyslogSettings::new(origin());
+    settings.limits = limits;
+    let receiver = SyslogReceiver::new(log.clone(), settings);
     Source::new(address, Reader::Syslog(receiver))
 }
 
-fn follower(log: &UsageLog, path: &str, positions: &Path) -> Source {
-    let settings = TailSettings::new(path, positions.join(position_name(path)), origin());
+fn follower(log: &UsageLog, path: &str, limits: Limits, positions: &Path) -> Source {
+    let mut settings = TailSettings::new(path, positions.join(position_name(path)), origin());
+    settings.limits = limits;
     Source::new(path, Reader::Follow(Tail::new(log.clone(), settings)))
 }
 
@@ -139,6 +145,7 @@ fn origin() -> Origin {
     Origin {
         scope: "hub".into(),
         source: "access-log".into(),
+        reserved_service: OWN_SERVICE.into(),
         ..Origin::default()
     }
 }

@@ -294,7 +294,7 @@ async fn keys_are_made_and_revoked_over_http_at_once() {
         (r#"{"name": "not a name"}"#, "400 \"not a name\" cannot name a key…\n"),
         (
             r#"{"name": "x", "scopes": ["root"]}"#,
-            "400 expected scopes out of read, write, scrape, admin, got \"root\"\n",
+            "400 expected scopes out of read, write, scrape, usage, admin, got \"root\"\n",
         ),
         (r#"{"name": "x", "scopes": []}"#, "400 …"),
         (r#"{"name": "x", "prefix": ""}"#, "400 expected a prefix…\n"),

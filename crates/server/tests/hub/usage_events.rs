@@ -37,7 +37,7 @@ async fn the_same_events_three_times_count_once() {
         .await;
     assert_eq!(sums(&hub, "tiles").await, Some((500, (0..500).sum())));
     // Another key has ids of its own.
-    let other = hub.new_key("other", &["--scope", "write"]).await;
+    let other = hub.new_key("other", &["--scope", "usage"]).await;
     let reply = hub.post("/api/v1/usage/events").key(&other).body(&events).send().await;
     assert!(
         reply.line().starts_with("200 {\"events\":500,\"stored\":500,"),

@@ -218,7 +218,18 @@ async fn reports_are_asked_for_as_the_answer_says() {
     for (query, expected) in [
         ("", "200 …\"bytes_in\":…\"calls\":…"),
         ("?window=1s&group_by=key", "200 …\"key\":\"admin\",…\"window\":\"2…"),
-        ("?window=2s", "400 window: …\n"),
+        ("?window=7s", "400 window: …\n"),
+        ("?window=15m&from=-24h&to=now", "200 …"),
+        ("?window=1w&where=status=4xx&group_by=status_class", "200 …\"4xx\"…"),
+        ("?where=status=5xx", "200 …"),
+        ("?where=status=abc", "400 where: status is never \"abc\": …\n"),
+        (
+            "?where=status=200&where=status=404",
+            "400 where: no record can be both …\n",
+        ),
+        ("?where=outcome=fine", "400 where: …\n"),
+        ("?from=now&to=-1h", "400 to: …\n"),
+        ("?order=key", "400 order: …\n"),
         ("?group_by=colour", "400 group-by: …colour…\n"),
         ("?where=status", "400 where: …\n"),
         ("?zone=Nowhere", "400 zone: …\n"),
@@ -273,7 +284,8 @@ async fn reports_are_asked_for_as_the_answer_says() {
         "{said:?}"
     );
     for wrong in [
-        "--window 2s",
+        "--window 7s",
+        "--where status=abc",
         "--window 1mo --anchor-day 32",
         "--window 1mo --anchor-day -1",
         "--anchor-day 15",

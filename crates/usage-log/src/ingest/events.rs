@@ -1,4 +1,5 @@
-//! The body of a request that posts events: a JSON array, JSON objects with white space between (NDJSON), or CloudEvents.
+//! The body of a request that posts events: a JSON array, JSON objects with white space between (NDJSON), or CloudEvents, also one
+//! whose attributes are header fields ([`parse_cloud_event`]).
 
 mod cloud;
 
@@ -9,9 +10,9 @@ use serde::{
     Deserializer as _,
     de::{self, SeqAccess},
 };
-use serde_json::{Deserializer, Value};
+use serde_json::{Deserializer, Map, Value};
 
-use super::{Item, ItemError, Limits, Origin};
+use super::{BYTE_ORDER_MARK, Item, ItemError, Limits, Origin};
 use crate::id::Event;
 
 /// How many bad events are told.
@@ -86,15 +87,8 @@ pub fn parse(
     arrived_at: Time,
 ) -> Result<Vec<Event>, EventsError> {
     let shape = Shape::of(content_type)?;
-    let mut reading = Reading {
-        shape,
-        origin,
-        limits,
-        arrived_at,
-        events: Vec::new(),
-        bad: Vec::new(),
-        next: 0,
-    };
+    let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
+    let mut reading = Reading::new(shape, origin, limits, arrived_at);
     let is_array = body.trim_ascii_start().first() == Some(&b'[');
     let read = if is_array {
         array(body, &mut reading)
@@ -109,11 +103,47 @@ pub fn parse(
         index: reading.next,
         reason: error.to_string(),
     })?;
-    if reading.bad.is_empty() {
-        Ok(reading.events)
-    } else {
-        Err(EventsError::Events(reading.bad))
-    }
+    reading.done()
+}
+
+/// Reads one CloudEvent in its binary mode: `attributes` are the header fields that begin with `ce-`, without it, and the body is its
+/// data.
+///
+/// ```
+/// use nexus_usage_log::{Time, ingest::{Limits, Origin, events}};
+///
+/// let attributes = [("specversion", "1.0"), ("id", "7f01"), ("source", "/edge"), ("type", "hit"), ("subject", "acme")];
+/// let (origin, limits) = (Origin::default(), Limits::default());
+/// let events = events::parse_cloud_event(attributes, br#"{"bytes_out": 4}"#, &origin, &limits, Time::now())?;
+/// assert_eq!(&*events[0].record.dimensions.key, "acme");
+/// # Ok::<(), events::EventsError>(())
+/// ```
+///
+/// # Errors
+/// What is wrong with it.
+pub fn parse_cloud_event<'a>(
+    attributes: impl IntoIterator<Item = (&'a str, &'a str)>,
+    body: &[u8],
+    origin: &Origin,
+    limits: &Limits,
+    arrived_at: Time,
+) -> Result<Vec<Event>, EventsError> {
+    let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body).trim_ascii();
+    let data = match body {
+        [] => Ok(Value::Null),
+        body => serde_json::from_slice(body).map_err(|error| ItemError::Json(error.to_string())),
+    };
+    let envelope = data.map(|data| {
+        let attributes = attributes.into_iter();
+        let attributes =
+            attributes.map(|(name, value)| (name.to_ascii_lowercase(), Value::String(cloud::decoded(value))));
+        let mut envelope: Map<_, _> = attributes.collect();
+        envelope.insert("data".to_owned(), data);
+        Value::Object(envelope)
+    });
+    let mut reading = Reading::new(Shape::Cloud, origin, limits, arrived_at);
+    reading.push(envelope);
+    reading.done()
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,7 +175,27 @@ struct Reading<'a> {
     next: usize,
 }
 
-impl Reading<'_> {
+impl<'a> Reading<'a> {
+    fn new(shape: Shape, origin: &'a Origin, limits: &'a Limits, arrived_at: Time) -> Self {
+        Reading {
+            shape,
+            origin,
+            limits,
+            arrived_at,
+            events: Vec::new(),
+            bad: Vec::new(),
+            next: 0,
+        }
+    }
+
+    fn done(self) -> Result<Vec<Event>, EventsError> {
+        if self.bad.is_empty() {
+            Ok(self.events)
+        } else {
+            Err(EventsError::Events(self.bad))
+        }
+    }
+
     /// Takes one more. False if it was one too many.
     fn push(&mut self, value: Result<Value, ItemError>) -> bool {
         match value.and_then(|value| self.event(value)) {
@@ -165,6 +215,7 @@ impl Reading<'_> {
             return Err(ItemError::NotAnObject);
         };
         let fields = match self.shape {
+            Shape::Plain if fields.contains_key("specversion") => return Err(ItemError::CloudEvent),
             Shape::Plain => fields,
             Shape::Cloud => cloud::unwrap(fields)?,
         };

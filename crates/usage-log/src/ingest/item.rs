@@ -5,7 +5,7 @@ use std::sync::Arc;
 use nexus_calendar::Time;
 use serde_json::{Map, Value};
 
-use super::{Limits, Origin, value};
+use super::{Limits, Origin, names, value};
 use crate::{
     amounts::Amounts,
     id::{Event, ForeignId, Timing},
@@ -18,7 +18,9 @@ use crate::{
 pub struct Item {
     /// The id that it says, if it says one.
     pub id: Option<Arc<str>>,
-    /// What happened. Its source is that of the id, too.
+    /// In which name space the id is.
+    pub source: Arc<str>,
+    /// What happened.
     pub record: Record,
     /// Whether it says when.
     pub timing: Timing,
@@ -60,6 +62,31 @@ pub enum ItemError {
     /// There are too many labels.
     #[error("more than {0} labels (labels_max)")]
     TooManyLabels(usize),
+    /// A name that is no field's, and too near to one, or to what one is for, to be a label.
+    #[error("{field:?} is not a field that is known: say {meant}; if it is to be a label, put it under \"labels\"")]
+    Misnamed {
+        /// The name.
+        field: String,
+        /// The field, or fields, that it seems to mean.
+        meant: &'static str,
+    },
+    /// A field is there under two of its names, with two values.
+    #[error("{alias} and {field} say different things: leave one of them out")]
+    Twice {
+        /// The other name.
+        alias: &'static str,
+        /// The field.
+        field: &'static str,
+    },
+    /// A line of a log says nothing that could be counted.
+    #[error("no line of an access log: none of bytes_in, bytes_out, body_bytes_in, body_bytes, calls")]
+    NoAmount,
+    /// The service's records are made by the log's owner alone.
+    #[error("the service {0:?} is this hub's own, whose requests are counted by itself: say another one")]
+    Reserved(String),
+    /// A CloudEvent that does not say that it is one.
+    #[error("this is a CloudEvent: send it as application/cloudevents+json, or its attributes as ce- header fields")]
+    CloudEvent,
     /// A line is neither an object nor in NGINX's `combined` format.
     #[error("neither a JSON object nor a line of the combined format")]
     NotCombined,
@@ -71,7 +98,7 @@ impl Item {
         Event {
             id: ForeignId {
                 scope: origin.scope.clone(),
-                source: self.record.dimensions.source.clone(),
+                source: self.source,
                 id: self.id.unwrap_or_else(or_id),
             },
             record: self.record,
@@ -81,25 +108,21 @@ impl Item {
 
     /// Reads an object's fields.
     pub(super) fn read(
-        fields: Map<String, Value>,
+        mut fields: Map<String, Value>,
         origin: &Origin,
         limits: &Limits,
         arrived_at: Time,
     ) -> Result<Item, ItemError> {
+        let said = names::settle(&mut fields)?;
         let mut fields = Fields { fields, limits };
         let id = fields.id("id")?;
-        let source = fields.id("source")?.unwrap_or_else(|| origin.source.clone());
+        let source = fields.id("source")?;
         let sequence = fields.id("sequence")?.as_deref().and_then(sequence);
         let ended_at = fields.parsed("time", "RFC 3339, or Unix seconds or milliseconds", value::time)?;
-        let service = fields.text("service")?;
         let dimensions = Dimensions {
             key: fields.text("key")?,
             tenant: fields.text("tenant")?,
-            service: if service.is_empty() {
-                origin.service.clone()
-            } else {
-                service
-            },
+            service: fields.service(origin)?,
             route: fields.text("route")?,
             client: fields.text("client")?,
             method: fields.text("method")?,
@@ -107,22 +130,15 @@ impl Item {
             outcome: fields
                 .parsed("outcome", "one of complete, aborted, error, ongoing", outcome)?
                 .unwrap_or_default(),
-            source,
+            source: origin.source_of(source.as_ref()),
             labels: Labels::default(),
         };
-        let amounts = Amounts {
-            calls: fields.amount("calls")?.unwrap_or(1),
-            bytes_in: fields.amount("bytes_in")?.unwrap_or_default(),
-            bytes_out: fields.amount("bytes_out")?.unwrap_or_default(),
-            body_bytes_in: fields.amount("body_bytes_in")?.unwrap_or_default(),
-            body_bytes: fields.amount("body_bytes")?.unwrap_or_default(),
-            duration_ns: fields
-                .parsed("duration_seconds", "seconds, not negative", value::duration_ns)?
-                .unwrap_or_default(),
-        };
-        let labels = fields.labels()?;
+        let amounts = fields.amounts()?;
+        let own_source = source.clone().filter(|_| !origin.sender.is_empty());
+        let labels = fields.labels(said, own_source)?;
         Ok(Item {
             id,
+            source: source.unwrap_or_else(|| origin.source.clone()),
             record: Record {
                 ended_at: ended_at.unwrap_or(arrived_at),
                 dimensions: Dimensions { labels, ..dimensions },
@@ -131,6 +147,22 @@ impl Item {
             timing: ended_at.map_or(Timing::Arrival, |_| Timing::Given),
             sequence,
         })
+    }
+
+    /// Reads the fields of a line, which says how much it was: any other object is something else.
+    pub(super) fn read_line(
+        mut fields: Map<String, Value>,
+        origin: &Origin,
+        limits: &Limits,
+        arrived_at: Time,
+    ) -> Result<Item, ItemError> {
+        // By which servers mean nothing.
+        for value in fields.values_mut().filter(|value| **value == "-") {
+            *value = Value::Null;
+        }
+        let has_amount = names::settle(&mut fields)?.has_amount();
+        let item = Item::read(fields, origin, limits, arrived_at)?;
+        has_amount.then_some(item).ok_or(ItemError::NoAmount)
     }
 }
 
@@ -157,6 +189,33 @@ impl Fields<'_> {
         }
     }
 
+    /// Never the one whose records are made here.
+    fn service(&mut self, origin: &Origin) -> Result<Arc<str>, ItemError> {
+        let service = self.text("service")?;
+        let reserved = &*origin.reserved_service;
+        if !reserved.is_empty() && service.trim().eq_ignore_ascii_case(reserved) {
+            return Err(ItemError::Reserved(service.to_string()));
+        }
+        Ok(if service.is_empty() {
+            origin.service.clone()
+        } else {
+            service
+        })
+    }
+
+    fn amounts(&mut self) -> Result<Amounts, ItemError> {
+        Ok(Amounts {
+            calls: self.amount("calls")?.unwrap_or(1),
+            bytes_in: self.amount("bytes_in")?.unwrap_or_default(),
+            bytes_out: self.amount("bytes_out")?.unwrap_or_default(),
+            body_bytes_in: self.amount("body_bytes_in")?.unwrap_or_default(),
+            body_bytes: self.amount("body_bytes")?.unwrap_or_default(),
+            duration_ns: self
+                .parsed("duration_seconds", "seconds, not negative", value::duration_ns)?
+                .unwrap_or_default(),
+        })
+    }
+
     fn amount(&mut self, field: &str) -> Result<Option<u64>, ItemError> {
         self.parsed(field, "a whole number from 0 to 9223372036854775807", value::amount)
     }
@@ -174,8 +233,8 @@ impl Fields<'_> {
         }
     }
 
-    /// What is left.
-    fn labels(mut self) -> Result<Labels, ItemError> {
+    /// What is left, and the source that the event names where another one counts.
+    fn labels(mut self, said: names::Said, source: Option<Arc<str>>) -> Result<Labels, ItemError> {
         let named = match self.fields.remove("labels") {
             None | Some(Value::Null) => Map::new(),
             Some(Value::Object(labels)) => labels,
@@ -185,16 +244,42 @@ impl Fields<'_> {
         if count > self.limits.labels_max {
             return Err(ItemError::TooManyLabels(self.limits.labels_max));
         }
-        let mut pairs = Vec::with_capacity(count);
-        for (name, value) in named.into_iter().chain(self.fields) {
-            if name.len() > self.limits.label_name_bytes_max {
-                let max = self.limits.label_name_bytes_max;
-                return Err(too_long("the name of a label", max, "label_name_bytes_max"));
+        let mut pairs = Vec::with_capacity(count + 1);
+        pairs.extend(source.map(|source| ("source".to_owned(), source.to_string())));
+        for (name, value) in named {
+            pairs.push(self.limits.label(name, value)?);
+        }
+        for (name, value) in self.fields {
+            if let Some(meant) = names::meant(&name, &value, said) {
+                let field = name.chars().take(NAME_CHARS_MAX).collect();
+                return Err(ItemError::Misnamed { field, meant });
             }
-            let text = bounded(&name, value, self.limits.text_bytes_max, "text_bytes_max")?;
-            pairs.push((name, text));
+            pairs.push(self.limits.label(name, value)?);
         }
         Ok(Labels::new(pairs))
+    }
+}
+
+/// How much of a name is told that is not known.
+const NAME_CHARS_MAX: usize = 100;
+
+impl Limits {
+    fn label(&self, name: String, value: Value) -> Result<(String, String), ItemError> {
+        if name.len() > self.label_name_bytes_max {
+            let max = self.label_name_bytes_max;
+            return Err(too_long("the name of a label", max, "label_name_bytes_max"));
+        }
+        let text = bounded(&name, value, self.text_bytes_max, "text_bytes_max")?;
+        Ok((name, text))
+    }
+}
+
+impl Origin {
+    /// Whoever sends is the source, if that is known; then what the event says is a label.
+    fn source_of(&self, said: Option<&Arc<str>>) -> Arc<str> {
+        let own = || said.unwrap_or(&self.source);
+        let source = if self.sender.is_empty() { own() } else { &self.sender };
+        source.clone()
     }
 }
 

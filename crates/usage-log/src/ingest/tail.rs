@@ -91,6 +91,8 @@ pub struct TailCounts {
     pub failures: u64,
     /// How many bytes there are to read yet, as far as was last seen.
     pub behind_bytes: u64,
+    /// Whether the log is not there, or cannot be read, as far as was last seen. Between two files of a rotation it is there.
+    pub is_unreadable: bool,
 }
 
 /// Follows a log and stores its lines. Cheap to clone; all clones count in one place.
@@ -155,7 +157,11 @@ impl Shared {
             .await?;
             files = back;
             let is_idle = batch.is_none();
-            self.counts().behind_bytes = files.behind_bytes();
+            {
+                let mut counts = self.counts();
+                counts.behind_bytes = files.behind_bytes();
+                counts.is_unreadable = files.is_unreadable();
+            }
             if let Some(batch) = batch
                 && !self.store(&mut files, batch).await
             {

@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use super::tables::label;
+
 /// What a report can group by and choose by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Column {
@@ -21,13 +23,15 @@ pub enum Column {
     Source,
     /// The response's status.
     Status,
+    /// The class of the response's status: `2xx`.
+    StatusClass,
     /// How it ended.
     Outcome,
     /// A label, by its name.
     Label(String),
 }
 
-const NAMED: [(Column, &str); 9] = [
+const NAMED: [(Column, &str); 10] = [
     (Column::Key, "key"),
     (Column::Tenant, "tenant"),
     (Column::Service, "service"),
@@ -36,21 +40,42 @@ const NAMED: [(Column, &str); 9] = [
     (Column::Method, "method"),
     (Column::Source, "source"),
     (Column::Status, "status"),
+    (Column::StatusClass, "status_class"),
     (Column::Outcome, "outcome"),
 ];
 
 const LABEL_PREFIX: &str = "label.";
 
 impl Column {
+    fn name(&self) -> Option<&'static str> {
+        let named = NAMED.iter().find(|(column, _)| column == self);
+        named.map(|(_, name)| *name)
+    }
+
     /// The column of the tables of every store.
     pub(super) fn sql(&self) -> &'static str {
-        let named = NAMED.iter().find(|(column, _)| column == self);
-        named.map_or("labels", |(_, name)| name)
+        match self {
+            Self::StatusClass => "status",
+            Self::Label(_) => "labels",
+            named => named.name().unwrap_or_default(),
+        }
+    }
+
+    /// What it is where the column of the tables has this text.
+    pub(super) fn value_in(&self, text: &str) -> String {
+        match self {
+            Self::Label(name) => label(text, name),
+            Self::StatusClass => class_of(text),
+            _ => text.to_owned(),
+        }
     }
 
     /// Whether the small sums tell it apart.
     pub(super) fn is_of_account(&self) -> bool {
-        matches!(self, Self::Key | Self::Tenant | Self::Service | Self::Status)
+        matches!(
+            self,
+            Self::Key | Self::Tenant | Self::Service | Self::Status | Self::StatusClass
+        )
     }
 }
 
@@ -58,7 +83,7 @@ impl fmt::Display for Column {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Label(name) => write!(f, "{LABEL_PREFIX}{name}"),
-            named => f.write_str(named.sql()),
+            named => f.write_str(named.name().unwrap_or_default()),
         }
     }
 }
@@ -68,11 +93,23 @@ impl fmt::Display for Column {
 #[non_exhaustive]
 pub enum ParseColumnError {
     /// There is no such column.
-    #[error("{0:?} is none of key, tenant, service, route, client, method, source, status, outcome, label.NAME")]
+    #[error(
+        "{0:?} is none of key, tenant, service, route, client, method, source, status, status_class, outcome, label.NAME"
+    )]
     Unknown(String),
     /// A condition has neither `=` nor `!=`.
     #[error("{0:?} is not of the form COLUMN=VALUE or COLUMN!=VALUE")]
     NoCondition(String),
+    /// No record has such a value, so the condition could not hold, or always would.
+    #[error("{column} is never {value:?}: say {expected}")]
+    Value {
+        /// What is looked at.
+        column: Column,
+        /// What it was to be.
+        value: String,
+        /// What it can be.
+        expected: &'static str,
+    },
 }
 
 impl FromStr for Column {
@@ -89,35 +126,8 @@ impl FromStr for Column {
     }
 }
 
-/// Which records are counted: all conditions hold. Read from `status=200` or `status!=200`; the value is taken as it
-/// stands, also an empty one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Filter {
-    /// What is looked at.
-    pub column: Column,
-    /// Whether it is to be `value` or anything else.
-    pub equal: bool,
-    /// The value.
-    pub value: String,
-}
-
-impl Filter {
-    pub(super) fn admits(&self, value: &str) -> bool {
-        (self.value == value) == self.equal
-    }
-}
-
-impl FromStr for Filter {
-    type Err = ParseColumnError;
-
-    fn from_str(text: &str) -> Result<Self, ParseColumnError> {
-        let no_condition = || ParseColumnError::NoCondition(text.to_owned());
-        let (left, value) = text.split_once('=').ok_or_else(no_condition)?;
-        let (name, equal) = left.strip_suffix('!').map_or((left, true), |name| (name, false));
-        Ok(Filter {
-            column: name.parse()?,
-            equal,
-            value: value.to_owned(),
-        })
-    }
+/// `2xx` of `204`: a status that has three digits.
+fn class_of(status: &str) -> String {
+    let class = status.parse::<u16>().map_or(0, |status| status / 100);
+    format!("{class}xx")
 }

@@ -15,7 +15,8 @@ pub enum Format {
     /// Columns under each other, for people.
     #[default]
     Table,
-    /// RFC 4180, with a header.
+    /// RFC 4180, with a header. A text that a spreadsheet would take for a formula (`=`, `+`, `-`, `@`, a tab or the like in front) has a
+    /// `'` before it; JSON has all texts as they are.
     Csv,
     /// An array of objects.
     Json,
@@ -69,7 +70,8 @@ impl Report {
         write_line(out, &self.names())?;
         self.rows.iter().try_for_each(|row| {
             let numbers = Measure::ALL.map(|measure| measure.of(&row.amounts).to_string());
-            write_line(out, &[self.texts(row), numbers.to_vec()].concat())
+            let texts = self.texts(row).into_iter().map(defused);
+            write_line(out, &texts.chain(numbers).collect::<Vec<_>>())
         })
     }
 
@@ -117,10 +119,41 @@ impl Report {
     }
 }
 
+/// As spreadsheets take it for a text.
+fn defused(cell: String) -> String {
+    match cell.trim_start_matches(' ').starts_with(FORMULAS) {
+        true => format!("'{cell}"),
+        false => cell,
+    }
+}
+
+/// What a formula begins with, in the wide letters of East Asia, too; a blank in front of it does not help.
+const FORMULAS: [char; 12] = ['=', '+', '-', '@', '\t', '\r', '\n', '|', '＝', '＋', '－', '＠'];
+
 fn write_line(out: &mut dyn Write, cells: &[String]) -> io::Result<()> {
     let quoted = cells.iter().map(|cell| match cell.contains([',', '"', '\n', '\r']) {
         true => format!("\"{}\"", cell.replace('"', "\"\"")),
         false => cell.clone(),
     });
     write!(out, "{}\r\n", quoted.collect::<Vec<_>>().join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_text_is_a_formula() {
+        let check = |cell: &str, expected: &str| assert_eq!(defused(cell.to_owned()), expected);
+        check("=1+1", "'=1+1");
+        check("+1", "'+1");
+        check("-1", "'-1");
+        check("@SUM(A1)", "'@SUM(A1)");
+        check("\t=1", "'\t=1");
+        check(" =1", "' =1");
+        check("＝1", "'＝1");
+        check("acme", "acme");
+        check("a=1", "a=1");
+        check("", "");
+    }
 }

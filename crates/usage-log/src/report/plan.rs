@@ -18,9 +18,9 @@ pub(super) struct Scan {
 /// The scans that cover `range`, each second once. No bucket of theirs reaches over the end of a window.
 pub(super) fn plan(window: Option<Window>, zone: &Zone, anchor_day: AnchorDay, range: Range) -> Vec<Scan> {
     let mut scans = Vec::new();
-    match window {
+    match window.map(|window| (window, window.seconds())) {
         None => cover(range, Level::Day, &mut scans),
-        Some(window @ (Window::Day | Window::Month)) => {
+        Some((window, None)) => {
             let calendar = Calendar::new(zone.clone(), anchor_day);
             let mut from = range.0;
             while from < range.1 {
@@ -29,11 +29,22 @@ pub(super) fn plan(window: Option<Window>, zone: &Zone, anchor_day: AnchorDay, r
                 from = to;
             }
         }
-        Some(Window::Hour) => cover(range, aligned_level(zone, range), &mut scans),
-        Some(Window::Minute) => cover(range, aligned_level(zone, range).min(Level::Minute), &mut scans),
-        Some(Window::Second) => cover(range, Level::Second, &mut scans),
+        Some((_, Some(seconds))) => cover(range, level_within(seconds, zone, range), &mut scans),
     }
     merge(scans)
+}
+
+/// The coarsest level whose buckets end with windows of so many seconds.
+fn level_within(seconds: i64, zone: &Zone, range: Range) -> Level {
+    if seconds % Level::Minute.seconds() != 0 {
+        return Level::Second;
+    }
+    let level = aligned_level(zone, range);
+    if seconds % Level::Hour.seconds() == 0 {
+        level
+    } else {
+        level.min(Level::Minute)
+    }
 }
 
 /// The coarsest level, up to the hour, whose buckets begin where the zone's clocks show a round time.

@@ -13,7 +13,7 @@ use tokio_postgres::{IsolationLevel, Row, Transaction, types::Type};
 use super::{
     Adjustment, Column, ReportError,
     plan::Range,
-    tables::{EachSeries, EachSum, Tables, amounts, label},
+    tables::{EachSeries, EachSum, Tables, amounts},
 };
 use crate::{
     level::Level,
@@ -194,11 +194,7 @@ fn refused(error: tokio_postgres::Error) -> ReportError {
 }
 
 fn value(row: &Row, index: usize, column: &Column) -> Result<String, tokio_postgres::Error> {
-    let text: &str = row.try_get(index)?;
-    Ok(match column {
-        Column::Label(name) => label(text, name),
-        _ => text.to_owned(),
-    })
+    Ok(column.value_in(row.try_get(index)?))
 }
 
 fn adjustment(row: &Row) -> Result<Adjustment, ReportError> {

@@ -49,7 +49,43 @@ impl Default for Query {
     }
 }
 
+/// A question that has no answer: its conditions can never hold.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum QueryError {
+    /// No record is so: all conditions must hold.
+    #[error("no record can be both {0} and {1}: all conditions must hold")]
+    Contradiction(String, String),
+    /// There is no time between the two.
+    #[error("the end is not after the beginning: from {0}, to {1}")]
+    NoTime(Time, Time),
+    /// It is not grouped by this, so nothing could be ordered by it.
+    #[error("rows cannot be ordered by {0}, which they are not grouped by")]
+    Order(Column),
+}
+
 impl Query {
+    /// Whether any records could be so.
+    ///
+    /// # Errors
+    /// Why there are none.
+    pub fn check(&self) -> Result<(), QueryError> {
+        if let Some((one, other)) = Filter::contradiction(&self.filters) {
+            return Err(QueryError::Contradiction(one.to_string(), other.to_string()));
+        }
+        if let Some((from, to)) = self.from.zip(self.to)
+            && from.seconds() >= to.seconds()
+        {
+            return Err(QueryError::NoTime(from, to));
+        }
+        let is_unknown = |column: &&Column| !self.group_by.contains(column);
+        let ordered = self.order.iter().filter_map(OrderBy::column);
+        match ordered.into_iter().find(is_unknown) {
+            Some(column) => Err(QueryError::Order(column.clone())),
+            None => Ok(()),
+        }
+    }
+
     pub(super) fn fill_range(&mut self, (from, to): (i64, i64)) {
         self.from.get_or_insert(Time::from_seconds(from));
         self.to.get_or_insert(Time::from_seconds(to));
@@ -151,6 +187,13 @@ pub enum Direction {
 }
 
 impl OrderBy {
+    fn column(&self) -> Option<&Column> {
+        match &self.by {
+            Order::Column(column) => Some(column),
+            Order::Window | Order::Measure(_) => None,
+        }
+    }
+
     fn compare(&self, a: &ReportRow, b: &ReportRow, group_by: &[Column]) -> Ordering {
         let ascending = match &self.by {
             Order::Window => a.window.cmp(&b.window),

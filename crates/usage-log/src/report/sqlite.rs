@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, Transaction, 
 use super::{
     Adjustment, Column, ReportError,
     plan::Range,
-    tables::{EachSeries, EachSum, amounts, label},
+    tables::{EachSeries, EachSum, amounts},
 };
 use crate::{
     level::Level,
@@ -104,10 +104,9 @@ impl Snapshot<'_> {
 }
 
 fn value(row: &Row<'_>, index: usize, column: &Column) -> rusqlite::Result<String> {
-    match (row.get_ref(index)?, column) {
-        (ValueRef::Integer(number), _) => Ok(number.to_string()),
-        (text, Column::Label(name)) => Ok(label(text.as_str()?, name)),
-        (text, _) => Ok(text.as_str()?.to_owned()),
+    match row.get_ref(index)? {
+        ValueRef::Integer(number) => Ok(column.value_in(&number.to_string())),
+        text => Ok(column.value_in(text.as_str()?)),
     }
 }
 

@@ -7,6 +7,8 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use crate::{
     digest::{self, Digest},
     record::Dimensions,
+    retention::Retention,
+    shares::{COUNTS, Shares},
 };
 
 /// So many ids are remembered: beyond it all are forgotten and looked up anew.
@@ -23,23 +25,27 @@ pub(super) struct SeriesId {
 #[derive(Debug)]
 pub(super) struct SeriesIds {
     known: HashMap<Dimensions, SeriesId, foldhash::fast::RandomState>,
-    count: u64,
-    max: u64,
+    shares: Shares,
 }
 
 impl SeriesIds {
-    pub(super) fn open(connection: &Connection, max: u64) -> rusqlite::Result<Self> {
-        let count: i64 = connection.query_row("SELECT COUNT(*) FROM series", [], |row| row.get(0))?;
-        Ok(SeriesIds {
+    pub(super) fn open(connection: &Connection, retention: &Retention) -> rusqlite::Result<Self> {
+        let mut ids = SeriesIds {
             known: HashMap::default(),
-            count: u64::try_from(count).unwrap_or(0),
-            max,
-        })
+            shares: Shares::new(retention),
+        };
+        ids.reload(connection)?;
+        Ok(ids)
     }
 
     /// To be called when what was given may have been rolled back.
     pub(super) fn reload(&mut self, connection: &Connection) -> rusqlite::Result<()> {
-        *self = Self::open(connection, self.max)?;
+        self.known.clear();
+        let mut counts = connection.prepare(&format!("SELECT {COUNTS} FROM series GROUP BY maker"))?;
+        let counts = counts.query_map([], |row| {
+            Ok((row.get(0)?, u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0)))
+        })?;
+        self.shares.refill(counts.collect::<rusqlite::Result<Vec<_>>>()?);
         Ok(())
     }
 
@@ -59,15 +65,15 @@ impl SeriesIds {
         if let Some(id) = find(connection, &digest::dimensions(dimensions))? {
             return Ok(id);
         }
-        if self.count < self.max {
-            self.count += 1;
-            return add(connection, dimensions);
+        let forms = self.shares.forms(dimensions);
+        for form in &forms {
+            if let Some(id) = find(connection, &digest::dimensions(form))? {
+                return Ok(id);
+            }
         }
-        let collapsed = dimensions.collapsed();
-        match find(connection, &digest::dimensions(&collapsed))? {
-            Some(id) => Ok(id),
-            None => add(connection, &collapsed),
-        }
+        let form = forms.last().unwrap_or(dimensions);
+        self.shares.added(form);
+        add(connection, form)
     }
 }
 

@@ -72,7 +72,7 @@ pub(crate) fn origin(source: &str) -> Origin {
     Origin {
         scope: "edge".into(),
         source: source.into(),
-        service: "".into(),
+        ..Origin::default()
     }
 }
 

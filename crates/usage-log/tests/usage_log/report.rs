@@ -92,7 +92,13 @@ fn by_hand(records: &[Record], query: &Query) -> Vec<ReportRow> {
     for record in records {
         let is_inside =
             query.from.is_none_or(|from| record.ended_at >= from) && query.to.is_none_or(|to| record.ended_at < to);
-        let admits = |filter: &Filter| (value(record, &filter.column) == filter.value) == filter.equal;
+        let admits = |filter: &Filter| {
+            let column = match filter.value.ends_with("xx") {
+                true => &Column::StatusClass,
+                false => &filter.column,
+            };
+            (value(record, column) == filter.value) == filter.equal
+        };
         if is_inside && query.filters.iter().all(admits) {
             let window = match query.window {
                 None => query.from.unwrap_or_default(),
@@ -117,6 +123,7 @@ fn value(record: &Record, column: &Column) -> String {
         Column::Method => dimensions.method.to_string(),
         Column::Source => dimensions.source.to_string(),
         Column::Status => dimensions.status.to_string(),
+        Column::StatusClass => format!("{}xx", dimensions.status / 100),
         Column::Outcome => dimensions.outcome.name().to_owned(),
         Column::Label(name) => dimensions.labels.get(name).unwrap_or_default().to_owned(),
     }
@@ -129,34 +136,37 @@ fn calendar(window: Window, query: &Query, at: Time) -> Time {
     let shows = |second: i64| jiff::Timestamp::from_second(second).unwrap().to_zoned(zone.clone());
     let first = match window {
         Window::Month => first_of_month(shows(at.seconds()).date(), query.anchor_day),
+        Window::Week => monday(shows(at.seconds()).date()),
         _ => shows(at.seconds()).date(),
     };
     let cut = |second: i64| {
         let zoned = shows(second);
         let (date, time, offset) = (zoned.date(), zoned.time(), zoned.offset().seconds());
-        match window {
-            Window::Second => (date, time.hour(), time.minute(), time.second(), offset),
-            Window::Minute => (date, time.hour(), time.minute(), 0, offset),
-            Window::Hour => (date, time.hour(), 0, 0, offset),
-            Window::Day | Window::Month => (date.min(first), 0, 0, 0, 0),
+        let second = i64::from(time.hour()) * 3_600 + i64::from(time.minute()) * 60 + i64::from(time.second());
+        match window.seconds() {
+            Some(seconds) => (date, second / seconds, offset),
+            None => (date.min(first), 0, 0),
         }
     };
     // Records end on whole quarters of a minute in these tests, so the search goes by those.
     let (mut second, here) = (at.seconds(), cut(at.seconds()));
-    if window == Window::Second {
-        return Time::from_seconds(second);
-    }
-    second -= second.rem_euclid(60);
-    let step = if matches!(window, Window::Day | Window::Month) {
-        900
-    } else {
-        60
+    let step = match window.seconds() {
+        Some(1) => return Time::from_seconds(second),
+        Some(seconds) if seconds < 60 => 1,
+        Some(_) => 60,
+        None => 900,
     };
     second -= second.rem_euclid(step);
     while cut(second - step) == here {
         second -= step;
     }
     Time::from_seconds(second)
+}
+
+fn monday(date: jiff::civil::Date) -> jiff::civil::Date {
+    let dates = std::iter::successors(Some(date), |date| date.yesterday().ok());
+    let is_monday = |date: &jiff::civil::Date| date.weekday() == jiff::civil::Weekday::Monday;
+    dates.into_iter().find(is_monday).unwrap()
 }
 
 /// The last date up to this one on which a month begins, day by day.
@@ -188,7 +198,8 @@ fn records() -> impl Strategy<Value = Vec<Record>> {
 }
 
 fn queries() -> impl Strategy<Value = Query> {
-    let window = proptest::option::of(proptest::sample::select(Window::ALL.to_vec()));
+    let multiples = ["30s", "15m", "6h", "12h"].map(|window| window.parse().unwrap());
+    let window = proptest::option::of(proptest::sample::select([&Window::ALL[..], &multiples].concat()));
     let names = vec![
         "key",
         "tenant",
@@ -198,6 +209,7 @@ fn queries() -> impl Strategy<Value = Query> {
         "method",
         "source",
         "status",
+        "status_class",
         "outcome",
         "label.plan",
     ];
@@ -205,6 +217,8 @@ fn queries() -> impl Strategy<Value = Query> {
     let filters = vec![
         "status=200",
         "status!=200",
+        "status=2xx",
+        "status_class!=2xx",
         "key=key-1",
         "label.plan=plan-1",
         "label.plan!=",

@@ -160,7 +160,7 @@ fn what_is_broken_is_named_and_kept() {
     );
     check(
         &format!("keys: [{{name: a, {}}}]", GOOD.replace("[read]", "[root]")),
-        "keys[0]: scopes: expected scopes out of read, write, scrape, admin, got \"root\"",
+        "keys[0]: scopes: expected scopes out of read, write, scrape, usage, admin, got \"root\"",
     );
     check(
         &format!("keys: [{{name: a, {}}}]", GOOD.replace("T12:00:00Z", "")),

@@ -4,9 +4,12 @@ use axum::http::StatusCode;
 
 use super::{ItemProblem, Problem};
 use crate::{
-    intake::Rejected,
+    intake::{OthersUsage, Rejected},
     write::{Reason, Refusal, Unavailable},
 };
+
+/// How many items are named.
+const ITEMS_MAX: usize = 100;
 
 /// The status and the sort of problem that a refused change is.
 fn reason(reason: &Reason) -> (StatusCode, &'static str) {
@@ -48,6 +51,14 @@ impl From<Rejected> for Problem {
             )
             .retry_after(1),
             Rejected::Unavailable(why) => unavailable(why),
+            Rejected::Events(others) => Problem::new(
+                StatusCode::FORBIDDEN,
+                "forbidden",
+                "the key may report its own usage alone, that of others needs the scope usage; nothing was stored",
+            )
+            .naming(others.into_iter().take(ITEMS_MAX).map(|OthersUsage { index, whom }| {
+                ItemProblem::new(index, "forbidden", format!("it is on the account of {whom}"))
+            })),
             Rejected::NoUsageLog => Problem::no_usage_log(),
             Rejected::UsageLog(error) => error.into(),
         }

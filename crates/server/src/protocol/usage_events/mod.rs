@@ -2,7 +2,7 @@
 //!
 //! | request | file | scope |
 //! |---|---|---|
-//! | `POST /api/v1/usage/events` | `routes` | write |
+//! | `POST /api/v1/usage/events` | `routes` | write, for others usage |
 
 mod error;
 mod routes;

@@ -16,9 +16,9 @@ pub(in super::super) fn families(sources: &Sources) -> Vec<OwnFamily> {
     let families = [
         family(
             "up",
-            "1 while a source of the usage log is read, 0 since it failed: then the hub must be started again.",
+            "1 while a source of the usage log is read; 0 while a log that is followed is not there or cannot be read, and since a source failed: then the hub must be started again.",
             Kind::Gauge,
-            per_source(&sources, |source| Some(u64::from(source.is_up.load(Relaxed)))),
+            per_source(&sources, |source| Some(u64::from(is_up(source)))),
         ),
         family(
             "lines_total",
@@ -55,6 +55,14 @@ pub(in super::super) fn families(sources: &Sources) -> Vec<OwnFamily> {
         .into_iter()
         .filter(|family| !family.samples.is_empty())
         .collect()
+}
+
+fn is_up(source: &Source) -> bool {
+    source.is_up.load(Relaxed)
+        && match &source.reader {
+            Reader::Follow(tail) => !tail.counts().is_unreadable,
+            Reader::Syslog(_) => true,
+        }
 }
 
 fn lines(reader: &Reader) -> [Counted; 4] {

@@ -15,8 +15,8 @@ use super::{
     so,
 };
 
-/// The source of what the Lua module posts.
-pub(super) const LUA: &str = "nginx-lua";
+/// The source of what the Lua module posts: the name of its key.
+pub(super) const LUA: &str = "gateway";
 /// The source of the followed log, and of those lines by syslog that name no other.
 pub(super) const FILE: &str = "access-log";
 /// The sources of lines by syslog that name one.
@@ -27,7 +27,7 @@ pub(super) const UNIX: &str = "unix";
 pub(super) struct Metered {
     pub(super) place: Place,
     pub(super) listen: String,
-    /// Of scope write.
+    /// Of scope usage.
     pub(super) key: String,
     /// Where lines of source [`UDP`] are sent to.
     pub(super) udp: String,
@@ -68,7 +68,7 @@ impl Metered {
             hub: None,
         };
         hub.restart().await;
-        hub.key = hub.place.new_key(&["gateway", "--scope", "write"]).await;
+        hub.key = hub.place.new_key(&["gateway", "--scope", "usage"]).await;
         hub
     }
 

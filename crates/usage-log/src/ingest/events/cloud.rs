@@ -1,5 +1,6 @@
 //! CloudEvents.
 
+use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
 use crate::ingest::ItemError;
@@ -36,6 +37,11 @@ pub(super) fn unwrap(mut envelope: Map<String, Value>) -> Result<Map<String, Val
         fields.entry("key").or_insert(subject);
     }
     Ok(fields)
+}
+
+/// The value of a header field: what is not ASCII stands as `%C3%A9`.
+pub(super) fn decoded(value: &str) -> String {
+    percent_decode_str(value).decode_utf8_lossy().into_owned()
 }
 
 fn required(envelope: &mut Map<String, Value>, attribute: &'static str) -> Result<String, ItemError> {

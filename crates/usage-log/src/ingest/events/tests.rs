@@ -30,6 +30,7 @@ fn origin() -> Origin {
         scope: "edge".into(),
         source: "posted".into(),
         service: "tiles".into(),
+        ..Origin::default()
     }
 }
 
@@ -102,6 +103,105 @@ fn every_bad_event_is_told() {
 }
 
 #[test]
+fn amounts_that_are_not_understood_are_never_zero() {
+    check(
+        r#"[{"id":"1","key":"acme","status":200,"bytes":500,"timestamp":1700000007}]"#,
+        "1 posted acme 200 500 7",
+    );
+    check(r#"{"id":"1","bytes_out":100.0}"#, "1 posted  0 100 now");
+    let label = r#"; if it is to be a label, put it under "labels""#;
+    let misnamed = |name: &str, meant: &str| format!("0: {name:?} is not a field that is known: say {meant}{label}");
+    check(
+        r#"{"id":"9","tenant":"acme","bytes_outt":5}"#,
+        &misnamed("bytes_outt", "bytes_out"),
+    );
+    check(r#"{"id":"9","bytesOut":"5"}"#, &misnamed("bytesOut", "bytes_out"));
+    check(
+        r#"{"id":"9","sent_by_us":5}"#,
+        &misnamed("sent_by_us", "bytes_in, bytes_out, body_bytes_in, body_bytes or calls"),
+    );
+    check(
+        r#"{"id":"9","bytes":5,"bytes_out":6}"#,
+        "0: bytes and bytes_out say different things: leave one of them out",
+    );
+    check(r#"{"id":"9","bytes_out":5,"zoom":11}"#, "9 posted  0 5 now zoom=11");
+    check(r#"{"id":"9","labels":{"size":7}}"#, "9 posted  0 0 now size=7");
+    check(
+        r#"{"id":"9","specversion":"1.0","source":"s","type":"t"}"#,
+        "0: this is a CloudEvent: send it as application/cloudevents+json, or its attributes as ce- header fields",
+    );
+    check("\u{feff}{\"id\":\"9\"}", "9 posted  0 0 now");
+}
+
+#[test]
+fn the_sender_is_the_source_and_no_service_is_claimed() {
+    let origin = Origin {
+        sender: "gateway".into(),
+        reserved_service: "hub".into(),
+        ..origin()
+    };
+    let check = |body: &str, expected: &str| {
+        let said = match parse(body.as_bytes(), None, &origin, &Limits::default(), NOW) {
+            Ok(events) => {
+                let dimensions = &events[0].record.dimensions;
+                format!(
+                    "{} {} {:?}",
+                    events[0].id.source,
+                    dimensions.source,
+                    dimensions.labels.get("source")
+                )
+            }
+            Err(error) => error.to_string(),
+        };
+        assert!(said.ends_with(expected), "{body}: {said}");
+    };
+    check(r#"{"id":"1"}"#, "posted gateway None");
+    check(r#"{"id":"1","source":"lua"}"#, "lua gateway Some(\"lua\")");
+    check(
+        r#"{"id":"1","labels":{"source":"lua"}}"#,
+        "posted gateway Some(\"lua\")",
+    );
+    check(r#"{"id":"1","service":"hubs"}"#, "posted gateway None");
+    let reserved = "is this hub's own, whose requests are counted by itself: say another one";
+    check(r#"{"id":"1","service":"hub"}"#, reserved);
+    check(r#"{"id":"1","service":" Hub "}"#, reserved);
+    check(r#"{"id":"1","server_name":"hub"}"#, reserved);
+}
+
+#[test]
+fn cloud_events_are_read_from_header_fields() {
+    let check = |attributes: &[(&str, &str)], body: &str, expected: &str| {
+        let required = [
+            ("specversion", "1.0"),
+            ("id", "a"),
+            ("source", "/edge"),
+            ("Type", "hit"),
+        ];
+        let all = required.iter().chain(attributes).copied();
+        let said = match parse_cloud_event(all, body.as_bytes(), &origin(), &limits(), NOW) {
+            Ok(events) => events.iter().map(describe).collect::<Vec<_>>().join("; "),
+            Err(EventsError::Events(bad)) => bad.iter().map(BadEvent::to_string).collect(),
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(said, expected, "{attributes:?} {body}");
+    };
+    check(
+        &[("subject", "acme")],
+        r#"{"bytes_out":4}"#,
+        "a /edge acme 0 4 now type=hit",
+    );
+    check(
+        &[("subject", "caf%C3%A9"), ("time", "2023-11-14T22:13:27Z")],
+        "",
+        "a /edge café 0 0 7 type=hit",
+    );
+    check(&[("specversion", "0.3")], "{}", "0: specversion must be 1.0");
+    check(&[("id", "")], "{}", "0: id must be a text that is not empty");
+    check(&[], "[]", "0: data must be a JSON object");
+    check(&[], "x", "0: not JSON: expected value at line 1 column 1");
+}
+
+#[test]
 fn a_broken_array_is_told_where_it_breaks() {
     check("[{\"id\":\"a\"},", "event 1: EOF …");
     check("[{\"id\":\"a\"}] x", "event 1: trailing characters …");
@@ -117,11 +217,11 @@ fn limits_are_told_by_name() {
         "0: key is longer than 16 bytes (text_bytes_max)",
     );
     check(
-        r#"{"id":"a","x":1,"y":2,"labels":{"z":3}}"#,
+        r#"{"id":"a","x":"1","y":"2","labels":{"z":3}}"#,
         "0: more than 2 labels (labels_max)",
     );
     check(
-        r#"{"id":"a","abcde":1}"#,
+        r#"{"id":"a","abcde":"1"}"#,
         "0: the name of a label is longer than 4 bytes (label_name_bytes_max)",
     );
 }
@@ -177,7 +277,7 @@ fn event_as_json(event: &Event) -> Value {
         dimensions,
         amounts,
     } = &event.record;
-    let labels: serde_json::Map<_, _> = dimensions
+    let labels: Map<_, _> = dimensions
         .labels
         .iter()
         .map(|(name, value)| (name.to_owned(), json!(value)))

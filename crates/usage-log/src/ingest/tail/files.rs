@@ -31,6 +31,10 @@ pub(super) struct Files {
     /// Files changed before this need not be looked at when a rotation shows that there may be some.
     looked_at: SystemTime,
     kept: Position,
+    /// Since when there is no file of the log's name.
+    missing_since: Option<Instant>,
+    /// Why the log cannot be read, so that it is said once.
+    trouble: Option<String>,
     /// What is to be counted.
     pub(super) seen: TailCounts,
 }
@@ -44,6 +48,8 @@ impl Files {
             followed: VecDeque::new(),
             current: None,
             kept: Position::default(),
+            missing_since: None,
+            trouble: None,
             seen: TailCounts::default(),
             settings,
         };
@@ -60,13 +66,43 @@ impl Files {
     /// Looks for files, and reads lines of the first that has some. Blocks the thread.
     pub(super) fn read(&mut self, now: Instant) -> Option<Batch> {
         match self.try_read(now) {
-            Ok(batch) => batch,
+            Ok(batch) => {
+                let missing = self
+                    .is_missing(now)
+                    .then(|| "it is not there; it is read as soon as it is".to_owned());
+                self.note_trouble(missing);
+                batch
+            }
             Err(error) => {
                 self.seen.failures += 1;
-                tracing::warn!(%error, path = %self.settings.path.display(), "cannot read an access log");
+                self.note_trouble(Some(error.to_string()));
                 None
             }
         }
+    }
+
+    /// Whether the log is not there, or cannot be read.
+    pub(super) fn is_unreadable(&self) -> bool {
+        self.trouble.is_some()
+    }
+
+    /// Says what is new.
+    fn note_trouble(&mut self, trouble: Option<String>) {
+        if trouble == self.trouble {
+            return;
+        }
+        let path = self.settings.path.display();
+        match &trouble {
+            Some(trouble) => tracing::warn!(%path, trouble, "an access log cannot be read"),
+            None => tracing::info!(%path, "an access log is read again"),
+        }
+        self.trouble = trouble;
+    }
+
+    /// A rotated log is gone until its writer opens the next one.
+    fn is_missing(&self, now: Instant) -> bool {
+        let is_rotated = |since: Instant| self.current.is_some() && now < since + self.settings.rotated_kept;
+        self.missing_since.is_some_and(|since| !is_rotated(since))
     }
 
     pub(super) fn stored(&mut self, batch: &Batch) {
@@ -115,9 +151,13 @@ impl Files {
     /// Sees which file has the log's name.
     fn find(&mut self, now: Instant) -> io::Result<()> {
         let metadata = match fs::metadata(&self.settings.path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.missing_since.get_or_insert(now);
+                return Ok(());
+            }
             metadata => metadata?,
         };
+        self.missing_since = None;
         if self.current == Some(Place::of(&metadata)) {
             self.looked_at = SystemTime::now();
             return Ok(());
