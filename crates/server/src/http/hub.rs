@@ -27,15 +27,6 @@ pub(super) struct Status {
     read_only: Option<String>,
     families: usize,
     series: u64,
-    /// What those take of memory, about, and may take (`limits.series_bytes_max`).
-    series_bytes: u64,
-    series_bytes_max: u64,
-    /// What those of one key may take (`limits.series_per_key_bytes_max`).
-    series_per_key_bytes_max: u64,
-    /// What bodies and answers under way may take, of all keys and of one (`limits.requests_bytes_max`,
-    /// `limits.requests_per_key_bytes_max`).
-    requests_bytes_max: u64,
-    requests_per_key_bytes_max: u64,
     /// Series that the calling key owns.
     own_series: u64,
     clients: usize,
@@ -46,6 +37,15 @@ pub(super) struct Status {
     snapshot_sequence: u64,
     /// Milliseconds since 1970; 0 if there was none since the start.
     snapshot_at_ms: u64,
+    /// What the series take of memory, about, and may take (`limits.series_bytes_max`).
+    series_bytes: u64,
+    series_bytes_max: u64,
+    /// What those of one key may take (`limits.series_per_key_bytes_max`).
+    series_per_key_bytes_max: u64,
+    /// What bodies and answers under way may take, of all keys and of one (`limits.requests_bytes_max`,
+    /// `limits.requests_per_key_bytes_max`).
+    requests_bytes_max: u64,
+    requests_per_key_bytes_max: u64,
 }
 
 /// How the hub is doing.
@@ -67,16 +67,16 @@ pub(super) async fn hub(
         read_only: status.read_only(),
         families: view.families_len(),
         series: view.series_len(),
-        series_bytes: view.series_bytes(),
-        series_bytes_max: budgets.series_bytes_max as u64,
-        series_per_key_bytes_max: budgets.series_per_key_bytes_max as u64,
-        requests_bytes_max: budgets.requests_bytes_max as u64,
-        requests_per_key_bytes_max: budgets.requests_per_key_bytes_max as u64,
         own_series: view.owned_by(&caller.name).series,
         clients: clients.active(now_ms()),
         sequence: status.sequence(),
         journal_bytes: status.journal_bytes(),
         snapshot_sequence: status.snapshot_position(),
         snapshot_at_ms: status.snapshot_at_ms(),
+        series_bytes: view.series_bytes(),
+        series_bytes_max: budgets.series_bytes_max as u64,
+        series_per_key_bytes_max: budgets.series_per_key_bytes_max as u64,
+        requests_bytes_max: budgets.requests_bytes_max as u64,
+        requests_per_key_bytes_max: budgets.requests_per_key_bytes_max as u64,
     }))
 }

@@ -245,13 +245,11 @@ impl<'a> Check<'a> {
         let value = op::check(op, family, from)?;
         let bytes = FamilyData::series_bytes(family, labels);
         if let Op::Merge(delta) = op {
-            let merged = self
-                .merged
-                .saturating_add(delta.counts.iter().copied().max().unwrap_or(0));
+            let largest = delta.counts.iter().copied().max().unwrap_or(0);
             let there = slot.map_or(0, |slot| self.place(slot).map_or(0, |place| place.largest_count()));
-            if there.saturating_add(merged) > COUNT_MAX {
-                return Err(Reason::CountTooLarge(family.name.clone()));
-            }
+            let merged = self.merged.checked_add(largest);
+            let merged = merged.filter(|merged| there.checked_add(*merged).is_some());
+            let merged = merged.ok_or_else(|| Reason::CountTooLarge(family.name.clone()))?;
             self.merged = merged;
         }
         let is_counter = family.kind == Kind::Counter;

@@ -179,8 +179,8 @@ pub(crate) enum Reason {
         /// What would be added.
         delta: f64,
     },
-    /// A bucket of a histogram would count more than scrapers can tell apart.
-    #[error("a bucket of {0} would count more than 2^53, beyond which numbers are not exact any more")]
+    /// A bucket of a histogram would count more than fits.
+    #[error("a bucket of {0} would count more than 2^64 - 1, or might with what the write merges elsewhere")]
     CountTooLarge(Name),
     /// A counter or a histogram's sum would not be a finite number.
     #[error("{name}: {} is not a finite number, which a {kind} needs", Shown(*value))]

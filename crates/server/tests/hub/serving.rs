@@ -110,7 +110,9 @@ async fn plain_http_on_the_port_for_tls_is_explained_in_the_log() {
             .expect("it waits still"),
     );
     until("a word in the log", async || {
-        hub.log().contains("plain HTTP?").then_some(())
+        hub.log()
+            .contains("plain HTTP came to a port that speaks HTTPS")
+            .then_some(())
     })
     .await;
 }

@@ -168,7 +168,7 @@ async fn bytes_of_requests_on_one_connection_add_up_to_what_passed() {
     let mut rest = Vec::new();
     stream.read_to_end(&mut rest).await.unwrap();
     assert!(rest.is_empty(), "{rest:?}");
-    let report = rows(&hub, "group_by=client&where=client!=,client!=all").await;
+    let report = rows(&hub, "group_by=client&where=client!=,client!=all,key!=").await;
     assert!(
         report.len() == 2 && report[0].starts_with(&took[0]) && report[1].starts_with(&took[2]),
         "{report:?} {took:?}"
