@@ -161,7 +161,7 @@ fn once<T>(field: &mut Option<T>, value: T) -> Option<()> {
 }
 
 impl Fields<'_> {
-    /// The change that [`Item::change`](super::item::Item::change) would make of them; `None` also if it would refuse.
+    /// The change that `super::item` would make of them; `None` also if it would refuse.
     fn change(self, before: &mut Before) -> Option<Change<'static>> {
         let op = self.op?;
         let happens = match (op, self.value) {
